@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include <cow/export.hpp>
+
+namespace cow {
+
+class Region;
+
+namespace detail {
+class RegionState;
+}
+
+/// A promise of libcow's that the kernel may write to a range of a region: read(2), recv(2),
+/// O_DIRECT, io_uring, any system call that fills memory, and devices. The kernel does not fault on
+/// our behalf, so such a call into a page that is write-protected fails with EFAULT; a leased page
+/// is never protected. A snapshot, a clone or a child process made meanwhile gets its own copy of
+/// the leased pages at once, so nothing the kernel writes fails, is lost, or reaches the past.
+///
+/// While a lease lives, its pages keep their frames: memory that is pinned for a device stays the
+/// memory the region shows. Leases may nest and overlap, and be held, moved and ended by any
+/// thread. The region's addresses stay valid until the last lease ends, also when the Region is
+/// destroyed before. After fork() the child's leases hold for the child's own pages; one that
+/// another thread held never ends there.
+///
+/// What threads store to leased pages raises no fault: a snapshot sees each leased page as it is at
+/// some moment during the call, so only there it may cut between two stores of another thread.
+class COW_API WriteLease {
+ public:
+  WriteLease(WriteLease&& other) noexcept;
+  WriteLease& operator=(WriteLease&& other) noexcept;
+  WriteLease(const WriteLease&) = delete;
+  WriteLease& operator=(const WriteLease&) = delete;
+  /// Ends the lease. The pages stay writable until the next snapshot, clone or fork protects them.
+  ~WriteLease();
+
+  /// First byte of the range; null for a lease that was moved from.
+  [[nodiscard]] std::byte* data() const noexcept { return data_; }
+  /// Bytes of the range, as asked for.
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::span<std::byte> bytes() const noexcept { return {data_, size_}; }
+
+ private:
+  friend class Region;
+  WriteLease(std::shared_ptr<detail::RegionState> region, std::size_t offset, std::size_t length);
+
+  std::shared_ptr<detail::RegionState> region_;
+  std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace cow

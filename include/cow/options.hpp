@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+
+namespace cow {
+
+/// Choices that hold for a whole family: a region, its clones and its snapshots.
+struct RegionOptions {
+  /// Bytes that are protected, copied and mapped as one page. 0 means the host's page size;
+  /// otherwise a power of two from the host's page size to 2 MiB. A larger granule means fewer
+  /// faults and fewer mappings, and more bytes copied for each first store.
+  std::size_t granule_bytes = 0;
+
+  /// The most pages one fault may take along when stores run through memory in order or keep
+  /// hitting one block. 1 makes every fault copy exactly the page that was stored to. The limit
+  /// is set aside only when the process runs short of kernel mappings (vm.max_map_count).
+  std::size_t max_window_pages = 64;
+
+  /// No store may ever fail for want of memory: every frame and page table that stores can need
+  /// until the next control call is allocated beforehand, by create, clone, snapshot, restore and
+  /// write_lease, which throw std::system_error (ENOMEM, ENOSPC) when there is not enough. Each
+  /// region then takes its whole size from the start, a clone as much again for itself and as much
+  /// for the region it was made from, the first snapshot of a region its size once. Without it,
+  /// memory is taken as it is stored to, and a store that finds none ends the process.
+  bool reserve_frames = false;
+};
+
+/// How `Region::clone` makes the new side.
+enum class CloneMode {
+  lazy,   ///< share every frame, copy a page when either side stores to it; O(1) in the size
+  eager,  ///< copy every byte now; O(size)
+};
+
+}  // namespace cow

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+#include <cow/export.hpp>
+#include <cow/lease.hpp>
+#include <cow/options.hpp>
+#include <cow/snapshot.hpp>
+#include <cow/stats.hpp>
+
+namespace cow {
+
+class Region;
+
+namespace detail {
+class RegionState;
+/// For libcow's own tests: what is wrong with the region's page tables, counts and mappings, in
+/// words; empty if nothing is.
+std::string check_invariants(const Region& region);
+}  // namespace detail
+
+/// A range of real memory that can be cloned for almost nothing.
+///
+/// Clones and snapshots share frames; the first store to a shared page is a page fault that
+/// copies that page. A region, its clones and its snapshots form a family, a tree of any shape
+/// and depth whose members may be written and dropped in any order.
+///
+/// Thread safety: any number of threads may load and store the bytes at any time, also while
+/// another thread runs `snapshot`, `clone`, `stats` or `diff`. `restore`, moving and destroying
+/// need the caller to keep other threads out, as with any container.
+///
+/// Errors: std::system_error when the operating system refuses, std::invalid_argument or
+/// std::logic_error for misuse (a moved-from region is a logic_error). After an error everything
+/// is as it was before the call.
+class COW_API Region {
+ public:
+  /// A zero-filled region of `size_bytes` (any size > 0). No memory is taken until it is stored
+  /// to; the first store among 512 pages opens them all, and each takes memory when it is touched.
+  /// Cost: O(1).
+  [[nodiscard]] static Region create(std::size_t size_bytes, const RegionOptions& options = {});
+
+  /// A writable region with the bytes of `snapshot`. Cost: O(runs of frames).
+  [[nodiscard]] static Region from_snapshot(const Snapshot& snapshot);
+
+  Region(Region&& other) noexcept;
+  Region& operator=(Region&& other) noexcept;
+  Region(const Region&) = delete;
+  Region& operator=(const Region&) = delete;
+  ~Region();
+
+  /// First byte, aligned to `page_bytes()`. It stays where it is for the region's whole life.
+  [[nodiscard]] std::byte* data();
+  [[nodiscard]] const std::byte* data() const;
+  /// Size in bytes, as asked for.
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::span<std::byte> bytes();
+  [[nodiscard]] std::span<const std::byte> bytes() const;
+  /// Bytes that are protected, copied and mapped as one page.
+  [[nodiscard]] std::size_t page_bytes() const;
+
+  /// A new region with the same bytes at its own address; either side may then be written.
+  /// Lazy: O(pages written since the last clone or snapshot). Eager: O(size).
+  [[nodiscard]] Region clone(CloneMode mode = CloneMode::lazy) const;
+
+  /// An immutable image of this moment: a consistent cut, also while other threads store.
+  /// Cost: O(pages written since the last one).
+  [[nodiscard]] Snapshot snapshot() const;
+
+  /// Makes the bytes those of `snapshot`, at the same address. Cost: O(pages that differ).
+  /// Throws std::invalid_argument for a snapshot of another family.
+  void restore(const Snapshot& snapshot);
+
+  /// Makes `length` bytes from `offset` on safe for the kernel to write to, for as long as the
+  /// lease lives: see WriteLease. A lease of 0 bytes is allowed and does nothing. Thread safe.
+  /// Cost: that of the first store to each page. Throws std::invalid_argument for a range past the
+  /// end, std::system_error without memory.
+  [[nodiscard]] WriteLease write_lease(std::size_t offset, std::size_t length);
+
+  /// Counters of this region. Thread safe. Cost: O(page tables).
+  [[nodiscard]] RegionStats stats() const;
+
+ private:
+  friend std::string detail::check_invariants(const Region& region);
+  explicit Region(std::shared_ptr<detail::RegionState> state) noexcept;
+  [[nodiscard]] detail::RegionState& state() const;
+
+  std::shared_ptr<detail::RegionState> state_;  // shared with the leases alone
+};
+
+}  // namespace cow

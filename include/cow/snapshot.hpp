@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <cow/export.hpp>
+
+namespace cow {
+
+class Region;
+struct PageRange;
+
+namespace detail {
+class SnapshotState;
+}
+
+/// An immutable point in the life of a region. A handle: copies are cheap and name the same
+/// snapshot; its frames are given back when the last handle goes.
+///
+/// Thread safety: distinct handles may be used from any thread; one handle is like a shared_ptr.
+class COW_API Snapshot {
+ public:
+  /// Size in bytes, as the region's was.
+  [[nodiscard]] std::size_t size() const;
+
+  /// Bytes in one page, the unit of `diff`.
+  [[nodiscard]] std::size_t page_bytes() const;
+
+  /// The bytes of that moment, mapped read-only when first asked for and then for as long as any
+  /// handle lives. Storing through a cast is a segmentation fault.
+  /// Cost: the first call O(runs of frames), later ones nothing.
+  /// Throws std::system_error when the kernel refuses the mapping.
+  [[nodiscard]] std::span<const std::byte> bytes() const;
+
+ private:
+  friend class Region;
+  friend std::vector<PageRange> diff(const Snapshot& from, const Snapshot& to);
+  explicit Snapshot(std::shared_ptr<detail::SnapshotState> state) noexcept;
+  [[nodiscard]] detail::SnapshotState& state() const;
+
+  std::shared_ptr<detail::SnapshotState> state_;
+};
+
+/// `page_count` pages from `first_page` on, in units of `Snapshot::page_bytes()`.
+struct PageRange {
+  std::size_t first_page = 0;
+  std::size_t page_count = 0;
+
+  friend bool operator==(const PageRange&, const PageRange&) = default;
+};
+
+/// The pages that a store may have changed between two snapshots of one family, in ascending
+/// order, neighbours joined. Pages are told apart by the frame they show; bytes are compared only
+/// where a window gave a page a frame although nobody was seen to store to it.
+/// Cost: O(page tables that differ). Thread safe.
+/// Throws std::invalid_argument for snapshots of different families.
+[[nodiscard]] COW_API std::vector<PageRange> diff(const Snapshot& from, const Snapshot& to);
+
+}  // namespace cow

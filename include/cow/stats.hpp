@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <cow/export.hpp>
+
+namespace cow {
+
+/// What one region is made of now and what it has done since it was created. Every page is
+/// exactly one of zero, shared and private.
+struct RegionStats {
+  std::size_t page_bytes = 0;        ///< the granule: bytes in one page of this region
+  std::size_t pages = 0;             ///< pages in the region
+  std::size_t pages_zero = 0;        ///< no frame yet: loads show zeros
+  std::size_t pages_shared = 0;      ///< read-only, the frame is referenced by other tables too
+  std::size_t pages_private = 0;     ///< the frame is referenced by this region alone
+  std::size_t pages_writable = 0;    ///< those of `pages_private` whose next store does not fault
+  std::size_t pages_leased = 0;      ///< those of `pages_writable` that a WriteLease keeps so
+  std::uint64_t faults = 0;          ///< write faults taken by this region
+  std::uint64_t pages_copied = 0;    ///< pages copied because of those faults, windows included
+  std::uint64_t pages_upgraded = 0;  ///< sole-owner pages made writable without a copy
+  std::uint64_t pages_zero_filled = 0;  ///< pages given a frame of zeros on their first store
+  std::size_t mappings = 0;             ///< kernel mappings (lines of /proc/self/maps) it occupies
+  std::size_t bytes_metadata = 0;       ///< page tables and counts in use by its whole family
+};
+
+/// Everything libcow holds in this process.
+struct ProcessStats {
+  std::size_t regions = 0;          ///< live regions
+  std::size_t families = 0;         ///< frame files open
+  std::size_t bytes_in_use = 0;     ///< memory the kernel has allocated to frame files
+  std::size_t frames_in_use = 0;    ///< the same in host pages
+  std::size_t bytes_metadata = 0;   ///< page tables and counts in use
+  std::size_t mappings_in_use = 0;  ///< kernel mappings occupied by regions and mapped snapshots
+  std::size_t mapping_budget = 0;   ///< how many they may occupy (from vm.max_map_count)
+  std::uint64_t faults = 0;         ///< write faults resolved since the process started
+};
+
+/// Reads the counters of the whole process. Thread safe. Cost: O(families), one fstat each.
+COW_API ProcessStats process_stats();
+
+}  // namespace cow

@@ -1,0 +1,53 @@
+#include "api/control_call.hpp"
+
+#include <cerrno>
+
+#include "api/fork.hpp"
+#include "base/error.hpp"
+#include "fault/dispatch.hpp"
+#include "fault/registry.hpp"
+
+namespace cow {
+
+namespace {
+
+bool stack_is_in(const Family& family) noexcept {
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  const Registry::Reader reader(Registry::instance());
+  const AddressSpace* const space = reader.find(here);
+  return space != nullptr && &space->family() == &family;
+}
+
+}  // namespace
+
+void begin_control_call() {
+  follow_forks();
+  ensure_handler_installed();
+}
+
+void begin_control_call(Family& family) {
+  check_callable(family);
+  check_files(family);
+  begin_control_call();
+}
+
+void check_callable(Family& family) {
+  if (stack_is_in(family)) {
+    throw_misuse("this thread's stack lies in a region of the same family; call snapshot, clone, "
+                 "restore and "
+                 "the like from another stack, since every store to this one may fault");
+  }
+  if (family.is_abandoned()) {
+    throw_system_error(
+        ENOMEM, "fork",
+        "this process was forked when there was no memory or descriptor for its "
+        "regions; it cannot use those of its parent, only call exec or make new ones");
+  }
+}
+
+void check_files(Family& family) {
+  const Section section(family);  // a fork on another thread makes room for more files
+  family.frames().check_files();
+}
+
+}  // namespace cow

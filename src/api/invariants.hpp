@@ -1,0 +1,3 @@
+#pragma once
+
+#include <cow/region.hpp>  // declares cow::detail::check_invariants

@@ -1,0 +1,133 @@
+#include <cow/region.hpp>
+
+#include <bit>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "api/control_call.hpp"
+#include "api/region_state.hpp"
+#include "api/snapshot_state.hpp"
+#include "base/error.hpp"
+#include "fault/dispatch.hpp"
+#include "mm/clone.hpp"
+
+namespace cow {
+
+namespace {
+
+constexpr std::size_t kLargestGranule = std::size_t{2} << 20;
+
+// User addresses have 47 or 48 bits; what is larger cannot be meant.
+constexpr std::size_t kLargestRegion = std::size_t{1} << 47;
+
+std::size_t granule_of(const RegionOptions& options) {
+  const std::size_t host = os::page_bytes();
+  if (options.granule_bytes == 0) return host;
+  if (!std::has_single_bit(options.granule_bytes) || options.granule_bytes < host ||
+      options.granule_bytes > std::max(host, kLargestGranule)) {
+    throw_invalid_argument("RegionOptions::granule_bytes is " +
+                           std::to_string(options.granule_bytes) +
+                           "; it must be 0 or a power of two from " + std::to_string(host) +
+                           " (this host's page) to 2097152");
+  }
+  return options.granule_bytes;
+}
+
+std::shared_ptr<Family> new_family(std::size_t size_bytes, const RegionOptions& options) {
+  if (size_bytes == 0) {
+    throw_invalid_argument("Region::create: the size is 0; a region has at least one byte");
+  }
+  if (size_bytes > kLargestRegion) {
+    throw_invalid_argument("Region::create: " + std::to_string(size_bytes) +
+                           " bytes are more than a process can address; ask for less");
+  }
+  if (options.max_window_pages == 0) {
+    throw_invalid_argument(
+        "RegionOptions::max_window_pages is 0; a fault takes at least the page it is on, so use 1 "
+        "or more");
+  }
+  const PageGeometry geometry(granule_of(options));
+  return std::make_shared<Family>(geometry, geometry.pages_for(size_bytes),
+                                  options.max_window_pages,
+                                  options.reserve_frames ? Backing::reserved : Backing::on_store);
+}
+
+}  // namespace
+
+Region::Region(std::shared_ptr<detail::RegionState> state) noexcept : state_(std::move(state)) {}
+Region::Region(Region&& other) noexcept = default;
+Region& Region::operator=(Region&& other) noexcept = default;
+Region::~Region() = default;
+
+detail::RegionState& Region::state() const {
+  if (state_ == nullptr) {
+    throw_misuse("this region was moved from; use the object it was moved to");
+  }
+  return *state_;
+}
+
+Region Region::create(std::size_t size_bytes, const RegionOptions& options) {
+  begin_control_call();
+  return Region(std::make_shared<detail::RegionState>(new_family(size_bytes, options), size_bytes));
+}
+
+Region Region::from_snapshot(const Snapshot& snapshot) {
+  detail::SnapshotState& from = snapshot.state();
+  begin_control_call(*from.family());
+  auto made = std::make_shared<detail::RegionState>(from.family(), from.size_bytes());
+  show_snapshot(from.table(), made->space());
+  return Region(std::move(made));
+}
+
+std::byte* Region::data() { return state().space().begin(); }
+const std::byte* Region::data() const { return state().space().begin(); }
+std::size_t Region::size() const { return state().size_bytes(); }
+std::span<std::byte> Region::bytes() { return {data(), size()}; }
+std::span<const std::byte> Region::bytes() const { return {data(), size()}; }
+
+std::size_t Region::page_bytes() const { return state().space().family().geometry().page_bytes(); }
+
+Region Region::clone(CloneMode mode) const {
+  AddressSpace& source = state().space();
+  begin_control_call(source.family());
+  auto made = std::make_shared<detail::RegionState>(source.shared_family(), size());
+  if (mode == CloneMode::eager) {
+    clone_eagerly(source, made->space());
+  } else {
+    clone_lazily(source, made->space());
+  }
+  return Region(std::move(made));
+}
+
+WriteLease Region::write_lease(std::size_t offset, std::size_t length) {
+  if (offset > size() || length > size() - offset) {
+    throw_invalid_argument("Region::write_lease: bytes " + std::to_string(offset) + " to " +
+                           std::to_string(offset) + " + " + std::to_string(length) +
+                           " are not in a region of " + std::to_string(size()) + " bytes");
+  }
+  begin_control_call(state().space().family());
+  return WriteLease(state_, offset, length);
+}
+
+Snapshot Region::snapshot() const {
+  AddressSpace& source = state().space();
+  begin_control_call(source.family());
+  auto made = std::make_shared<detail::SnapshotState>(source.shared_family(), size());
+  take_snapshot(source, made->table());
+  return Snapshot(std::move(made));
+}
+
+void Region::restore(const Snapshot& snapshot) {
+  AddressSpace& space = state().space();
+  detail::SnapshotState& from = snapshot.state();
+  if (from.family().get() != &space.family()) {
+    throw_invalid_argument(
+        "Region::restore: the snapshot belongs to another family; a region can return to its own "
+        "snapshots and to those of its clones and ancestors");
+  }
+  begin_control_call(space.family());
+  restore_snapshot(space, from.table());
+}
+
+}  // namespace cow

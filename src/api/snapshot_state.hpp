@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "mm/address_space.hpp"
+
+namespace cow::detail {
+
+/// What the handles of one snapshot share: a page table, and a view of it once somebody asked.
+class SnapshotState {
+ public:
+  SnapshotState(std::shared_ptr<Family> family, std::size_t size_bytes);
+  ~SnapshotState();
+  SnapshotState(const SnapshotState&) = delete;
+  SnapshotState& operator=(const SnapshotState&) = delete;
+
+  [[nodiscard]] const std::shared_ptr<Family>& family() const noexcept { return family_; }
+  [[nodiscard]] std::size_t size_bytes() const noexcept { return size_bytes_; }
+  [[nodiscard]] PageTable& table() noexcept { return kept_.table; }
+
+  /// Maps the snapshot, the first time. Thread safe. Throws std::system_error.
+  [[nodiscard]] const std::byte* view();
+
+ private:
+  std::shared_ptr<Family> family_;
+  std::size_t size_bytes_;
+  KeptTable kept_;
+  std::unique_ptr<AddressSpace> view_;  // set once, under the family's lock
+};
+
+}  // namespace cow::detail

@@ -1,0 +1,81 @@
+#include <cow/region.hpp>
+#include <cow/stats.hpp>
+
+#include "api/control_call.hpp"
+#include "api/fork.hpp"
+#include "api/region_state.hpp"
+#include "fault/dispatch.hpp"
+#include "mm/family.hpp"
+#include "mm/mapping_budget.hpp"
+#include "os/host.hpp"
+
+namespace cow {
+
+namespace {
+
+void count_pages(const AddressSpace& space, RegionStats& stats) noexcept {
+  const PageTable& table = space.table();
+  const FrameStore& frames = space.family().frames();
+  for (std::uint64_t group = 0; group < leaves_for(table.pages()); ++group) {
+    const PageSpan span = table.span_of(group);
+    const Leaf* const leaf = table.leaf_at(group);
+    if (leaf == nullptr) {
+      stats.pages_zero += span.count().value;
+      continue;
+    }
+    const bool owned = table.owns_leaf(span.first);
+    for (std::size_t i = 0; i < span.count().value; ++i) {
+      const Entry entry = leaf->entries[i];
+      if (entry.is_zero_page()) {
+        ++stats.pages_zero;
+      } else if (owned && frames.references(entry.frame()) == 1 &&
+                 !frames.is_foreign(entry.frame())) {
+        ++stats.pages_private;
+        stats.pages_writable += entry.writable() ? 1 : 0;
+        stats.pages_leased += entry.leased() ? 1 : 0;
+      } else {
+        ++stats.pages_shared;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+RegionStats Region::stats() const {
+  AddressSpace& space = state().space();
+  check_callable(space.family());
+  follow_forks();
+  RegionStats stats;
+  const Section section(space.family());
+  stats.page_bytes = space.family().geometry().page_bytes();
+  stats.pages = space.family().pages().value;
+  count_pages(space, stats);
+  stats.faults = space.counts().faults;
+  stats.pages_copied = space.counts().pages_copied;
+  stats.pages_upgraded = space.counts().pages_upgraded;
+  stats.pages_zero_filled = space.counts().pages_zero_filled;
+  stats.mappings = space.mappings();
+  stats.bytes_metadata = space.family().metadata_bytes();
+  return stats;
+}
+
+ProcessStats process_stats() {
+  follow_forks();
+  if (mapping_budget::needs_measuring()) mapping_budget::measure();
+  ProcessStats stats;
+  stats.regions = Registry::instance().size();
+  FamilyList::instance().for_each([&](Family& family) {
+    const Section section(family);
+    ++stats.families;
+    stats.bytes_in_use += family.frames().resident_bytes();
+    stats.bytes_metadata += family.metadata_bytes();
+  });
+  stats.frames_in_use = stats.bytes_in_use / os::page_bytes();
+  stats.mappings_in_use = mapping_budget::in_use();
+  stats.mapping_budget = mapping_budget::limit();
+  stats.faults = resolved_fault_count();
+  return stats;
+}
+
+}  // namespace cow

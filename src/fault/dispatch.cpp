@@ -1,0 +1,90 @@
+#include "fault/dispatch.hpp"
+
+#include <cerrno>
+
+#include "fault/registry.hpp"
+#include "os/host.hpp"
+#include "os/last_words.hpp"
+
+namespace cow {
+
+namespace {
+
+std::atomic<const FaultListener*> g_listener{nullptr};
+std::atomic<std::uint64_t> g_resolved{0};
+
+/// A store that faulted although its page was writable. Once is normal: another thread resolved the
+/// same fault first. Again and again at one place with nobody protecting pages in between is not a
+/// fault that we can resolve.
+struct Refault {
+  std::uintptr_t instruction_pointer = 0;
+  std::uintptr_t address = 0;
+  std::uint64_t protections = 0;
+  unsigned times = 0;
+};
+constexpr unsigned kMostRefaults = 2;
+__attribute__((tls_model("initial-exec"))) thread_local Refault t_refault;
+
+bool makes_progress(const os::FaultReport& report, const FaultOutcome& outcome) noexcept {
+  if (!outcome.was_writable) {
+    if (t_refault.times != 0) t_refault.times = 0;  // see on_sigsegv: the stack may hold this, too
+    return true;
+  }
+  const bool same = t_refault.instruction_pointer == report.instruction_pointer &&
+                    t_refault.address == report.address &&
+                    t_refault.protections == outcome.protections;
+  t_refault = {report.instruction_pointer, report.address, outcome.protections,
+               same ? t_refault.times + 1 : 1};
+  return t_refault.times <= kMostRefaults;
+}
+
+[[noreturn]] void give_up(const AddressSpace& space, const os::FaultReport& report,
+                          const FaultOutcome& outcome) noexcept {
+  os::LastWords words;
+  words.address = report.address;
+  words.region_begin = reinterpret_cast<std::uintptr_t>(space.begin());
+  words.region_end = reinterpret_cast<std::uintptr_t>(space.end());
+  words.call = outcome.call;
+  words.error = outcome.error;
+  os::die_of_store(words);
+}
+
+}  // namespace
+
+bool handle_fault(const os::FaultReport& report) noexcept {
+  if (!report.is_protection) return false;
+  const Registry::Reader reader(Registry::instance());
+  AddressSpace* const space = reader.find(report.address);
+  if (space == nullptr) return false;
+  if (space->family().is_abandoned()) give_up(*space, report, {ENOMEM, "fork"});
+  if (!report.is_write) return false;
+
+  const PageIndex page = space->page_at(report.address);
+  const FaultListener* const listener = g_listener.load();
+  ResolvedFault told{report, page, {}, listener == nullptr ? 0 : os::monotonic_ns()};
+  const FaultOutcome outcome =
+      resolve_write_fault(*space, page, listener == nullptr ? nullptr : &told.steps);
+  if (outcome.error != 0) give_up(*space, report, outcome);
+  if (!makes_progress(report, outcome)) return false;
+
+  g_resolved.fetch_add(1, std::memory_order_relaxed);
+  if (listener != nullptr) listener->heard(listener->self, told);
+  return true;
+}
+
+void set_fault_listener(const FaultListener* listener) noexcept {
+  g_listener.store(listener);
+  Registry::instance().wait_for_readers();
+}
+
+void forget_fault_listener() noexcept { g_listener.store(nullptr); }
+
+std::uint64_t resolved_fault_count() noexcept { return g_resolved.load(std::memory_order_relaxed); }
+
+void ensure_handler_installed() {
+  Registry::instance();  // made before the handler can ask for it
+  if (mapping_budget::needs_measuring()) mapping_budget::measure();
+  os::install_fault_handler(&handle_fault);
+}
+
+}  // namespace cow

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "mm/write_fault.hpp"
+#include "os/fault_signal.hpp"
+
+namespace cow {
+
+/// One resolved fault with all that is known about it.
+struct ResolvedFault {
+  os::FaultReport report;
+  PageIndex page;
+  FaultSteps steps;
+  std::uint64_t entered_ns = 0;
+};
+
+/// Gets each resolved fault. Called in the signal handler; must be noexcept and async-signal-safe.
+struct FaultListener {
+  void (*heard)(void* self, const ResolvedFault& fault) noexcept = nullptr;
+  void* self = nullptr;
+};
+
+/// Sets or (null) removes the one listener. On return no handler uses the one before any more.
+void set_fault_listener(const FaultListener* listener) noexcept;
+
+/// After fork(), in the child: whoever listened was the parent's.
+void forget_fault_listener() noexcept;
+
+/// Resolves a store to a region. False: the fault is not ours. Signal context: yes.
+bool handle_fault(const os::FaultReport& report) noexcept;
+
+/// Write faults resolved since the process started.
+std::uint64_t resolved_fault_count() noexcept;
+
+/// Puts our SIGSEGV action in front. Throws std::system_error.
+void ensure_handler_installed();
+
+}  // namespace cow

@@ -1,0 +1,349 @@
+#include "mm/address_space.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "base/error.hpp"
+
+namespace cow {
+
+namespace {
+
+// An address range always costs one mapping for what it shows and one for each guard page.
+constexpr std::int64_t kGuardMappings = 2;
+
+os::AddressRange reserve_addresses(const Family& family) {
+  const PageGeometry geometry = family.geometry();
+  return os::AddressRange::reserve(geometry.bytes(family.pages()), geometry.page_bytes());
+}
+
+std::atomic<std::uint64_t> g_protections{0};
+
+}  // namespace
+
+std::uint64_t protections() noexcept { return g_protections.load(std::memory_order_relaxed); }
+void note_protection() noexcept { g_protections.fetch_add(1, std::memory_order_relaxed); }
+
+/// Answers "was this frame ever touched?" for frames in ascending order with few system calls.
+class AddressSpace::HoleFinder {
+ public:
+  explicit HoleFinder(PageGeometry geometry) noexcept : page_bytes_(geometry.page_bytes()) {}
+
+  [[nodiscard]] bool is_hole(int file, os::FileOffset frame) noexcept {
+    const std::uint64_t begin = frame.bytes;
+    const std::uint64_t end = begin + page_bytes_;
+    if (file != file_ || begin < known_from_ || end > known_to_) {
+      const std::uint64_t data = os::next_data(file, begin);
+      file_ = file;
+      known_from_ = begin;
+      known_hole_ = data >= end;
+      known_to_ = known_hole_ ? data : std::max(end, os::next_hole(file, data));
+    }
+    return known_hole_;
+  }
+
+ private:
+  std::size_t page_bytes_;
+  int file_ = -1;
+  std::uint64_t known_from_ = 1;  // [known_from_, known_to_) is all holes, or all data
+  std::uint64_t known_to_ = 0;
+  bool known_hole_ = false;
+};
+
+AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
+    : family_(std::move(family)),
+      use_(use),
+      range_(reserve_addresses(*family_)),
+      shown_(family_->store(), family_->pages()),
+      writable_groups_(std::make_unique<std::uint64_t[]>(writable_groups_words())) {
+  note_protection();
+  const Section section(*family_);
+  if (use_ == Use::region) {
+    family_->ensure_reserve({.tables = 1});
+    add_home();
+    family_->reserve().tables += 1;
+  }
+  shown_.space = this;
+  family_->add(shown_);
+  mapping_budget::add(kGuardMappings);
+  count_mappings(1);
+}
+
+AddressSpace::~AddressSpace() {
+  // The addresses go last, with the member: until the homes have no owner any more, a fault of
+  // another space may read its bytes there (see source_of).
+  const Section section(*family_);
+  FrameStore& frames = family_->frames();
+  for (std::size_t i = 0; i < home_count_; ++i) frames.begin_close_home(homes_[i]);
+  table().release();
+  for (std::size_t i = 0; i < home_count_; ++i) frames.end_close_home(homes_[i]);
+  family_->remove(shown_);
+  if (use_ == Use::region) family_->reserve().tables -= 1;
+  if (may_pack_) family_->reserve().packed_pages -= family_->pages().value;
+  count_mappings(-static_cast<std::int64_t>(mappings_));
+  mapping_budget::add(-kGuardMappings);
+}
+
+void AddressSpace::write_protect() {
+  // Ranges that lie close together are protected in one call: passing over pages that are
+  // read-only already costs the kernel less than another call.
+  constexpr PageCount kCloseTogether{4 * kTableEntries};
+  HoleFinder holes(family_->geometry());
+  PageSpan hull{};
+  for_each_writable_leaf([&](Leaf& leaf) {
+    const PageSpan next = writable_hull(leaf);
+    if (!hull.empty() && next.first <= hull.last + kCloseTogether) {
+      hull.last = next.last;
+      return;
+    }
+    write_protect(hull, holes);
+    hull = next;
+  });
+  write_protect(hull, holes);
+}
+
+void AddressSpace::write_protect(PageSpan hull, HoleFinder& holes) {
+  note_protection();
+  int error = 0;
+  const auto protect_span = [&](PageSpan span) {
+    if (error != 0) return;
+    error = os::protect(address(span.first), family_->geometry().bytes(span.count()),
+                        os::Protection::read_only);
+  };
+  if (leases_.empty() && !hull.empty()) {
+    protect_span(hull);
+  } else {
+    for_each_stretch(
+        table(), hull, [](Entry entry) { return !entry.leased(); }, protect_span);
+  }
+  if (error != 0) {
+    reopen(hull);
+    throw_system_error(error, "mprotect",
+                       "a region could not be write-protected to be shared; the process may have "
+                       "too many mappings (see vm.max_map_count)");
+  }
+  for (std::uint64_t group = hull.first.value / kTableEntries;
+       group * kTableEntries < hull.last.value; ++group) {
+    Leaf* const leaf = table().leaf_at(group);
+    if (leaf != nullptr && leaf->writable > 0) close_leaf(*leaf, holes);
+  }
+}
+
+// The kernel may have protected a part before it refused. Where even this fails, the next store
+// makes its page writable again.
+void AddressSpace::reopen(PageSpan span) noexcept {
+  for_each_stretch(
+      table(), span, [](Entry entry) { return entry.writable(); },
+      [&](PageSpan writable) { static_cast<void>(make_writable(writable)); });
+}
+
+PageSpan AddressSpace::writable_hull(const Leaf& leaf) const noexcept {
+  const auto writable = [](const Entry& entry) { return entry.writable(); };
+  const auto& entries = leaf.entries;
+  const auto first = std::find_if(entries.begin(), entries.end(), writable);
+  const auto last = std::find_if(entries.rbegin(), entries.rend(), writable).base();
+  const PageIndex begin = table().span_of(leaf.group).first;
+  return {begin + PageCount{static_cast<std::uint64_t>(first - entries.begin())},
+          begin + PageCount{static_cast<std::uint64_t>(last - entries.begin())}};
+}
+
+// The leaf's pages are read-only now. Where a window of zero pages was opened, it is time to learn
+// which of them were touched: the others have no memory behind them.
+void AddressSpace::close_leaf(Leaf& leaf, HoleFinder& holes) noexcept {
+  const FrameStore& frames = family_->frames();
+  const bool look = leaf.any_never_stored;
+  leaf.any_never_stored = false;
+  edit(leaf, table().span_of(leaf.group), [&](PageIndex, Entry& entry) {
+    if (entry.leased()) return;
+    entry.set_writable(false);
+    if (!look || !entry.never_stored()) return;
+    if (holes.is_hole(frames.file(entry.frame()), frames.offset(entry.frame()))) {
+      leaf.any_never_stored = true;
+    } else {
+      entry.set_never_stored(false);
+      entry.set_taken_along(true);
+    }
+  });
+}
+
+void AddressSpace::show_table(std::uint64_t runs) {
+  const int error = map_all(runs);
+  if (error == 0) return;
+  // Until the addresses go, nobody else may get any of them.
+  static_cast<void>(os::map_zeros(begin(), range_.bytes()));
+  table().release();
+  throw_system_error(error, "mmap",
+                     "the frames of a region could not be mapped again for a clone; the process "
+                     "may have too many mappings (see vm.max_map_count)");
+}
+
+int AddressSpace::map_all(std::uint64_t runs) noexcept {
+  note_protection();
+  const FrameStore& frames = family_->frames();
+  int error = 0;
+  const auto map_run = [&](PageSpan run, Entry first) {
+    if (error != 0 || first.is_zero_page()) return;
+    const std::size_t bytes = family_->geometry().bytes(run.count());
+    const int file = frames.file(first.frame());
+    const os::FileOffset offset = frames.offset(first.frame());
+    if (use_ == Use::view) {
+      error = os::map_frames_for_reading(address(run.first), bytes, file, offset);
+      return;
+    }
+    const auto protection =
+        first.writable() ? os::Protection::read_write : os::Protection::read_only;
+    error = os::map_frames(address(run.first), bytes, file, offset, protection, os::Populate::no);
+  };
+  if (runs == 1) {
+    map_run({PageIndex{0}, PageIndex{table().pages().value}}, table().entry(PageIndex{0}));
+  } else {
+    for_each_mapping(table(), map_run);
+  }
+  if (error == 0) count_mappings(static_cast<std::int64_t>(runs - mappings_));
+  return error;
+}
+
+void AddressSpace::prepare_to_share(bool will_be_shown_elsewhere) {
+  bool wants_packed = !may_pack_;
+  if (will_be_shown_elsewhere) {
+    std::size_t home = 0;
+    while (home < home_count_ && family_->frames().extent(homes_[home]).used > 0) ++home;
+    if (home < kMostHomes) {
+      if (home == home_count_) add_home();
+      newest_home_ = home;
+      wants_packed = false;
+    }
+  }
+  const std::uint64_t more = wants_packed ? family_->pages().value : 0;
+  family_->ensure_reserve({.packed_pages = more});
+  family_->reserve().packed_pages += more;
+  may_pack_ = may_pack_ || wants_packed;
+}
+
+Frame AddressSpace::add_home() {
+  homes_[home_count_] = family_->frames().open_home(*this);
+  return {homes_[home_count_++], PageIndex{0}};
+}
+
+int AddressSpace::map_writable(PageSpan span, Frame first, os::Populate populate) noexcept {
+  const FrameStore& frames = family_->frames();
+  return os::map_frames(address(span.first), family_->geometry().bytes(span.count()),
+                        frames.file(first), frames.offset(first), os::Protection::read_write,
+                        populate);
+}
+
+int AddressSpace::map_read_only(PageIndex page) noexcept {
+  const FrameStore& frames = family_->frames();
+  const Frame frame = table().entry(page).frame();
+  return os::map_frames(address(page), family_->geometry().page_bytes(), frames.file(frame),
+                        frames.offset(frame), os::Protection::read_only, os::Populate::no);
+}
+
+int AddressSpace::make_writable(PageSpan span) noexcept {
+  return os::protect(address(span.first), family_->geometry().bytes(span.count()),
+                     os::Protection::read_write);
+}
+
+void AddressSpace::protect_again(Leaf& leaf, PageSpan span) noexcept {
+  for_each_stretch(
+      table(), span, [](Entry entry) { return !entry.writable(); },
+      [&](PageSpan closed) {
+        if (os::protect(address(closed.first), family_->geometry().bytes(closed.count()),
+                        os::Protection::read_only) == 0) {
+          return;
+        }
+        edit(leaf, closed, [](PageIndex, Entry& entry) { entry.set_writable(true); });
+      });
+}
+
+bool AddressSpace::show_again(PageSpan span) noexcept {
+  if (os::is_mapped(address(span.first), family_->geometry().bytes(span.count()))) return true;
+  const FrameStore& frames = family_->frames();
+  for (PageIndex page = span.first; page < span.last; ++page) {
+    const Entry entry = table().entry(page);
+    const std::size_t bytes = family_->geometry().page_bytes();
+    const auto protection =
+        entry.writable() ? os::Protection::read_write : os::Protection::read_only;
+    const int error =
+        entry.is_zero_page()
+            ? os::map_zeros(address(page), bytes)
+            : os::map_frames(address(page), bytes, frames.file(entry.frame()),
+                             frames.offset(entry.frame()), protection, os::Populate::no);
+    if (error != 0) return false;
+  }
+  return true;
+}
+
+Frame AddressSpace::free_home_slot(PageIndex page) const noexcept {
+  const FrameStore& frames = family_->frames();
+  const auto free_at = [&](ExtentId home) {
+    return home.value != 0 && frames.extent(home).owner == this && frames.is_free({home, page});
+  };
+  const auto home_of_writable = [&](PageIndex neighbour) {
+    const Entry entry = table().entry(neighbour);
+    const Frame frame = entry.frame();
+    return entry.writable() && frame.slot() == neighbour ? frame.extent() : ExtentId{};
+  };
+  ExtentId home;
+  if (page > PageIndex{0} && free_at(home = home_of_writable(page - kOnePage))) return {home, page};
+  const PageIndex next = page + kOnePage;
+  if (next < PageIndex{table().pages().value} && free_at(home = home_of_writable(next))) {
+    return {home, page};
+  }
+  if (home_count_ > 0 && free_at(homes_[newest_home_])) return {homes_[newest_home_], page};
+  for (std::size_t i = 0; i < home_count_; ++i) {
+    if (free_at(homes_[i])) return {homes_[i], page};
+  }
+  return {};
+}
+
+const std::byte* AddressSpace::source_of(PageIndex page, Frame frame) const noexcept {
+  const AddressSpace* const owner = family_->frames().extent(frame.extent()).owner;
+  const bool owner_shows_it = owner != nullptr && owner->table().entry(page).frame() == frame;
+  return owner_shows_it ? owner->address(page) : address(page);
+}
+
+void AddressSpace::adopt_leaf(std::uint64_t group, const PageTable& other) noexcept {
+  writable_groups_[group / 64] &= ~(std::uint64_t{1} << group % 64);
+  table().adopt_leaf(group, other);
+}
+
+void AddressSpace::forget_homes() noexcept {
+  home_count_ = 0;
+  newest_home_ = 0;
+  may_pack_ = false;
+}
+
+void AddressSpace::replace_table(PageTable& other) noexcept {
+  table().release();
+  table().share(other);
+  std::fill_n(writable_groups_.get(), writable_groups_words(), 0);
+  count_mappings(static_cast<std::int64_t>(count_runs(table()) - mappings_));
+}
+
+void AddressSpace::note_writable(const Leaf& leaf) noexcept {
+  const std::uint64_t bit = std::uint64_t{1} << leaf.group % 64;
+  std::uint64_t& word = writable_groups_[leaf.group / 64];
+  word = leaf.writable > 0 ? word | bit : word & ~bit;
+}
+
+std::int64_t AddressSpace::edges(std::uint64_t group) const noexcept {
+  const PageSpan span = table().span_of(group);
+  const auto breaks_at = [&](PageIndex page) {
+    return table().entry(page - kOnePage).joins(table().entry(page)) ? 0 : 1;
+  };
+  std::int64_t count = 0;
+  if (span.first > PageIndex{0}) count += breaks_at(span.first);
+  if (span.last < PageIndex{table().pages().value}) count += breaks_at(span.last);
+  return count;
+}
+
+void AddressSpace::count_mappings(std::int64_t change) noexcept {
+  mappings_ = static_cast<std::size_t>(static_cast<std::int64_t>(mappings_) + change);
+  mapping_budget::add(change);
+}
+
+}  // namespace cow

@@ -1,0 +1,279 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/units.hpp"
+#include "mm/family.hpp"
+#include "mm/mapping_budget.hpp"
+#include "mm/page_table.hpp"
+#include "os/mapping.hpp"
+
+namespace cow {
+
+/// What an address space has done, for RegionStats.
+struct FaultCounts {
+  std::uint64_t faults = 0;
+  std::uint64_t pages_copied = 0;
+  std::uint64_t pages_upgraded = 0;
+  std::uint64_t pages_zero_filled = 0;
+};
+
+/// How often read-only pages came into being in any address space of this process, faults aside.
+/// Signal context: yes.
+std::uint64_t protections() noexcept;
+void note_protection() noexcept;
+
+/// A range of addresses and the page table that says what it shows. The kernel's mappings follow
+/// the page table: every run of entries that join is one mapping of exactly that protection.
+///
+/// Invariant: at every address a load sees the bytes of the entry's frame, at all times.
+/// Invariant: `mappings()` is the number of lines the range has in /proc/self/maps.
+class AddressSpace {
+ public:
+  enum class Use { region, view };  ///< a view is read-only for good: a snapshot's bytes
+
+  /// An address space of zero pages. Takes the family's lock. Throws std::system_error.
+  AddressSpace(std::shared_ptr<Family> family, Use use);
+  /// Gives back the addresses and every frame nobody else references. Takes the family's lock.
+  ~AddressSpace();
+  AddressSpace(const AddressSpace&) = delete;
+  AddressSpace& operator=(const AddressSpace&) = delete;
+
+  [[nodiscard]] Family& family() const noexcept { return *family_; }
+  [[nodiscard]] const std::shared_ptr<Family>& shared_family() const noexcept { return family_; }
+  [[nodiscard]] std::byte* begin() const noexcept { return range_.begin(); }
+  [[nodiscard]] std::byte* end() const noexcept { return range_.end(); }
+  [[nodiscard]] std::byte* address(PageIndex page) const noexcept {
+    return begin() + family_->geometry().offset(page);
+  }
+  [[nodiscard]] PageIndex page_at(std::uintptr_t address) const noexcept {
+    return family_->geometry().page_at(address - reinterpret_cast<std::uintptr_t>(begin()));
+  }
+
+  [[nodiscard]] bool is_region() const noexcept { return use_ == Use::region; }
+
+  // The caller holds the family's lock from here on.
+
+  [[nodiscard]] PageTable& table() noexcept { return shown_.table; }
+  [[nodiscard]] const PageTable& table() const noexcept { return shown_.table; }
+  [[nodiscard]] const ShownTable& shown() const noexcept { return shown_; }
+  [[nodiscard]] ShownTable& shown() noexcept { return shown_; }
+  [[nodiscard]] FaultCounts& counts() noexcept { return counts_; }
+  [[nodiscard]] std::size_t mappings() const noexcept { return mappings_; }
+  /// Calls `use(Leaf&)` for each leaf with writable entries, in ascending order.
+  template <class Visit>
+  void for_each_writable_leaf(const Visit& visit) const {
+    for (std::uint64_t word = 0; word < writable_groups_words(); ++word) {
+      for (std::uint64_t bits = writable_groups_[word]; bits != 0; bits &= bits - 1) {
+        visit(*table().leaf_at(word * 64 + static_cast<unsigned>(__builtin_ctzll(bits))));
+      }
+    }
+  }
+  /// The smallest span with all writable pages of `leaf`. Precondition: it has some.
+  [[nodiscard]] PageSpan writable_hull(const Leaf& leaf) const noexcept;
+
+  // Control calls.
+
+  /// Makes every writable page read-only, so that its frame can be shared. Leased pages stay.
+  /// Cost: O(writable leaves). Throws std::system_error; what it did until then holds.
+  void write_protect();
+
+  /// Shows what the page table holds, in `runs` mappings, in an address space that still shows
+  /// zeros everywhere. Throws std::system_error; then the table is empty again.
+  void show_table(std::uint64_t runs);
+
+  /// Maps what the page table says, in `runs` mappings, after the table was filled. 0 or an errno
+  /// value.
+  [[nodiscard]] int map_all(std::uint64_t runs) noexcept;
+
+  /// Sees to it that every page of this region will find a frame when it is stored to: in a home
+  /// whose slots are all free if its frames are about to be shown elsewhere too, in packed frames
+  /// if only a snapshot will hold them. Throws std::system_error.
+  void prepare_to_share(bool will_be_shown_elsewhere);
+
+  /// Opens a home whose slots are all free; returns its first frame. Throws std::system_error.
+  Frame add_home();
+  /// Precondition: a region that was just made.
+  [[nodiscard]] Frame first_home() const noexcept { return {homes_[0], PageIndex{0}}; }
+
+  /// Whether the family keeps packed frames in reserve for this region.
+  [[nodiscard]] bool may_pack() const noexcept { return may_pack_; }
+
+  /// Makes leaf `group` the one `other` has, after the kernel was told.
+  void adopt_leaf(std::uint64_t group, const PageTable& other) noexcept;
+
+  // For faults. Signal context: yes.
+
+  /// Maps the frames from `first` on over `span`, writable. 0 or an errno value.
+  [[nodiscard]] int map_writable(PageSpan span, Frame first, os::Populate populate) noexcept;
+  /// Shows the frame of `page`'s entry again, read-only. 0 or an errno value.
+  [[nodiscard]] int map_read_only(PageIndex page) noexcept;
+  /// Lets `span` be written where it is. 0 or an errno value.
+  [[nodiscard]] int make_writable(PageSpan span) noexcept;
+  /// After make_writable() failed, which may have opened a part: pages that are read-only are
+  /// protected again, or, if that is impossible, become writable. Precondition: all of them are
+  /// sole owners.
+  void protect_again(Leaf& leaf, PageSpan span) noexcept;
+  /// After a mapping failed: some kernels have removed the old one by then. Shows what the page
+  /// table says. False, and the process cannot go on, if that fails.
+  [[nodiscard]] bool show_again(PageSpan span) noexcept;
+
+  /// Changes entries of one leaf that this table owns, keeping all counts: `change(page, entry)`.
+  template <class Change>
+  void edit(Leaf& leaf, PageSpan span, const Change& change) noexcept;
+
+  /// The home slot to which `page` can move, such that it joins its neighbours if that is possible.
+  /// An empty frame if no home has the slot free.
+  [[nodiscard]] Frame free_home_slot(PageIndex page) const noexcept;
+
+  /// Where bytes of `frame`, shown at `page`, are mapped and most likely in the processor's page
+  /// table already: in the space whose home the frame is, or else here.
+  [[nodiscard]] const std::byte* source_of(PageIndex page, Frame frame) const noexcept;
+
+  // Leases: see lease.hpp.
+
+  [[nodiscard]] MetadataArray<PageSpan>& leases() noexcept { return leases_; }
+  /// What a child process will see, while fork() runs; otherwise empty. Null if there never was a
+  /// lease.
+  [[nodiscard]] std::unique_ptr<PageTable>& child_table() noexcept { return child_table_; }
+
+  // After fork(), in the child.
+
+  /// Nobody can touch the addresses any more. 0 or an errno value.
+  [[nodiscard]] int forbid() noexcept {
+    return os::protect(begin(), range_.bytes(), os::Protection::none);
+  }
+
+  /// The homes belong to the parent.
+  void forget_homes() noexcept;
+  /// The page table is `other` from now on, which has no writable pages. The caller maps what
+  /// differs.
+  void replace_table(PageTable& other) noexcept;
+
+  /// One for each time its frames were shared with a clone that still lives. Beyond, pages that
+  /// clones share move to packed frames, one at a time.
+  static constexpr std::size_t kMostHomes = 256;
+
+ private:
+  class HoleFinder;
+
+  [[nodiscard]] std::int64_t edges(std::uint64_t group) const noexcept;
+  void count_mappings(std::int64_t change) noexcept;
+  void write_protect(PageSpan hull, HoleFinder& holes);
+  void close_leaf(Leaf& leaf, HoleFinder& holes) noexcept;
+  void reopen(PageSpan span) noexcept;
+  void note_writable(const Leaf& leaf) noexcept;
+  [[nodiscard]] std::uint64_t writable_groups_words() const noexcept {
+    return leaves_for(shown_.table.pages()) / 64 + 1;
+  }
+
+  std::shared_ptr<Family> family_;
+  Use use_;
+  os::AddressRange range_;
+  ShownTable shown_;
+  std::array<ExtentId, kMostHomes> homes_{};
+  std::size_t home_count_ = 0;
+  std::size_t newest_home_ = 0;                       ///< the one most likely to have a slot free
+  std::unique_ptr<std::uint64_t[]> writable_groups_;  ///< a bit for each leaf with writable entries
+  std::size_t mappings_ = 0;
+  bool may_pack_ = false;
+  MetadataArray<PageSpan> leases_;
+  std::unique_ptr<PageTable> child_table_;
+  FaultCounts counts_;
+};
+
+/// Changes entries [begin, end) of `leaf`, of which the first `valid` exist, keeping its own
+/// counts. Returns by how many the breaks inside the leaf changed. Signal context: yes.
+template <class Change>
+std::int64_t edit_leaf(Leaf& leaf, std::size_t begin, std::size_t end, std::size_t valid,
+                       const Change& change) noexcept {
+  const auto breaks = [&] {
+    std::uint32_t count = 0;
+    for (std::size_t i = begin == 0 ? 1 : begin; i < valid && i <= end; ++i) {
+      if (!leaf.entries[i - 1].joins(leaf.entries[i])) ++count;
+    }
+    return count;
+  };
+  const std::uint32_t before = breaks();
+  for (std::size_t i = begin; i < end; ++i) {
+    Entry& entry = leaf.entries[i];
+    leaf.writable -= entry.writable() ? 1 : 0;
+    change(i, entry);
+    leaf.writable += entry.writable() ? 1 : 0;
+  }
+  const std::uint32_t after = breaks();
+  leaf.breaks += after - before;
+  return std::int64_t{after} - std::int64_t{before};
+}
+
+/// Calls `use(PageSpan)` for the stretches of `span` whose entries pass `test(Entry)`.
+template <class Test, class Use>
+void for_each_stretch(const PageTable& table, PageSpan span, const Test& test, const Use& use) {
+  for (PageIndex page = span.first; page < span.last;) {
+    PageIndex end = page;
+    while (end < span.last && test(table.entry(end))) ++end;
+    if (page < end) use(PageSpan{page, end});
+    page = std::max(end, page + kOnePage);
+  }
+}
+
+template <class Change>
+void AddressSpace::edit(Leaf& leaf, PageSpan span, const Change& change) noexcept {
+  const PageSpan whole = table().span_of(leaf.group);
+  const std::int64_t edges_before = edges(leaf.group);
+  const std::int64_t inside = edit_leaf(
+      leaf, (span.first - whole.first).value, (span.last - whole.first).value, whole.count().value,
+      [&](std::size_t index, Entry& entry) { change(whole.first + PageCount{index}, entry); });
+  count_mappings(inside + edges(leaf.group) - edges_before);
+  note_writable(leaf);
+}
+
+/// Calls `use(PageSpan, Entry first)` for each run of entries that join, in order, without looking
+/// at every entry of a leaf that is one run, or at every leaf of a directory that is missing.
+template <class Use>
+void for_each_mapping(const PageTable& table, const Use& use) {
+  PageSpan run{};
+  Entry run_first;
+  Entry last;
+  const auto piece = [&](PageIndex end, Entry piece_first, Entry piece_last) {
+    if (run.empty() || !last.joins(piece_first)) {
+      if (!run.empty()) use(run, run_first);
+      run.first = run.last;
+      run_first = piece_first;
+    }
+    run.last = end;
+    last = piece_last;
+  };
+  const std::uint64_t groups = leaves_for(table.pages());
+  for (std::uint64_t group = 0; group < groups; ++group) {
+    PageSpan span = table.span_of(group);
+    const Leaf* const leaf = table.leaf_at(group);
+    if (table.directory_at(group / kTableEntries) == nullptr) {
+      group = std::min(groups, (group / kTableEntries + 1) * kTableEntries) - 1;
+      span.last = table.span_of(group).last;
+    }
+    if (leaf == nullptr) {
+      piece(span.last, Entry{}, Entry{});
+    } else if (leaf->breaks == 0) {
+      piece(span.last, leaf->entries[0], leaf->entries[span.count().value - 1]);
+    } else {
+      for (std::size_t i = 0; i < span.count().value; ++i) {
+        const PageIndex next = span.first + PageCount{i + 1};
+        piece(next, leaf->entries[i], leaf->entries[i]);
+      }
+    }
+  }
+  if (!run.empty()) use(run, run_first);
+}
+
+inline std::uint64_t count_runs(const PageTable& table) noexcept {
+  std::uint64_t runs = 0;
+  for_each_mapping(table, [&](PageSpan, Entry) { ++runs; });
+  return runs;
+}
+
+}  // namespace cow

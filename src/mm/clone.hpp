@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+
+#include "mm/address_space.hpp"
+
+namespace cow {
+
+/// The control calls' work on page tables. Each takes the family's lock, and either does all it
+/// says or throws std::system_error with everything as it was.
+
+/// `empty` was just made; it will show what `source` shows, frame by frame.
+void clone_lazily(AddressSpace& source, AddressSpace& empty);
+
+/// `empty` was just made; it gets frames of its own with the bytes of `source`.
+void clone_eagerly(AddressSpace& source, AddressSpace& empty);
+
+/// `empty`, a table that is shown nowhere, will hold what `source` shows now.
+void take_snapshot(AddressSpace& source, PageTable& empty);
+
+/// `empty` was just made; it will show what `snapshot` holds.
+void show_snapshot(const PageTable& snapshot, AddressSpace& empty);
+
+/// The bytes of `space` become those of `snapshot`. The caller keeps other threads out of them.
+void restore_snapshot(AddressSpace& space, const PageTable& snapshot);
+
+}  // namespace cow

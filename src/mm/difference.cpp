@@ -1,0 +1,101 @@
+#include "mm/difference.hpp"
+
+#include <bitset>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.hpp"
+
+namespace cow {
+
+namespace {
+
+using LeafBits = std::bitset<kTableEntries>;
+
+/// Compares the bytes of two frames. Only for pages that got a frame without a store being seen.
+class FrameComparison {
+ public:
+  explicit FrameComparison(PageGeometry geometry)
+      : bytes_(geometry.page_bytes()), buffer_(os::map_metadata(2 * bytes_)) {
+    if (buffer_ == nullptr) {
+      throw_system_error(ENOMEM, "mmap", "no memory is left to compare two snapshots");
+    }
+  }
+  ~FrameComparison() { os::unmap_metadata(buffer_, 2 * bytes_); }
+  FrameComparison(const FrameComparison&) = delete;
+  FrameComparison& operator=(const FrameComparison&) = delete;
+
+  // A frame that cannot be read counts as changed.
+  [[nodiscard]] bool same(const FrameStore& frames, Entry a, Entry b) const noexcept {
+    return read(frames, a, buffer_) && read(frames, b, buffer_ + bytes_) &&
+           std::memcmp(buffer_, buffer_ + bytes_, bytes_) == 0;
+  }
+
+ private:
+  bool read(const FrameStore& frames, Entry entry, std::byte* to) const noexcept {
+    if (entry.shows_zeros()) {
+      std::memset(to, 0, bytes_);
+      return true;
+    }
+    const Frame frame = entry.frame();
+    return os::read_frames(frames.file(frame), to, bytes_, frames.offset(frame)) == 0;
+  }
+
+  std::size_t bytes_;
+  std::byte* buffer_;
+};
+
+bool differ(const FrameStore& frames, Entry a, Entry b, const FrameComparison& bytes) noexcept {
+  if (a.shows_zeros() && b.shows_zeros()) return false;
+  if (!a.is_zero_page() && !b.is_zero_page() && a.frame() == b.frame()) return false;
+  if (a.taken_along() || b.taken_along()) return !bytes.same(frames, a, b);
+  return true;
+}
+
+LeafBits difference_in_leaf(const FrameStore& frames, const PageTable& from, const PageTable& to,
+                            std::uint64_t group, const FrameComparison& bytes) noexcept {
+  LeafBits bits;
+  if (from.leaf_at(group) == to.leaf_at(group)) return bits;
+  const PageSpan span = from.span_of(group);
+  for (PageIndex page = span.first; page < span.last; ++page) {
+    bits[page.value % kTableEntries] = differ(frames, from.entry(page), to.entry(page), bytes);
+  }
+  return bits;
+}
+
+void append(std::vector<PageSpan>& spans, PageIndex page) {
+  if (!spans.empty() && spans.back().last == page) {
+    ++spans.back().last;
+  } else {
+    spans.push_back({page, page + kOnePage});
+  }
+}
+
+}  // namespace
+
+std::vector<PageSpan> difference(Family& family, const PageTable& from, const PageTable& to) {
+  const FrameComparison bytes(family.geometry());
+  std::vector<PageSpan> spans;
+  const std::uint64_t groups = leaves_for(from.pages());
+  for (std::uint64_t group = 0; group < groups; ++group) {
+    LeafBits bits;
+    {
+      // One leaf at a time, so that faults need not wait long; what a snapshot shows does not
+      // change meanwhile, only where its bytes are kept.
+      const Section section(family);
+      if (group % kTableEntries == 0 &&
+          from.directory_at(group / kTableEntries) == to.directory_at(group / kTableEntries)) {
+        group += kTableEntries - 1;
+        continue;
+      }
+      bits = difference_in_leaf(family.frames(), from, to, group, bytes);
+    }
+    const PageIndex first = from.span_of(group).first;
+    for (std::size_t i = 0; bits.any() && i < kTableEntries; ++i) {
+      if (bits[i]) append(spans, first + PageCount{i});
+    }
+  }
+  return spans;
+}
+
+}  // namespace cow

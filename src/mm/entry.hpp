@@ -1,0 +1,97 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+#include "base/units.hpp"
+
+namespace cow {
+
+/// Which extent of a family's frame files. 0 is no extent.
+struct ExtentId {
+  std::uint32_t value = 0;
+  friend constexpr bool operator==(ExtentId, ExtentId) = default;
+};
+
+/// Names one frame: a slot of an extent. Frames with consecutive names are neighbours in their
+/// file. Extents are kept one slot apart, so consecutive names never cross from one to the next.
+class Frame {
+ public:
+  constexpr Frame() = default;
+  constexpr Frame(ExtentId extent, PageIndex slot)
+      : name_(std::uint64_t{extent.value} << kSlotBits | slot.value) {}
+
+  [[nodiscard]] constexpr ExtentId extent() const {
+    return {static_cast<std::uint32_t>(name_ >> kSlotBits)};
+  }
+  [[nodiscard]] constexpr PageIndex slot() const { return {name_ & kSlotMask}; }
+  [[nodiscard]] constexpr Frame after(PageCount n) const { return Frame(name_ + n.value); }
+  friend constexpr bool operator==(Frame, Frame) = default;
+
+ private:
+  friend class Entry;
+  static constexpr unsigned kSlotBits = 36;
+  static constexpr std::uint64_t kSlotMask = (std::uint64_t{1} << kSlotBits) - 1;
+  constexpr explicit Frame(std::uint64_t name) : name_(name) {}
+
+  std::uint64_t name_ = 0;
+};
+
+/// Page-table entry: which frame a page shows, and whether this table may write to it.
+///
+///    63         62             61             60       59            36 35             0
+///   | writable | taken along | never stored | leased |    extent      |     slot      |
+///
+/// An entry of all zero bits is a zero page: no frame, loads show zeros.
+/// Invariant: an entry is writable only if its leaf and its frame are referenced by this table
+/// alone. A leased entry is writable.
+class Entry {
+ public:
+  constexpr Entry() = default;
+  constexpr explicit Entry(Frame frame) : bits_(frame.name_) {}
+
+  [[nodiscard]] constexpr bool is_zero_page() const { return bits_ == 0; }
+  [[nodiscard]] constexpr Frame frame() const { return Frame(bits_ & kFrameMask); }
+
+  [[nodiscard]] constexpr bool writable() const { return (bits_ & kWritable) != 0; }
+  constexpr void set_writable(bool on) { set(kWritable, on); }
+
+  /// A window gave the page this frame, and no fault has told of a store to it: its bytes may
+  /// still be those of the frame it was copied from.
+  [[nodiscard]] constexpr bool taken_along() const { return (bits_ & kTakenAlong) != 0; }
+  constexpr void set_taken_along(bool on) { set(kTakenAlong, on); }
+
+  /// A window of zero pages gave the page this frame. While writable: nobody knows whether it was
+  /// stored to. While read-only: the frame was never touched, it is a hole and shows zeros.
+  [[nodiscard]] constexpr bool never_stored() const { return (bits_ & kNeverStored) != 0; }
+  constexpr void set_never_stored(bool on) { set(kNeverStored, on); }
+
+  /// A WriteLease keeps the page writable: who would share its frame gets a copy instead.
+  [[nodiscard]] constexpr bool leased() const { return (bits_ & kLeased) != 0; }
+  constexpr void set_leased(bool on) { set(kLeased, on); }
+
+  /// Precondition: read-only. Nothing but zeros can be behind it.
+  [[nodiscard]] constexpr bool shows_zeros() const { return is_zero_page() || never_stored(); }
+
+  /// Whether the kernel keeps this entry's page and the page after it, with entry `next`, in one
+  /// mapping.
+  [[nodiscard]] constexpr bool joins(Entry next) const {
+    if (is_zero_page() || next.is_zero_page()) return bits_ == next.bits_;
+    return writable() == next.writable() && next.frame() == frame().after(kOnePage);
+  }
+
+  friend constexpr bool operator==(Entry, Entry) = default;
+
+ private:
+  static constexpr std::uint64_t kWritable = std::uint64_t{1} << 63;
+  static constexpr std::uint64_t kTakenAlong = std::uint64_t{1} << 62;
+  static constexpr std::uint64_t kNeverStored = std::uint64_t{1} << 61;
+  static constexpr std::uint64_t kLeased = std::uint64_t{1} << 60;
+  static constexpr std::uint64_t kFrameMask = (std::uint64_t{1} << 60) - 1;
+
+  constexpr void set(std::uint64_t flag, bool on) { bits_ = on ? bits_ | flag : bits_ & ~flag; }
+
+  std::uint64_t bits_ = 0;
+};
+
+}  // namespace cow

@@ -1,0 +1,109 @@
+#include "mm/evacuation.hpp"
+
+#include <cerrno>
+
+#include "os/frame_file.hpp"
+
+namespace cow {
+
+namespace {
+
+// A fault looks through no more versions of a leaf than this. Pages that more snapshots share are
+// moved like pages that a clone shares.
+constexpr std::uint32_t kMostVersions = 256;
+
+/// Calls `use(Leaf&)` for each other leaf with the frame of entry `index`, newest first, until it
+/// returns false. Returns whether all of them were found and used.
+template <class Use>
+bool for_each_sharer(const FrameStore& frames, const Leaf& leaf, std::size_t index,
+                     const Use& use) noexcept {
+  const Frame frame = leaf.entries[index].frame();
+  std::uint32_t missing = frames.references(frame) - 1;
+  std::uint32_t versions = 0;
+  for (Leaf* other = leaf.older; missing > 0 && other != &leaf; other = other->older) {
+    if (++versions > kMostVersions) return false;
+    if (other->entries[index].frame() != frame) continue;
+    if (!use(*other)) return false;
+    --missing;
+  }
+  return missing == 0;
+}
+
+std::size_t index_of(PageIndex page) noexcept { return page.value % kTableEntries; }
+
+// All who share entry `index` of `leaf` show `to` from now on.
+void redirect(AddressSpace& space, Leaf& leaf, std::size_t index, Entry to) noexcept {
+  FrameStore& frames = space.family().frames();
+  const Frame frame = leaf.entries[index].frame();
+  const std::size_t valid = space.table().span_of(leaf.group).count().value;
+  std::uint32_t redirected = 0;
+  for_each_sharer(frames, leaf, index, [&](Leaf& sharer) {
+    edit_leaf(sharer, index, index + 1, valid, [&](std::size_t, Entry& entry) {
+      const bool taken_along = entry.taken_along();
+      entry = to;
+      if (!to.is_zero_page()) entry.set_taken_along(taken_along);
+    });
+    ++redirected;
+    return true;
+  });
+  if (redirected > 1 && !to.is_zero_page())
+    frames.add_references({to.frame(), kOnePage}, redirected - 1);
+  frames.drop_references({frame, kOnePage}, redirected);
+}
+
+}  // namespace
+
+bool can_evacuate(const AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {
+  const FrameStore& frames = space.family().frames();
+  const Entry entry = leaf.entries[index_of(page)];
+  if (entry.is_zero_page() || frames.is_foreign(entry.frame())) return false;
+  return for_each_sharer(frames, leaf, index_of(page), [&](const Leaf& sharer) {
+    return !space.family().shown_elsewhere(sharer, space.shown());
+  });
+}
+
+Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to) noexcept {
+  FrameStore& frames = space.family().frames();
+  const PageGeometry geometry = space.family().geometry();
+  const auto is_shared = [&](PageIndex page) {
+    const Entry entry = leaf.entries[index_of(page)];
+    return !entry.writable() && frames.references(entry.frame()) > 1;
+  };
+  Evacuated result;
+  for (PageIndex page = window.first; page < window.last;) {
+    if (!is_shared(page)) {
+      ++page;
+      continue;
+    }
+    if (leaf.entries[index_of(page)].never_stored()) {  // a hole: the snapshots get a zero page
+      redirect(space, leaf, index_of(page), Entry{});
+      ++page;
+      continue;
+    }
+    PageIndex end = page;
+    while (end < window.last && is_shared(end) && !leaf.entries[index_of(end)].never_stored()) {
+      ++end;
+    }
+    const FrameRun copies = frames.take_packed(end - page);
+    if (copies.count == PageCount{0}) return {ENOSPC, result.pages_copied};
+    const std::size_t bytes = geometry.bytes(copies.count);
+    result.error = os::write_frames(frames.file(copies.first), space.address(page), bytes,
+                                    frames.offset(copies.first));
+    if (result.error != 0) {
+      frames.drop_references(copies, 1);
+      return result;
+    }
+    for (PageCount i{0}; i < copies.count; i = i + kOnePage, ++page) {
+      redirect(space, leaf, index_of(page), Entry(copies.first.after(i)));
+      leaf.entries[index_of(page)].set_taken_along(true);
+    }
+    result.pages_copied += copies.count.value;
+  }
+  if (window.contains(stored_to)) {
+    leaf.entries[index_of(stored_to)].set_taken_along(false);
+    leaf.entries[index_of(stored_to)].set_never_stored(false);
+  }
+  return result;
+}
+
+}  // namespace cow

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+
+#include "mm/address_space.hpp"
+
+namespace cow {
+
+/// A store to a page that only snapshots share need not move the page. The snapshots were never
+/// mapped, so nobody can tell which frame holds their bytes: they get a copy in another frame, and
+/// the region writes on where it is. Its mapping stays one linear run however many snapshots come
+/// and go, and changing a protection is cheaper than changing a mapping.
+
+/// Whether everybody but `leaf` who references the frame of `page` is a leaf that nobody can see.
+/// `leaf` is owned by `space`. Signal context: yes.
+[[nodiscard]] bool can_evacuate(const AddressSpace& space, const Leaf& leaf,
+                                PageIndex page) noexcept;
+
+struct Evacuated {
+  int error = 0;  ///< an errno value
+  std::uint64_t pages_copied = 0;
+};
+
+/// Gives the snapshots that share pages of `window` their own copy of them. Afterwards `space` is
+/// the sole owner of every frame in it. Pages that are writable or sole already are passed over.
+/// `stored_to` is the page of the store; the others of the window are marked as taken along.
+/// Precondition: can_evacuate() held for every other page. Signal context: yes.
+Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to) noexcept;
+
+}  // namespace cow

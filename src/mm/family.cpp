@@ -1,0 +1,144 @@
+#include "mm/family.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/immortal.hpp"
+
+namespace cow {
+
+namespace {
+
+// A fault looks at no more tables than this before it takes "shown elsewhere" for granted.
+constexpr std::size_t kMostTablesSearched = 128;
+
+}  // namespace
+
+Family::Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_pages,
+               Backing backing)
+    : geometry_(geometry),
+      pages_(pages),
+      max_window_pages_(max_window_pages),
+      store_(geometry, pages, backing) {
+  FamilyList::instance().add(*this);
+}
+
+// What is held for child processes is not dropped: they may still read it, through the same memfd,
+// which lives until the last of them has closed it.
+Family::~Family() { FamilyList::instance().remove(*this); }
+
+void Family::add(ShownTable& shown) noexcept {
+  shown.next = shown_;
+  if (shown_ != nullptr) shown_->previous = &shown;
+  shown_ = &shown;
+}
+
+void Family::remove(ShownTable& shown) noexcept {
+  if (shown.next != nullptr) shown.next->previous = shown.previous;
+  (shown.previous != nullptr ? shown.previous->next : shown_) = shown.next;
+}
+
+void Family::add_kept(KeptTable& kept) noexcept {
+  kept.next = kept_;
+  if (kept_ != nullptr) kept_->previous = &kept;
+  kept_ = &kept;
+}
+
+void Family::remove_kept(KeptTable& kept) noexcept {
+  if (kept.next != nullptr) kept.next->previous = kept.previous;
+  (kept.previous != nullptr ? kept.previous->next : kept_) = kept.next;
+}
+
+bool Family::hold_for(std::uint64_t child) noexcept {
+  std::uint64_t tables = 0;
+  for_each_shown([&](ShownTable&) { ++tables; });
+  for (KeptTable* kept = kept_; kept != nullptr; kept = kept->next) ++tables;
+  if (!held_.reserve(held_.size() + tables * directories_for(pages_)) ||
+      !store_.frames.reserve_for_fork()) {
+    return false;
+  }
+  for_each_shown([&](ShownTable& shown) {
+    hold(shown.for_child != nullptr ? *shown.for_child : shown.table, child);
+  });
+  for (KeptTable* kept = kept_; kept != nullptr; kept = kept->next) hold(kept->table, child);
+  return true;
+}
+
+void Family::hold(const PageTable& table, std::uint64_t child) noexcept {
+  for (std::uint64_t index = 0; index < table.directory_count(); ++index) {
+    Directory* const directory = table.share_directory(index);
+    if (directory != nullptr) held_.push({child, index, directory});
+  }
+}
+
+void Family::release_held(std::uint64_t child) noexcept {
+  for (std::size_t i = held_.size(); i-- > 0;) {
+    if (held_[i].child != child) continue;
+    store_.drop_directory(held_[i].directory);
+    held_.remove_at(i);
+  }
+}
+
+void Family::become_child(os::FrameFile file) noexcept {
+  store_.frames.become_foreign(std::move(file));
+  for (const HeldDirectory& held : held_) store_.drop_directory(held.directory);
+  held_.clear();
+  reserve_.packed_pages = 0;
+}
+
+void Family::abandon() noexcept {
+  abandoned_ = true;
+  store_.frames.disown();
+}
+
+bool Family::shown_elsewhere(const Leaf& leaf, const ShownTable& mine) const noexcept {
+  if (held_.size() > kMostTablesSearched) return true;
+  for (const HeldDirectory& held : held_) {
+    if (held.index == leaf.group / kTableEntries &&
+        held.directory->leaves[leaf.group % kTableEntries] == &leaf) {
+      return true;
+    }
+  }
+  std::size_t searched = 0;
+  for (const ShownTable* shown = shown_; shown != nullptr; shown = shown->next) {
+    if (++searched > kMostTablesSearched) return true;
+    if (shown != &mine && shown->table.leaf_at(leaf.group) == &leaf) return true;
+  }
+  return false;
+}
+
+void Family::ensure_reserve(Reserve more) {
+  const std::uint64_t tables = reserve_.tables + more.tables;
+  const Backing backing = store_.frames.backing();
+  if (!store_.leaves.ensure_free(tables * leaves_for(pages_), backing) ||
+      !store_.directories.ensure_free(tables * directories_for(pages_), backing)) {
+    throw_system_error(ENOMEM, "mmap", "no memory is left for the page tables of a region");
+  }
+  store_.frames.ensure_packed({reserve_.packed_pages + more.packed_pages});
+}
+
+std::size_t Family::metadata_bytes() const noexcept {
+  return store_.leaves.bytes_in_use() + store_.directories.bytes_in_use() +
+         store_.frames.metadata_bytes();
+}
+
+FamilyList& FamilyList::instance() noexcept { return immortal<FamilyList>(); }
+
+void FamilyList::add(Family& family) noexcept {
+  const os::SignalsMasked signals;
+  const os::LockGuard guard(lock_);
+  family.next_ = first_;
+  if (first_ != nullptr) first_->previous_ = &family;
+  first_ = &family;
+}
+
+void FamilyList::remove(Family& family) noexcept {
+  const os::SignalsMasked signals;
+  const os::LockGuard guard(lock_);
+  if (family.next_ != nullptr) family.next_->previous_ = family.previous_;
+  (family.previous_ != nullptr ? family.previous_->next_ : first_) = family.next_;
+}
+
+}  // namespace cow

@@ -1,0 +1,175 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/units.hpp"
+#include "mm/page_table.hpp"
+#include "os/lock.hpp"
+#include "os/signal_mask.hpp"
+
+namespace cow {
+
+class AddressSpace;
+class Family;
+
+/// A page table whose frames somebody can see through the processor: a region, a snapshot that was
+/// mapped, or a child process. Frames that it shows must stay where they are.
+struct ShownTable {
+  ShownTable(TableStore& store, PageCount pages) : table(store, pages) {}
+
+  PageTable table;
+  const PageTable* for_child = nullptr;  ///< during fork(), what the child will see instead
+  AddressSpace* space = nullptr;
+  ShownTable* next = nullptr;
+  ShownTable* previous = nullptr;
+};
+
+/// A page table that is kept but shown nowhere: a snapshot's.
+struct KeptTable {
+  KeptTable(TableStore& store, PageCount pages) : table(store, pages) {}
+
+  PageTable table;
+  KeptTable* next = nullptr;
+  KeptTable* previous = nullptr;
+};
+
+/// Every region and snapshot that descends from one `create`: they share frames, a lock, and the
+/// memory of their page tables.
+///
+/// Lock order: the list of families, then one family at a time. A thread that holds a family's
+/// lock outside the fault handler has all signals masked (see Section) and touches no region.
+class Family {
+ public:
+  /// Throws std::system_error.
+  Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_pages, Backing backing);
+  ~Family();
+  Family(const Family&) = delete;
+  Family& operator=(const Family&) = delete;
+
+  [[nodiscard]] PageGeometry geometry() const noexcept { return geometry_; }
+  /// Pages of every address space of this family.
+  [[nodiscard]] PageCount pages() const noexcept { return pages_; }
+  [[nodiscard]] std::uint64_t max_window_pages() const noexcept { return max_window_pages_; }
+  [[nodiscard]] TableStore& store() noexcept { return store_; }
+  [[nodiscard]] FrameStore& frames() noexcept { return store_.frames; }
+  [[nodiscard]] os::Lock& lock() noexcept { return lock_; }
+
+  /// A child process for which there was no memory or descriptor at fork() has no use of its
+  /// regions. Set once, before any other thread exists.
+  [[nodiscard]] bool is_abandoned() const noexcept { return abandoned_; }
+  void abandon() noexcept;
+
+  // The caller holds the lock.
+
+  void add(ShownTable& shown) noexcept;
+  void remove(ShownTable& shown) noexcept;
+  // For fork(): a child process sees every frame there is at that moment.
+
+  void add_kept(KeptTable& kept) noexcept;
+  void remove_kept(KeptTable& kept) noexcept;
+  /// Calls `use(ShownTable&)` for each table that is shown in this process.
+  template <class Use>
+  void for_each_shown(const Use& use) noexcept {
+    for (ShownTable* shown = shown_; shown != nullptr; shown = shown->next) use(*shown);
+  }
+  /// Calls `use(std::uint64_t index, const Directory&)` for each directory that any table, snapshot
+  /// or child process references, once for each reference.
+  template <class Use>
+  void for_each_directory(const Use& use) const {
+    const auto all_of = [&](const PageTable& table) {
+      for (std::uint64_t i = 0; i < table.directory_count(); ++i) {
+        if (table.directory_at(i) != nullptr) use(i, *table.directory_at(i));
+      }
+    };
+    for (const ShownTable* shown = shown_; shown != nullptr; shown = shown->next) {
+      all_of(shown->table);
+    }
+    for (const KeptTable* kept = kept_; kept != nullptr; kept = kept->next) all_of(kept->table);
+    for (const HeldDirectory& held : held_) use(held.index, *held.directory);
+  }
+  /// Keeps all page tables there are as they are, for child `child`. False without memory.
+  [[nodiscard]] bool hold_for(std::uint64_t child) noexcept;
+  /// Drops what was kept for `child`.
+  void release_held(std::uint64_t child) noexcept;
+  /// In the child: nothing here is ours but the page tables. `file` is for frames to come.
+  void become_child(os::FrameFile file) noexcept;
+
+  /// Whether `leaf` can be seen in a table other than `mine`. May say yes where there are too many
+  /// tables to look at. Signal context: yes.
+  [[nodiscard]] bool shown_elsewhere(const Leaf& leaf, const ShownTable& mine) const noexcept;
+
+  /// What faults will need from now on, so that the handler never has to ask for memory.
+  struct Reserve {
+    std::uint64_t tables = 0;        ///< address spaces that may have to copy all their page tables
+    std::uint64_t packed_pages = 0;  ///< pages that may have to move to a packed frame
+  };
+  /// Sees to it that `reserve` plus `more` is there. Throws std::system_error.
+  void ensure_reserve(Reserve more);
+  [[nodiscard]] Reserve& reserve() noexcept { return reserve_; }
+
+  [[nodiscard]] std::size_t metadata_bytes() const noexcept;
+
+  /// All families of this process, for counters and fork().
+  [[nodiscard]] Family* next_family() const noexcept { return next_; }
+
+ private:
+  friend class FamilyList;
+
+  /// A directory that a child process may still read through. Invariant: it counts as referenced,
+  /// so nothing below it changes.
+  struct HeldDirectory {
+    std::uint64_t child;
+    std::uint64_t index;
+    Directory* directory;
+  };
+  void hold(const PageTable& table, std::uint64_t child) noexcept;
+
+  PageGeometry geometry_;
+  PageCount pages_;
+  std::uint64_t max_window_pages_;
+  os::Lock lock_;
+  TableStore store_;
+  ShownTable* shown_ = nullptr;
+  KeptTable* kept_ = nullptr;
+  MetadataArray<HeldDirectory> held_;
+  Reserve reserve_;
+  bool abandoned_ = false;
+  Family* next_ = nullptr;
+  Family* previous_ = nullptr;
+};
+
+/// Holds a family's lock for a control call.
+class [[nodiscard]] Section {
+ public:
+  explicit Section(Family& family) noexcept : lock_(family.lock()) {}
+
+ private:
+  os::SignalsMasked signals_;
+  os::LockGuard lock_;
+};
+
+/// The families of this process.
+class FamilyList {
+ public:
+  static FamilyList& instance() noexcept;
+
+  void add(Family& family) noexcept;
+  void remove(Family& family) noexcept;
+  /// Calls `use(Family&)` for each, with the list locked.
+  template <class Use>
+  void for_each(const Use& use) {
+    const os::SignalsMasked signals;
+    const os::LockGuard guard(lock_);
+    for (Family* family = first_; family != nullptr; family = family->next_) use(*family);
+  }
+
+  [[nodiscard]] os::Lock& lock() noexcept { return lock_; }
+  [[nodiscard]] Family* first() const noexcept { return first_; }
+
+ private:
+  os::Lock lock_;
+  Family* first_ = nullptr;
+};
+
+}  // namespace cow

@@ -1,0 +1,187 @@
+#include "mm/lease.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/error.hpp"
+#include "mm/write_fault.hpp"
+#include "os/last_words.hpp"
+
+namespace cow {
+
+namespace {
+
+bool is_leased(Entry entry) noexcept { return entry.leased(); }
+
+std::size_t index_of(PageIndex page) noexcept { return page.value % kTableEntries; }
+
+/// Calls `use(PageSpan)` for each part of `span` that lies in one leaf.
+template <class Use>
+void for_each_leaf_part(const PageTable& table, PageSpan span, const Use& use) {
+  for (PageIndex page = span.first; page < span.last;) {
+    const PageIndex end = std::min(span.last, table.span_of(page.value / kTableEntries).last);
+    use(PageSpan{page, end});
+    page = end;
+  }
+}
+
+[[noreturn]] void refuse(const FaultOutcome& outcome) {
+  if (outcome.left_hole) os::die_of("a page could not be mapped as it was", outcome.error);
+  throw_system_error(outcome.error, outcome.call,
+                     "the pages of a lease could not be given frames of their own; the region's "
+                     "bytes are as they were");
+}
+
+/// Makes every page private, as a store to each would. The frames are allocated: a kernel that
+/// writes to a page without a frame and without memory would say EFAULT.
+void own_pages(AddressSpace& space, PageSpan span) {
+  for (PageIndex page = span.first; page < span.last; ++page) {
+    if (space.table().entry(page).writable()) continue;
+    const FaultOutcome outcome = make_private(space, page, nullptr);
+    if (outcome.error != 0) refuse(outcome);
+  }
+  const FrameStore& frames = space.family().frames();
+  for (PageIndex page = span.first; page < span.last;) {
+    const Frame first = space.table().entry(page).frame();
+    PageCount count = kOnePage;
+    while (page + count < span.last &&
+           space.table().entry(page + count).frame() == first.after(count)) {
+      count = count + kOnePage;
+    }
+    const int error = os::allocate_frames(frames.file(first), frames.offset(first),
+                                          space.family().geometry().bytes(count));
+    if (error != 0) refuse({error, "fallocate"});
+    page = page + count;
+  }
+}
+
+void mark(AddressSpace& space, PageSpan span, bool leased) noexcept {
+  for_each_leaf_part(space.table(), span, [&](PageSpan part) {
+    space.edit(*space.table().leaf_of(part.first), part, [&](PageIndex, Entry& entry) {
+      entry.set_leased(leased);
+      // The kernel's stores raise no fault: whether there were any, only the bytes can tell.
+      entry.set_taken_along(true);
+      entry.set_never_stored(false);
+    });
+  });
+}
+
+PageCount leased_pages(AddressSpace& space) noexcept {
+  PageCount pages{0};
+  for (const PageSpan lease : space.leases()) pages = pages + lease.count();
+  return pages;
+}
+
+/// Gives `table`, which shares the leaf of `span` with `space`, a leaf of its own there with copies
+/// of the leased pages. 0 or an errno value.
+int copy_leased_pages(AddressSpace& space, PageTable& table, PageSpan span) noexcept {
+  FrameStore& frames = space.family().frames();
+  Leaf& leaf = table.own_leaf(span.first);
+  int error = 0;
+  for_each_stretch(table, span, is_leased, [&](PageSpan leased) {
+    for (PageIndex page = leased.first; error == 0 && page < leased.last;) {
+      const FrameRun copies = frames.take_packed(leased.last - page);
+      if (copies.count == PageCount{0}) {
+        error = ENOSPC;
+        return;
+      }
+      error = os::write_frames(frames.file(copies.first), space.address(page),
+                               space.family().geometry().bytes(copies.count),
+                               frames.offset(copies.first));
+      if (error != 0) {
+        frames.drop_references(copies, 1);
+        return;
+      }
+      const std::size_t begin = index_of(page);
+      edit_leaf(leaf, begin, begin + copies.count.value, span.count().value,
+                [&](std::size_t index, Entry& entry) {
+                  frames.drop_references({entry.frame(), kOnePage}, 1);
+                  entry = Entry(copies.first.after({index - begin}));
+                  entry.set_taken_along(true);
+                });
+      page = page + copies.count;
+    }
+  });
+  return error;
+}
+
+}  // namespace
+
+void begin_lease(AddressSpace& space, PageSpan span) {
+  auto child_table = std::make_unique<PageTable>(space.family().store(), space.family().pages());
+  const Section section(space.family());
+  if (space.child_table() == nullptr) std::swap(space.child_table(), child_table);
+  if (!space.leases().reserve(space.leases().size() + 1)) {
+    throw_system_error(ENOMEM, "mmap", "no memory is left to write down a lease");
+  }
+  own_pages(space, span);
+  mark(space, span, true);
+  space.leases().push(span);
+}
+
+void end_lease(AddressSpace& space, PageSpan span) noexcept {
+  const Section section(space.family());
+  MetadataArray<PageSpan>& leases = space.leases();
+  leases.remove_at(
+      static_cast<std::size_t>(std::find(leases.begin(), leases.end(), span) - leases.begin()));
+  mark(space, span, false);
+  for (const PageSpan other : leases) {
+    const PageSpan both{std::max(span.first, other.first), std::min(span.last, other.last)};
+    if (!both.empty()) mark(space, both, true);
+  }
+}
+
+void share_table(AddressSpace& space, PageTable& empty) {
+  if (space.leases().empty()) {
+    empty.share(space.table());
+    return;
+  }
+  space.family().ensure_reserve({.tables = 1, .packed_pages = leased_pages(space).value});
+  empty.share(space.table());
+  int error = 0;
+  for (const PageSpan lease : space.leases()) {
+    for_each_leaf_part(empty, lease, [&](PageSpan part) {
+      const bool still_shared = empty.leaf_of(part.first) == space.table().leaf_of(part.first);
+      const std::uint64_t group = part.first.value / kTableEntries;
+      if (error == 0 && still_shared) error = copy_leased_pages(space, empty, empty.span_of(group));
+    });
+  }
+  if (error == 0) return;
+  empty.release();
+  throw_system_error(error, "pwrite", "no memory is left to copy the leased pages of a region");
+}
+
+void prepare_leases_for_child(AddressSpace& space) {
+  if (space.leases().empty()) return;
+  share_table(space, *space.child_table());
+  space.shown().for_child = space.child_table().get();
+}
+
+void release_child_table(AddressSpace& space) noexcept {
+  if (space.shown().for_child == nullptr) return;
+  space.shown().for_child = nullptr;
+  space.child_table()->release();
+}
+
+int show_child_table(AddressSpace& space) noexcept {
+  if (space.shown().for_child == nullptr) return 0;
+  space.replace_table(*space.child_table());
+  release_child_table(space);
+  int error = 0;
+  for (const PageSpan lease : space.leases()) {
+    for (PageIndex page = lease.first; error == 0 && page < lease.last; ++page) {
+      error = space.map_read_only(page);
+    }
+  }
+  return error;
+}
+
+void renew_leases(AddressSpace& space) {
+  for (const PageSpan lease : space.leases()) {
+    own_pages(space, lease);
+    mark(space, lease, true);
+  }
+}
+
+}  // namespace cow

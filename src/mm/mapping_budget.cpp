@@ -1,0 +1,91 @@
+#include "mm/mapping_budget.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+#include "os/host.hpp"
+#include "os/mapping.hpp"
+
+namespace cow::mapping_budget {
+
+namespace {
+
+// For thread stacks, libraries and heaps that come after us.
+constexpr std::size_t kLeftForOthers = 2048;
+
+constexpr std::uint64_t kWholeRegion = std::uint64_t{1} << 40;  // more pages than any has
+
+// When the kernel has none left, the first store to each region may take two more before it is one
+// piece, and what is given back is free for all threads of the process.
+constexpr std::size_t kSpareMappings = 512;
+std::atomic<std::byte*> g_spare{nullptr};
+
+// While mappings are short, others may give some back at any time.
+constexpr std::uint64_t kMeasureAgainAfterNs = 1'000'000'000;
+
+std::atomic<bool> g_needs_measuring{true};
+std::atomic<std::uint64_t> g_measured_ns{0};
+std::atomic<std::int64_t> g_in_use{0};
+std::atomic<std::size_t> g_limit{0};
+
+}  // namespace
+
+void measure() noexcept {
+  g_needs_measuring.store(false, std::memory_order_relaxed);
+  g_measured_ns.store(os::monotonic_ns(), std::memory_order_relaxed);
+  if (g_spare.load() == nullptr) g_spare.store(os::map_spare_mappings(kSpareMappings));
+  const std::size_t all = os::max_map_count();
+  const std::size_t mapped = os::count_mappings();
+  const std::size_t ours = in_use();
+  const std::size_t others =
+      (mapped > ours ? mapped - ours : 0) + std::min(kLeftForOthers, all / 8);
+  // Never 0: with nothing left at all, every window is as wide as can be.
+  g_limit.store(all > others ? all - others : 1, std::memory_order_relaxed);
+}
+
+bool needs_measuring() noexcept {
+  if (g_needs_measuring.load(std::memory_order_relaxed)) return true;
+  const MappingShortage now = shortage();
+  if (now.reach_pages == 0 && now.block_pages == 0) return false;
+  const std::uint64_t measured = g_measured_ns.load(std::memory_order_relaxed);
+  return os::monotonic_ns() - measured > kMeasureAgainAfterNs;
+}
+
+void note_exhausted() noexcept {
+  g_needs_measuring.store(true, std::memory_order_relaxed);
+  std::byte* const spare = g_spare.exchange(nullptr);
+  if (spare != nullptr) os::unmap_spare_mappings(spare, kSpareMappings);
+  g_limit.store(std::max<std::size_t>(1, in_use()), std::memory_order_relaxed);
+}
+
+std::size_t limit() noexcept { return g_limit.load(std::memory_order_relaxed); }
+
+std::size_t in_use() noexcept {
+  return static_cast<std::size_t>(
+      std::max<std::int64_t>(0, g_in_use.load(std::memory_order_relaxed)));
+}
+
+void add(std::int64_t change) noexcept { g_in_use.fetch_add(change, std::memory_order_relaxed); }
+
+std::size_t spendable() noexcept {
+  const std::size_t used = in_use();
+  return used < limit() ? (limit() - used) / 2 : 0;
+}
+
+MappingShortage shortage() noexcept {
+  // By sixteenths of the budget that are gone. Every step bounds the number of mappings a region
+  // can have more tightly, at the price of more copying: runs that are further apart than the
+  // reach, or blocks, in a region.
+  const std::size_t gone = in_use() * 16 / limit();
+  if (gone < 10) return {};
+  switch (gone) {
+    case 10: return {.reach_pages = 32};
+    case 11: return {.reach_pages = 128};
+    case 12: return {.reach_pages = 512};
+    case 13: return {.block_pages = 512};
+    case 14: return {.block_pages = 512 * 16};
+    default: return {.block_pages = kWholeRegion};
+  }
+}
+
+}  // namespace cow::mapping_budget

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cow {
+
+/// How far a fault must go so as not to add mappings.
+struct MappingShortage {
+  std::uint64_t reach_pages = 0;  ///< join the nearest private page no further away than this
+  std::uint64_t block_pages = 0;  ///< make an aligned block of so many pages private
+};
+
+namespace mapping_budget {
+
+/// The kernel gives a process `vm.max_map_count` mappings. libcow counts its own and widens its
+/// windows as they run out, so that no store ever fails for want of one.
+/// All functions are thread safe. Signal context: yes, unless said otherwise.
+
+/// Reads the limit and what others in this process use now. Cost: O(mappings); control calls only.
+void measure() noexcept;
+
+/// The kernel has refused a mapping: others have taken what we counted on. Gives back the spare
+/// mappings, once, and counts nothing as free from now on, until the next measure().
+void note_exhausted() noexcept;
+
+/// Whether measure() should run: it never has, mappings turned out to be exhausted since, or they
+/// were short a while ago.
+bool needs_measuring() noexcept;
+
+/// What regions and mapped snapshots may occupy.
+std::size_t limit() noexcept;
+std::size_t in_use() noexcept;
+void add(std::int64_t change) noexcept;
+
+/// How many may still be taken by one control call, leaving half of what is left to faults.
+std::size_t spendable() noexcept;
+
+/// What faults should do about it now. Steps up as mappings run out.
+MappingShortage shortage() noexcept;
+
+}  // namespace mapping_budget
+}  // namespace cow

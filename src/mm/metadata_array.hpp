@@ -1,0 +1,67 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include "os/host.hpp"
+#include "os/mapping.hpp"
+
+namespace cow {
+
+/// A growing array for what the fault handler reads. It lives in memory taken straight from the
+/// kernel: the program's own allocator may keep its heap inside a region, and growing under a
+/// family's lock must never fault on one.
+template <class T>
+class MetadataArray {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  MetadataArray() noexcept = default;
+  MetadataArray(const MetadataArray&) = delete;
+  MetadataArray& operator=(const MetadataArray&) = delete;
+  ~MetadataArray() {
+    if (items_ != nullptr) os::unmap_metadata(bytes_of(items_), capacity_ * sizeof(T));
+  }
+
+  /// Makes room for `capacity` items. False when the kernel has no memory.
+  [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
+    if (capacity <= capacity_) return true;
+    const std::size_t page = os::page_bytes();
+    const std::size_t wanted = std::max(capacity, 2 * capacity_) * sizeof(T);
+    const std::size_t bytes = (wanted + page - 1) / page * page;
+    auto* const grown = reinterpret_cast<T*>(os::map_metadata(bytes));
+    if (grown == nullptr) return false;
+    std::copy(begin(), end(), grown);
+    if (items_ != nullptr) os::unmap_metadata(bytes_of(items_), capacity_ * sizeof(T));
+    items_ = grown;
+    capacity_ = bytes / sizeof(T);
+    return true;
+  }
+
+  /// Precondition: reserve() made room.
+  void push(const T& item) noexcept { items_[size_++] = item; }
+  [[nodiscard]] T pop() noexcept { return items_[--size_]; }
+  void remove_at(std::size_t index) noexcept { items_[index] = items_[--size_]; }
+  void clear() noexcept { size_ = 0; }
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] T& operator[](std::size_t index) noexcept { return items_[index]; }
+  [[nodiscard]] const T& operator[](std::size_t index) const noexcept { return items_[index]; }
+  [[nodiscard]] T* begin() noexcept { return items_; }
+  [[nodiscard]] T* end() noexcept { return items_ + size_; }
+  [[nodiscard]] const T* begin() const noexcept { return items_; }
+  [[nodiscard]] const T* end() const noexcept { return items_ + size_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return size_ * sizeof(T); }
+
+ private:
+  static std::byte* bytes_of(T* items) noexcept { return reinterpret_cast<std::byte*>(items); }
+
+  T* items_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace cow

@@ -1,0 +1,105 @@
+#include "mm/page_table.hpp"
+
+#include <algorithm>
+
+namespace cow {
+
+PageTable::PageTable(TableStore& store, PageCount pages)
+    : store_(store),
+      pages_(pages),
+      directories_(std::make_unique<Directory*[]>(directories_for(pages))) {}
+
+PageSpan PageTable::span_of(std::uint64_t group) const noexcept {
+  const PageIndex first{group * kTableEntries};
+  return {first, std::min(first + PageCount{kTableEntries}, PageIndex{pages_.value})};
+}
+
+bool PageTable::owns_leaf(PageIndex page) const noexcept {
+  const std::uint64_t group = page.value / kTableEntries;
+  const Directory* const directory = directories_[group / kTableEntries];
+  if (directory == nullptr || directory->references > 1) return false;
+  const Leaf* const leaf = directory->leaves[group % kTableEntries];
+  return leaf != nullptr && leaf->references == 1;
+}
+
+Leaf& PageTable::own_leaf(PageIndex page) noexcept {
+  const std::uint64_t group = page.value / kTableEntries;
+  Directory& directory = own_directory(group / kTableEntries);
+  Leaf*& leaf = directory.leaves[group % kTableEntries];
+  if (leaf == nullptr) {
+    leaf = store_.leaves.take();
+    leaf->group = static_cast<std::uint32_t>(group);
+  } else if (leaf->references > 1) {
+    leaf = &copy_leaf(*leaf);
+  }
+  return *leaf;
+}
+
+Directory& PageTable::own_directory(std::uint64_t index) noexcept {
+  Directory*& directory = directories_[index];
+  if (directory == nullptr) {
+    directory = store_.directories.take();
+  } else if (directory->references > 1) {
+    Directory* const copy = store_.directories.take();
+    copy->leaves = directory->leaves;
+    for (Leaf* const leaf : copy->leaves) {
+      if (leaf != nullptr) ++leaf->references;
+    }
+    --directory->references;
+    directory = copy;
+  }
+  return *directory;
+}
+
+Leaf& PageTable::copy_leaf(Leaf& from) noexcept {
+  Leaf& copy = *store_.leaves.take();
+  copy.writable = from.writable;
+  copy.breaks = from.breaks;
+  copy.group = from.group;
+  copy.any_never_stored = from.any_never_stored;
+  copy.entries = from.entries;
+  for_each_frame_run(copy,
+                     [&](FrameRun run, std::size_t) { store_.frames.add_references(run, 1); });
+  copy.older = &from;
+  copy.newer = from.newer;
+  copy.newer->older = &copy;
+  from.newer = &copy;
+  --from.references;
+  return copy;
+}
+
+void TableStore::drop_leaf(Leaf* leaf) noexcept {
+  if (leaf == nullptr || --leaf->references > 0) return;
+  for_each_frame_run(*leaf, [&](FrameRun run, std::size_t) { frames.drop_references(run, 1); });
+  leaf->older->newer = leaf->newer;
+  leaf->newer->older = leaf->older;
+  leaves.give_back(leaf);
+}
+
+void TableStore::drop_directory(Directory* directory) noexcept {
+  if (directory == nullptr || --directory->references > 0) return;
+  for (Leaf* const leaf : directory->leaves) drop_leaf(leaf);
+  directories.give_back(directory);
+}
+
+void PageTable::share(const PageTable& other) noexcept {
+  for (std::uint64_t i = 0; i < directory_count(); ++i) directories_[i] = other.share_directory(i);
+}
+
+void PageTable::release() noexcept {
+  for (std::uint64_t i = 0; i < directory_count(); ++i) {
+    store_.drop_directory(directories_[i]);
+    directories_[i] = nullptr;
+  }
+}
+
+void PageTable::adopt_leaf(std::uint64_t group, const PageTable& other) noexcept {
+  Leaf* const theirs = other.leaf_at(group);
+  Leaf*& ours = own_directory(group / kTableEntries).leaves[group % kTableEntries];
+  if (ours == theirs) return;
+  if (theirs != nullptr) ++theirs->references;
+  store_.drop_leaf(ours);
+  ours = theirs;
+}
+
+}  // namespace cow

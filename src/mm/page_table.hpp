@@ -1,0 +1,155 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/units.hpp"
+#include "mm/entry.hpp"
+#include "mm/frame_store.hpp"
+#include "mm/node_pool.hpp"
+
+namespace cow {
+
+inline constexpr std::size_t kTableEntries = 512;
+inline constexpr std::size_t kBlockPages = 64;  ///< the unit in which a leaf counts its faults
+inline constexpr std::size_t kLeafBlocks = kTableEntries / kBlockPages;
+
+/// The last level of the page table: 512 entries, shared between tables by reference count and
+/// copied on write itself, as in on-demand-fork (Zhao, Gong, Fonseca, EuroSys 2021).
+///
+/// Invariant: a leaf that several tables reach has no writable entry, once whoever shares it has
+/// let go of the lock (see share_table in lease.hpp).
+struct Leaf {
+  std::uint32_t references = 1;  ///< directories that point here
+  std::uint32_t writable = 0;    ///< entries that are writable
+  std::uint32_t breaks = 0;      ///< entries 1… that do not join the one before: see Entry::joins
+  std::uint32_t group = 0;       ///< which leaf of the table: its first page / 512
+  bool any_never_stored = false;                         ///< some entry may be never_stored()
+  std::array<std::uint8_t, kLeafBlocks> block_faults{};  ///< write faults since it was copied
+
+  /// All leaves of this group that were copied from one another, a ring. `older` leads to the leaf
+  /// this one was copied from, as long as that lives.
+  Leaf* older = this;
+  Leaf* newer = this;
+
+  std::array<Entry, kTableEntries> entries{};
+};
+
+/// The level above: 512 leaves. A null leaf is all zero pages.
+struct Directory {
+  std::uint32_t references = 1;  ///< page tables that point here
+  std::array<Leaf*, kTableEntries> leaves{};
+};
+
+/// What the page tables of one family are made of. The caller holds the family's lock.
+struct TableStore {
+  TableStore(PageGeometry geometry, PageCount pages, Backing backing)
+      : frames(geometry, pages, backing) {}
+
+  FrameStore frames;
+  NodePool<Leaf> leaves;
+  NodePool<Directory> directories;
+
+  /// Drops one reference, and all that goes with the last.
+  void drop_leaf(Leaf* leaf) noexcept;
+  void drop_directory(Directory* directory) noexcept;
+};
+
+/// Leaves, and directories, that a table of `pages` pages can have.
+constexpr std::uint64_t leaves_for(PageCount pages) {
+  return (pages.value + kTableEntries - 1) / kTableEntries;
+}
+constexpr std::uint64_t directories_for(PageCount pages) {
+  return (leaves_for(pages) + kTableEntries - 1) / kTableEntries;
+}
+
+/// Which frame each page shows. Two levels below an array of directories; sharing a table copies
+/// only that array.
+class PageTable {
+ public:
+  /// An empty table: every page is a zero page. Allocates; call it without the family's lock.
+  PageTable(TableStore& store, PageCount pages);
+  /// Precondition: release() was called.
+  ~PageTable() = default;
+  PageTable(const PageTable&) = delete;
+  PageTable& operator=(const PageTable&) = delete;
+
+  [[nodiscard]] PageCount pages() const noexcept { return pages_; }
+  [[nodiscard]] TableStore& store() const noexcept { return store_; }
+
+  // Signal context: yes.
+
+  [[nodiscard]] Entry entry(PageIndex page) const noexcept {
+    const Leaf* const leaf = leaf_of(page);
+    return leaf == nullptr ? Entry{} : leaf->entries[page.value % kTableEntries];
+  }
+  [[nodiscard]] Leaf* leaf_of(PageIndex page) const noexcept {
+    return leaf_at(page.value / kTableEntries);
+  }
+  [[nodiscard]] Leaf* leaf_at(std::uint64_t group) const noexcept {
+    const Directory* const directory = directories_[group / kTableEntries];
+    return directory == nullptr ? nullptr : directory->leaves[group % kTableEntries];
+  }
+  /// The pages of leaf `group` that exist in this table.
+  [[nodiscard]] PageSpan span_of(std::uint64_t group) const noexcept;
+
+  /// The leaf of `page`, referenced by this table alone: shared page-table pages on the way are
+  /// copied first, missing ones made. Precondition: the pools have enough nodes.
+  Leaf& own_leaf(PageIndex page) noexcept;
+
+  /// Whether this table alone reaches `page`'s leaf.
+  [[nodiscard]] bool owns_leaf(PageIndex page) const noexcept;
+
+  // Control calls.
+
+  /// Shows what `other` shows, by sharing its directories. Precondition: this table is empty, and
+  /// nothing in `other` is writable but leased pages.
+  void share(const PageTable& other) noexcept;
+  /// Drops everything; the table is empty afterwards.
+  void release() noexcept;
+  /// Makes leaf `group` the one that `other` has there, dropping our own.
+  void adopt_leaf(std::uint64_t group, const PageTable& other) noexcept;
+
+  /// For questions about identity: equal pointers are equal content.
+  [[nodiscard]] const Directory* directory_at(std::uint64_t index) const noexcept {
+    return directories_[index];
+  }
+  /// The same directory with one more reference, or null.
+  [[nodiscard]] Directory* share_directory(std::uint64_t index) const noexcept {
+    Directory* const directory = directories_[index];
+    if (directory != nullptr) ++directory->references;
+    return directory;
+  }
+  [[nodiscard]] std::uint64_t directory_count() const noexcept { return directories_for(pages_); }
+
+ private:
+  Directory& own_directory(std::uint64_t index) noexcept;
+  Leaf& copy_leaf(Leaf& from) noexcept;
+
+  TableStore& store_;
+  PageCount pages_;
+  std::unique_ptr<Directory*[]> directories_;
+};
+
+/// Calls `use(FrameRun, first_entry_index)` for each stretch of `leaf` whose frames are neighbours.
+template <class Use>
+void for_each_frame_run(const Leaf& leaf, const Use& use) {
+  for (std::size_t begin = 0; begin < kTableEntries;) {
+    if (leaf.entries[begin].is_zero_page()) {
+      ++begin;
+      continue;
+    }
+    const Frame first = leaf.entries[begin].frame();
+    PageCount count = kOnePage;
+    while (begin + count.value < kTableEntries &&
+           leaf.entries[begin + count.value].frame() == first.after(count)) {
+      count = count + kOnePage;
+    }
+    use(FrameRun{first, count}, begin);
+    begin += count.value;
+  }
+}
+
+}  // namespace cow

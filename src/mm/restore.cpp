@@ -1,0 +1,233 @@
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.hpp"
+#include "mm/clone.hpp"
+#include "mm/write_fault.hpp"
+#include "os/last_words.hpp"
+
+namespace cow {
+
+namespace {
+
+/// How a page comes back: pages that this region alone can see and write are overwritten where
+/// they are, which is cheaper than a new mapping and the fault after it; others show the
+/// snapshot's frame again.
+enum class Way { keep, overwrite, remap };
+
+Way way_back(Entry now, Entry then) noexcept {
+  if (now.is_zero_page() && then.is_zero_page()) return Way::keep;
+  if (!now.is_zero_page() && !then.is_zero_page() && now.frame() == then.frame()) return Way::keep;
+  if (now.leased()) return Way::overwrite;  // the kernel may be writing to this very frame
+  // A page that may still be a hole is not written to: that would take a frame, and could fail.
+  const bool has_frame = now.writable() && !now.never_stored();
+  return has_frame && !then.shows_zeros() ? Way::overwrite : Way::remap;
+}
+
+class Restore {
+ public:
+  Restore(AddressSpace& space, const PageTable& snapshot) noexcept
+      : space_(space), frames_(space.family().frames()), snapshot_(snapshot) {}
+
+  void run() {
+    std::uint64_t remaps = 0;
+    for_each_change(Way::remap, [&](PageSpan) { ++remaps; });
+    // A remapped stretch can add two mappings, one for itself and one for what it splits off.
+    by_copy_ = 2 * remaps > std::max<std::uint64_t>(mapping_budget::spendable(), kFewRemaps);
+    // First all that can fail, then the copies into frames that exist, then the page table.
+    by_copy_ = by_copy_ || !remap_all();
+    if (by_copy_) own_every_frame();
+    for_each_change(Way::overwrite, [&](PageSpan span) { overwrite(span); });
+    for_each_differing_group([&](std::uint64_t group) { update_leaf(group); });
+  }
+
+ private:
+  static constexpr std::uint64_t kFewRemaps = 16;
+
+  // Where mappings are short, pages that would be mapped elsewhere become private first, by the
+  // rules of a fault, and are then overwritten like the others. Changes no byte.
+  void own_every_frame() {
+    for_each_change(Way::overwrite, [&](PageSpan span) {
+      for (PageIndex page = span.first; page < span.last; ++page) own_frame(page);
+    });
+  }
+
+  void own_frame(PageIndex page) {
+    FaultOutcome outcome;
+    if (!space_.table().entry(page).writable()) outcome = make_private(space_, page, nullptr);
+    const Entry entry = space_.table().entry(page);
+    if (outcome.error == 0 && entry.never_stored()) {  // a hole may not be filled any more later
+      outcome = {os::allocate_frames(frames_.file(entry.frame()), frames_.offset(entry.frame()),
+                                     bytes({page, page + kOnePage})),
+                 "fallocate"};
+    }
+    if (outcome.left_hole) die_of_hole(outcome.error);
+    if (outcome.error != 0) {
+      throw_system_error(outcome.error, outcome.call,
+                         "no memory is left to restore a region; its bytes are as they were");
+    }
+  }
+
+  template <class Use>
+  void for_each_differing_group(const Use& use) {
+    const PageTable& now = space_.table();
+    const std::uint64_t groups = leaves_for(now.pages());
+    for (std::uint64_t group = 0; group < groups; ++group) {
+      if (group % kTableEntries == 0 && now.directory_at(group / kTableEntries) ==
+                                            snapshot_.directory_at(group / kTableEntries)) {
+        group += kTableEntries - 1;
+      } else if (now.leaf_at(group) != snapshot_.leaf_at(group)) {
+        use(group);
+      }
+    }
+  }
+
+  // Calls `use(PageSpan)` for the stretches that come back this way and whose frames, in the
+  // snapshot, are side by side.
+  template <class Use>
+  void for_each_change(Way way, const Use& use) {
+    for_each_differing_group([&](std::uint64_t group) {
+      const PageSpan span = space_.table().span_of(group);
+      for (PageIndex page = span.first; page < span.last;) {
+        PageIndex end = page;
+        while (end < span.last && way_of(end) == way &&
+               (end == page || then(end - kOnePage).joins(then(end)))) {
+          ++end;
+        }
+        if (page < end) use(PageSpan{page, end});
+        page = std::max(end, page + kOnePage);
+      }
+    });
+  }
+
+  [[nodiscard]] Entry then(PageIndex page) const noexcept { return snapshot_.entry(page); }
+  [[nodiscard]] Way way_of(PageIndex page) const noexcept {
+    const Way way = way_back(space_.table().entry(page), then(page));
+    return way == Way::remap && by_copy_ ? Way::overwrite : way;
+  }
+  [[nodiscard]] std::size_t bytes(PageSpan span) const noexcept {
+    return space_.family().geometry().bytes(span.count());
+  }
+
+  int show(PageSpan span, Entry first) noexcept {
+    if (first.is_zero_page()) return os::map_zeros(space_.address(span.first), bytes(span));
+    return os::map_frames(space_.address(span.first), bytes(span), frames_.file(first.frame()),
+                          frames_.offset(first.frame()),
+                          first.writable() ? os::Protection::read_write : os::Protection::read_only,
+                          os::Populate::no);
+  }
+
+  // False if the kernel refused: then all is mapped as it was.
+  bool remap_all() noexcept {
+    note_protection();
+    int error = 0;
+    PageIndex done{0};
+    for_each_change(Way::remap, [&](PageSpan span) {
+      if (error != 0) return;
+      error = show(span, then(span.first));
+      if (error == 0) {
+        done = span.last;
+      } else {
+        if (!space_.show_again(span)) die_of_hole(error);
+      }
+    });
+    if (error == 0) return true;
+    mapping_budget::note_exhausted();
+    // Backwards: each page joins the one behind it, which is as it was, so that nothing splits.
+    for (PageIndex next = done; next > PageIndex{0}; next = next - kOnePage) {
+      const PageIndex page = next - kOnePage;
+      if (way_of(page) != Way::remap) continue;
+      const int lost = show({page, next}, space_.table().entry(page));
+      if (lost != 0) die_of_hole(lost);
+    }
+    return false;
+  }
+
+  [[noreturn]] static void die_of_hole(int error) noexcept {
+    os::die_of("a region half restored could not be mapped as it was", error);
+  }
+
+  // Shows the snapshot's frames, where their bytes could not be read.
+  void show_instead(PageSpan span, int error) noexcept {
+    const auto leased = [&](Entry entry) { return entry.leased(); };
+    bool possible = true;
+    for_each_stretch(space_.table(), span, leased, [&](PageSpan) { possible = false; });
+    if (!possible || show(span, then(span.first)) != 0) {
+      os::die_of("a region could be restored only in part", error);
+    }
+    Leaf& leaf = space_.table().own_leaf(span.first);
+    space_.edit(leaf, span, [&](PageIndex page, Entry& entry) { take(leaf, page, entry); });
+  }
+
+  // The entry becomes the snapshot's.
+  void take(Leaf& leaf, PageIndex page, Entry& entry) noexcept {
+    const Entry now = entry;
+    entry = then(page);
+    if (!entry.is_zero_page()) frames_.add_references({entry.frame(), kOnePage}, 1);
+    if (!now.is_zero_page()) frames_.drop_references({now.frame(), kOnePage}, 1);
+    leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
+  }
+
+  void overwrite(PageSpan span) noexcept {
+    if (then(span.first).is_zero_page()) {
+      for (PageIndex page = span.first; page < span.last; ++page) clear(page);
+      return;
+    }
+    const Frame from = then(span.first).frame();
+    const auto read = [&] {
+      return os::read_frames(frames_.file(from), space_.address(span.first), bytes(span),
+                             frames_.offset(from));
+    };
+    int error = read();
+    // A control call that failed half-way may have left the mapping read-only.
+    if (error == EFAULT) static_cast<void>(space_.make_writable(span));
+    if (error != 0) error = read();
+    if (error != 0) show_instead(span, error);
+  }
+
+  void clear(PageIndex page) noexcept {
+    const Entry entry = space_.table().entry(page);
+    const Frame frame = entry.frame();
+    if (!entry.leased()) {
+      if (!frames_.clear({frame, kOnePage}))
+        os::die_of("a region could be restored only in part", EIO);
+      return;
+    }
+    const int error =
+        os::zero_frames(frames_.file(frame), frames_.offset(frame), bytes({page, page + kOnePage}));
+    if (error != 0) os::die_of("a region could be restored only in part", error);
+  }
+
+  void update_leaf(std::uint64_t group) noexcept {
+    const PageSpan span = space_.table().span_of(group);
+    Leaf& leaf = space_.table().own_leaf(span.first);
+    bool same = true;
+    space_.edit(leaf, span, [&](PageIndex page, Entry& entry) {
+      switch (way_of(page)) {
+        case Way::keep: break;
+        case Way::overwrite:
+          entry.set_taken_along(true);  // the bytes are the snapshot's, the frame is not
+          entry.set_never_stored(false);
+          same = false;
+          break;
+        case Way::remap: take(leaf, page, entry); break;
+      }
+    });
+    if (same) space_.adopt_leaf(group, snapshot_);
+  }
+
+  AddressSpace& space_;
+  FrameStore& frames_;
+  const PageTable& snapshot_;
+  bool by_copy_ = false;
+};
+
+}  // namespace
+
+void restore_snapshot(AddressSpace& space, const PageTable& snapshot) {
+  const Section section(space.family());
+  space.prepare_to_share(false);
+  Restore(space, snapshot).run();
+}
+
+}  // namespace cow

@@ -1,0 +1,95 @@
+#include "mm/window.hpp"
+
+#include <algorithm>
+
+namespace cow {
+
+namespace {
+
+// Two private neighbours may be chance; scattered stores must not pay for it.
+constexpr std::uint64_t kShortestRun = 2;
+
+std::uint64_t private_run_before(const PageTable& table, PageIndex page, std::uint64_t most) {
+  std::uint64_t run = 0;
+  while (run < most && run < page.value && table.entry(page - PageCount{run + 1}).writable()) ++run;
+  return run;
+}
+
+std::uint64_t private_run_behind(const PageTable& table, PageIndex page, std::uint64_t most) {
+  const std::uint64_t behind = table.pages().value - page.value - 1;
+  std::uint64_t run = 0;
+  while (run < most && run < behind && table.entry(page + PageCount{run + 1}).writable()) ++run;
+  return run;
+}
+
+PageSpan aligned_block(PageIndex page, std::uint64_t pages) {
+  const PageIndex first{page.value / pages * pages};
+  return {first, first + PageCount{pages}};
+}
+
+// From the page to the nearest private one in `within`, no further away than `reach`: made private
+// together with all between, the page adds no mapping.
+PageSpan bridge(const PageTable& table, PageIndex page, std::uint64_t reach, PageSpan within) {
+  for (std::uint64_t distance = 1; distance <= reach; ++distance) {
+    const PageIndex behind = page + PageCount{distance};
+    if (behind < within.last && table.entry(behind).writable()) return {page, behind};
+    if (page.value < within.first.value + distance) continue;
+    const PageIndex before = page - PageCount{distance};
+    if (table.entry(before).writable()) return {before + kOnePage, page + kOnePage};
+  }
+  return {page, page + kOnePage};
+}
+
+// The stretch around a zero page that takes no copying.
+PageSpan zero_pages_around(const PageTable& table, PageIndex page, PageSpan within) {
+  const auto is_free = [&](PageIndex at) {
+    const Entry entry = table.entry(at);
+    return entry.is_zero_page() || entry.writable();
+  };
+  PageSpan span{page, page + kOnePage};
+  while (span.last < within.last && is_free(span.last)) ++span.last;
+  while (within.first < span.first && is_free(span.first - kOnePage)) {
+    span.first = span.first - kOnePage;
+  }
+  return span;
+}
+
+PageSpan clip(PageSpan span, PageSpan to) {
+  return {std::max(span.first, to.first), std::min(span.last, to.last)};
+}
+
+bool block_has_paid(const Leaf& leaf, PageIndex page) {
+  const std::uint64_t faults = leaf.block_faults[page.value % kTableEntries / kBlockPages];
+  return faults * kFaultPriceInPages >= kBlockPages;
+}
+
+}  // namespace
+
+PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex page,
+                       const MappingShortage& shortage) noexcept {
+  const PageTable& table = space.table();
+  const PageSpan whole_leaf = table.span_of(leaf.group);
+  const Entry entry = table.entry(page);
+  // Frames of zeros cost nothing until they are touched: the first store opens all of the leaf
+  // that is zero pages.
+  if (entry.is_zero_page()) return zero_pages_around(table, page, whole_leaf);
+  if (shortage.block_pages > 0) return clip(aligned_block(page, shortage.block_pages), whole_leaf);
+  if (shortage.reach_pages > 0) {
+    const PageSpan joined = bridge(table, page, shortage.reach_pages, whole_leaf);
+    if (joined.count() > kOnePage) return joined;
+  }
+
+  const std::uint64_t limit = space.family().max_window_pages();
+  if (limit >= kBlockPages && block_has_paid(leaf, page)) {
+    return clip(aligned_block(page, kBlockPages), whole_leaf);
+  }
+  const std::uint64_t before = private_run_before(table, page, limit);
+  const std::uint64_t behind = private_run_behind(table, page, limit);
+  const std::uint64_t run = std::max(before, behind);
+  const std::uint64_t pages = run < kShortestRun ? 1 : run;
+  if (before >= behind) return clip({page, page + PageCount{pages}}, whole_leaf);
+  const PageIndex first{page.value - std::min(page.value, pages - 1)};
+  return clip({first, page + kOnePage}, whole_leaf);
+}
+
+}  // namespace cow

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/units.hpp"
+#include "mm/address_space.hpp"
+
+namespace cow {
+
+/// What a write fault costs beside the pages it copies, in units of copying one page in a window:
+/// delivery, lookup and the change of mappings, against one page of a larger copy. Measured by
+/// bench/fault_bench.cpp; only the ratio matters and it differs little between machines.
+inline constexpr std::uint64_t kFaultPriceInPages = 5;
+
+/// The pages around `page` that a fault on it should make writable together. Within the leaf of
+/// `page`, and containing it.
+///
+/// A run of two or more pages that are private already, right before or behind, says that stores
+/// come in order: the window takes as many pages again, so it doubles, 1, 1, 2, 4 … up to the
+/// limit. A block whose pages keep faulting is taken whole once the faults paid equal the price of
+/// copying it. That is the ski-rental rule (Karlin, Manasse, Rudolph, Sleator 1988): whatever the
+/// pattern of stores, the total is at most about twice the better of all-lazy and all-eager.
+///
+/// When the process runs short of mappings, the window reaches to the nearest private page, so that
+/// both are one mapping; when it runs very short, it is a whole block, whose neighbours will be
+/// too.
+///
+/// Signal context: yes.
+[[nodiscard]] PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex page,
+                                     const MappingShortage& shortage) noexcept;
+
+}  // namespace cow

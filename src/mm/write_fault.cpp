@@ -1,0 +1,298 @@
+#include "mm/write_fault.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "mm/evacuation.hpp"
+#include "mm/window.hpp"
+#include "os/host.hpp"
+
+namespace cow {
+
+namespace {
+
+constexpr const char* kNoFrameLeft = "take_packed";
+
+std::uint64_t stamp(const FaultSteps* steps) noexcept {
+  return steps == nullptr ? 0 : os::monotonic_ns();
+}
+
+/// One write fault on a page that is not writable yet, with the family's lock held.
+class WriteFault {
+ public:
+  WriteFault(AddressSpace& space, Leaf& leaf, PageIndex page, FaultSteps* steps) noexcept
+      : space_(space), frames_(space.family().frames()), leaf_(leaf), page_(page), steps_(steps) {}
+
+  FaultOutcome resolve(PageSpan window) noexcept {
+    if (can_stay(page_)) return write_in_place(widest(window, &WriteFault::can_stay));
+    target_ = target_frame();
+    if (target_ == Frame{}) return {ENOSPC, kNoFrameLeft};
+    return write_in_new_frames(widest(window, &WriteFault::can_move));
+  }
+
+ private:
+  [[nodiscard]] Entry& entry(PageIndex page) const noexcept {
+    return leaf_.entries[page.value % kTableEntries];
+  }
+  [[nodiscard]] bool is_sole_owner(Entry entry) const noexcept {
+    return !entry.is_zero_page() && frames_.references(entry.frame()) == 1 &&
+           !frames_.is_foreign(entry.frame());
+  }
+
+  // A page stays where it is if nobody else can see its frame: then either nobody else references
+  // it, or only snapshots do that were never mapped, and their copy can be kept elsewhere.
+  [[nodiscard]] bool can_stay(PageIndex page) const noexcept {
+    const Entry at = entry(page);
+    return at.writable() || is_sole_owner(at) ||
+           (space_.may_pack() && can_evacuate(space_, leaf_, page));
+  }
+
+  // A page can show the target's neighbour if that is free, or shows it already.
+  [[nodiscard]] bool can_move(PageIndex page) const noexcept {
+    const Entry at = entry(page);
+    if (page == page_) return true;
+    const Frame to = target_of(page);
+    if (at.frame() == to && !at.is_zero_page()) return at.writable() || is_sole_owner(at);
+    return target_is_home_ && frames_.is_free(to) && !at.writable();
+  }
+
+  [[nodiscard]] Frame target_of(PageIndex page) const noexcept {
+    return {target_.extent(), {target_.slot().value + page.value - page_.value}};
+  }
+
+  [[nodiscard]] Frame target_frame() noexcept {
+    const Frame home = space_.free_home_slot(page_);
+    target_is_home_ = home != Frame{};
+    return target_is_home_ ? home : frames_.take_packed(kOnePage).first;
+  }
+
+  // The widest part of `window` around the page all of whose pages pass `test`.
+  [[nodiscard]] PageSpan widest(PageSpan window,
+                                bool (WriteFault::*test)(PageIndex) const) const noexcept {
+    PageSpan span{page_, page_ + kOnePage};
+    while (span.last < window.last && (this->*test)(span.last)) ++span.last;
+    while (window.first < span.first && (this->*test)(span.first - kOnePage)) {
+      span.first = span.first - kOnePage;
+    }
+    return span;
+  }
+
+  FaultOutcome write_in_place(PageSpan window) noexcept;
+  FaultOutcome write_in_new_frames(PageSpan window) noexcept;
+  [[nodiscard]] FaultOutcome copy_to_target(PageSpan window) noexcept;
+  [[nodiscard]] bool needs_copy(PageIndex page) const noexcept {
+    const Entry at = entry(page);
+    return !at.writable() && !at.shows_zeros() && at.frame() != target_of(page);
+  }
+  [[nodiscard]] os::Populate populate(PageSpan window) const noexcept;
+  void undo_copies(PageSpan window) noexcept;
+
+  AddressSpace& space_;
+  FrameStore& frames_;
+  Leaf& leaf_;
+  PageIndex page_;
+  FaultSteps* steps_;
+  Frame target_;
+  bool target_is_home_ = false;
+};
+
+// Nobody else can see these frames: let the snapshots keep a copy, and write on.
+FaultOutcome WriteFault::write_in_place(PageSpan window) noexcept {
+  if (steps_ != nullptr) steps_->allocated_ns = stamp(steps_);
+  const Evacuated evacuated = evacuate(space_, leaf_, window, page_);
+  if (evacuated.error != 0) return {evacuated.error, "pwrite"};
+  if (steps_ != nullptr) {
+    steps_->copied_ns = stamp(steps_);
+    steps_->pages_copied = evacuated.pages_copied;
+  }
+  if (const int error = space_.make_writable(window); error != 0) {
+    space_.protect_again(leaf_, window);
+    return {error, "mprotect"};
+  }
+
+  const std::uint32_t writable_before = leaf_.writable;
+  space_.edit(leaf_, window, [&](PageIndex, Entry& entry) { entry.set_writable(true); });
+  FaultCounts& counts = space_.counts();
+  counts.pages_copied += evacuated.pages_copied;
+  counts.pages_upgraded += leaf_.writable - writable_before - evacuated.pages_copied;
+  return {};
+}
+
+// Others see the old frames: copy them, show the copies, and leave the old ones to the others.
+FaultOutcome WriteFault::write_in_new_frames(PageSpan window) noexcept {
+  if (const FaultOutcome copied = copy_to_target(window); copied.error != 0) {
+    undo_copies(window);
+    return copied;
+  }
+  const Frame first = target_of(window.first);
+  if (const int error = space_.map_writable(window, first, populate(window)); error != 0) {
+    const bool left_hole = !space_.show_again(window);
+    if (!left_hole) undo_copies(window);
+    return {.error = error, .call = "mmap", .left_hole = left_hole};
+  }
+
+  FaultCounts& counts = space_.counts();
+  space_.edit(leaf_, window, [&](PageIndex page, Entry& entry) {
+    const Entry old = entry;
+    const Frame now = target_of(page);
+    if (old.is_zero_page() || old.frame() != now) {
+      if (target_is_home_) frames_.take(now);
+      entry = Entry(now);
+      entry.set_never_stored(page != page_ && old.shows_zeros());
+      entry.set_taken_along(page != page_ && !old.shows_zeros());
+      leaf_.any_never_stored = leaf_.any_never_stored || entry.never_stored();
+      ++(old.shows_zeros() ? counts.pages_zero_filled : counts.pages_copied);
+      if (!old.is_zero_page()) frames_.drop_references({old.frame(), kOnePage}, 1);
+    } else if (!old.writable()) {
+      ++counts.pages_upgraded;
+    }
+    entry.set_writable(true);
+  });
+  return {};
+}
+
+FaultOutcome WriteFault::copy_to_target(PageSpan window) noexcept {
+  const PageGeometry geometry = space_.family().geometry();
+  const int file = frames_.file(target_);
+  if (steps_ != nullptr) {
+    const int error = os::allocate_frames(file, frames_.offset(target_), geometry.page_bytes());
+    if (error != 0) return {error, "fallocate"};
+    steps_->allocated_ns = stamp(steps_);
+  }
+  for (PageIndex page = window.first; page < window.last;) {
+    PageIndex end = page;
+    const std::byte* const source =
+        needs_copy(page) ? space_.source_of(page, entry(page).frame()) : nullptr;
+    while (end < window.last && needs_copy(end) &&
+           space_.source_of(end, entry(end).frame()) == source + geometry.bytes(end - page)) {
+      ++end;
+    }
+    if (page < end) {
+      const int error = os::write_frames(file, source, geometry.bytes(end - page),
+                                         frames_.offset(target_of(page)));
+      if (error != 0) return {error, "pwrite"};
+      if (steps_ != nullptr) steps_->pages_copied += (end - page).value;
+    }
+    page = std::max(end, page + kOnePage);
+  }
+  if (steps_ != nullptr) steps_->copied_ns = stamp(steps_);
+  return {};
+}
+
+// In a run of stores every page of the window will be touched: one call is cheaper than the second
+// fault of each page. Frames of zeros are not to be allocated before they are touched.
+os::Populate WriteFault::populate(PageSpan window) const noexcept {
+  constexpr PageCount kWorthwhile{4};
+  if (window.count() < kWorthwhile) return os::Populate::no;
+  for (PageIndex page = window.first; page < window.last; ++page) {
+    const Entry at = entry(page);
+    if (at.is_zero_page() || at.never_stored()) return os::Populate::no;
+  }
+  return os::Populate::yes;
+}
+
+// A frame that was filled but is not going to be shown must not keep the bytes.
+void WriteFault::undo_copies(PageSpan window) noexcept {
+  for (PageIndex page = window.first; page < window.last; ++page) {
+    const Frame to = target_of(page);
+    const bool written = needs_copy(page) || steps_ != nullptr;
+    if (written && frames_.is_free(to)) frames_.clear_free({to, kOnePage});
+  }
+  if (!target_is_home_) frames_.drop_references({target_, kOnePage}, 1);
+}
+
+/// Short of memory, only the page itself is copied. When the kernel has no mapping left although we
+/// counted on some, the spare ones are given back, and the region becomes one piece.
+FaultOutcome resolve_in_leaf(AddressSpace& space, Leaf& leaf, PageIndex page,
+                             FaultSteps* steps) noexcept {
+  const std::uint32_t writable_before = leaf.writable;
+  const PageSpan window = choose_window(space, leaf, page, mapping_budget::shortage());
+  FaultOutcome outcome = WriteFault(space, leaf, page, steps).resolve(window);
+  const bool no_memory =
+      (outcome.error == ENOSPC || outcome.error == ENOMEM) &&
+      (std::strcmp(outcome.call, "pwrite") == 0 || std::strcmp(outcome.call, "fallocate") == 0);
+  if (outcome.left_hole) return outcome;
+  const FaultOutcome first = outcome;
+  if (no_memory) {
+    outcome = WriteFault(space, leaf, page, steps).resolve({page, page + kOnePage});
+  }
+  if (outcome.error == ENOMEM && !no_memory) {
+    mapping_budget::note_exhausted();
+    const PageSpan block = choose_window(space, leaf, page, mapping_budget::shortage());
+    outcome = WriteFault(space, leaf, page, steps).resolve(block);
+  }
+  if (std::strcmp(outcome.call, kNoFrameLeft) == 0) outcome = first;  // which led to this one
+  if (steps != nullptr) steps->pages_taken = leaf.writable - writable_before;
+  return outcome;
+}
+
+/// Windows beyond one leaf, when mappings are nearly used up: the other leaves' shared pages
+/// follow. False if that left a hole.
+bool take_other_leaves(AddressSpace& space, PageIndex page, std::uint64_t block_pages) noexcept {
+  const std::uint64_t block = page.value / block_pages * block_pages;
+  const std::uint64_t end = std::min(block + block_pages, space.table().pages().value);
+  for (PageIndex at{block}; at.value < end;) {
+    const Leaf* const shown = space.table().leaf_of(at);
+    const PageSpan span = space.table().span_of(at.value / kTableEntries);
+    if (shown != nullptr && shown->writable < span.count().value) {
+      Leaf& leaf = space.table().own_leaf(at);
+      while (at < span.last && leaf.entries[at.value % kTableEntries].writable()) ++at;
+      // Not the page that faulted: if this fails, it only was not a good moment.
+      if (at < span.last) {
+        const FaultOutcome outcome = WriteFault(space, leaf, at, nullptr).resolve(span);
+        if (outcome.error != 0) return !outcome.left_hole;
+        leaf.entries[at.value % kTableEntries].set_taken_along(true);  // nobody stored to it
+      }
+    }
+    at = span.last;
+  }
+  return true;
+}
+
+}  // namespace
+
+FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {
+  const os::LockGuard guard(space.family().lock());
+  ++space.counts().faults;
+  if (steps != nullptr) {
+    steps->before = look_at(space, page);
+    steps->located_ns = stamp(steps);
+  }
+  const FaultOutcome outcome = make_private(space, page, steps);
+  if (steps != nullptr) {
+    steps->mapped_ns = stamp(steps);
+    steps->after = look_at(space, page);
+  }
+  return outcome;
+}
+
+FaultOutcome make_private(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {
+  Leaf& leaf = space.table().own_leaf(page);  // page-table pages are copied on write, too
+  if (leaf.entries[page.value % kTableEntries].writable()) {
+    // Another thread's fault came first. Telling the kernel again costs little, and mends a
+    // mapping that was left read-only by a control call that failed half-way.
+    return {space.make_writable({page, page + kOnePage}), "mprotect", true, protections()};
+  }
+  std::uint8_t& block_faults = leaf.block_faults[page.value % kTableEntries / kBlockPages];
+  block_faults = static_cast<std::uint8_t>(std::min(block_faults + 1, 255));
+
+  const FaultOutcome outcome = resolve_in_leaf(space, leaf, page, steps);
+  const std::uint64_t block_pages = mapping_budget::shortage().block_pages;
+  if (outcome.error != 0 || block_pages <= kTableEntries) return outcome;
+  if (take_other_leaves(space, page, block_pages)) return outcome;
+  return {.error = ENOMEM, .call = "mmap", .left_hole = true};
+}
+
+PageLook look_at(const AddressSpace& space, PageIndex page) noexcept {
+  const Entry entry = space.table().entry(page);
+  const FrameStore& frames = space.family().frames();
+  if (entry.is_zero_page()) return {PageKind::zero, 0};
+  const std::uint64_t offset = frames.offset(entry.frame()).bytes;
+  if (entry.writable()) return {PageKind::private_page, offset};
+  const bool sole = space.table().owns_leaf(page) && frames.references(entry.frame()) == 1 &&
+                    !frames.is_foreign(entry.frame());
+  return {sole ? PageKind::sole_owner : PageKind::shared, offset};
+}
+
+}  // namespace cow

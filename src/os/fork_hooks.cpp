@@ -1,0 +1,63 @@
+#include "os/fork_hooks.hpp"
+
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdint>
+
+#include "base/error.hpp"
+#include "os/host.hpp"
+#include "os/syscall.hpp"
+
+namespace cow::os {
+
+Lifeline::~Lifeline() { keep_parent_end(); }
+
+Lifeline Lifeline::open() noexcept {
+  Lifeline line;
+  line.file_ = Descriptor(static_cast<int>(
+      raw_syscall(SYS_memfd_create, argument("cow-lifeline"), MFD_CLOEXEC | MFD_ALLOW_SEALING)));
+  if (!line.file_.is_open()) return line;
+  // Never touched: an empty file has no page to show.
+  void* const mapping =
+      ::mmap(nullptr, page_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, line.file_.number(), 0);
+  if (mapping == MAP_FAILED) {
+    line.file_ = Descriptor();
+  } else {
+    line.mapping_ = static_cast<std::byte*>(mapping);
+  }
+  return line;
+}
+
+void Lifeline::keep_parent_end() noexcept {
+  if (mapping_ != nullptr) ::munmap(std::exchange(mapping_, nullptr), page_bytes());
+}
+
+void Lifeline::keep_child_end() noexcept { Descriptor closed(std::move(file_)); }
+
+bool Lifeline::has_ended() const noexcept {
+  return file_.is_intact() && ::fcntl(file_.number(), F_ADD_SEALS, F_SEAL_WRITE) == 0;
+}
+
+void at_fork(void (*prepare)() noexcept, void (*parent)() noexcept, void (*child)() noexcept) {
+  if (const int error = ::pthread_atfork(prepare, parent, child); error != 0) {
+    throw_system_error(error, "pthread_atfork", "no memory is left to watch for fork()");
+  }
+}
+
+unsigned long mask_all_signals() noexcept {
+  const std::uint64_t all = ~std::uint64_t{0};
+  std::uint64_t before = 0;
+  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, argument(&all), argument(&before), sizeof(before));
+  return before;
+}
+
+void restore_signal_mask(unsigned long before) noexcept {
+  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, argument(&before), 0, sizeof(before));
+}
+
+}  // namespace cow::os

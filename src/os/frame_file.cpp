@@ -1,0 +1,156 @@
+#include "os/frame_file.hpp"
+
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <utility>
+
+#include "base/error.hpp"
+#include "os/host.hpp"
+#include "os/syscall.hpp"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U  // Linux 6.3; older kernels say EINVAL
+#endif
+
+namespace cow::os {
+
+namespace {
+
+// Room for 2^24 regions of 4 GiB; the kernel's own limit is 2^63.
+constexpr std::uint64_t kRoomBytes = std::uint64_t{1} << 56;
+
+Descriptor open_memfd() {
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  const auto open = [](unsigned flags) {
+    return static_cast<int>(raw_syscall(SYS_memfd_create, argument("cow-frames"), flags));
+  };
+  int descriptor = open(kFlags | MFD_NOEXEC_SEAL);
+  if (descriptor == -EINVAL) {
+    descriptor = open(kFlags);
+    if (descriptor >= 0) ::fchmod(descriptor, 0600);  // memfds of old start out executable
+  }
+  if (descriptor < 0) {
+    throw_system_error(-descriptor, "memfd_create",
+                       "no frame file could be opened for a new region; every family of regions "
+                       "needs one file descriptor (see ulimit -n)");
+  }
+  Descriptor owned(descriptor);
+  if (!owned.is_open())
+    throw_system_error(errno, "fstat", "a new frame file could not be looked at");
+  return owned;
+}
+
+// A whole transfer by pieces: `transfer(done)` returns bytes moved or minus an errno value.
+template <class Transfer>
+int in_pieces(std::size_t bytes, int when_nothing_moves, const Transfer& transfer) noexcept {
+  for (std::size_t done = 0; done < bytes;) {
+    const long moved = transfer(done);
+    if (moved == -EINTR) continue;
+    if (moved < 0) return static_cast<int>(-moved);
+    if (moved == 0) return when_nothing_moves;
+    done += static_cast<std::size_t>(moved);
+  }
+  return 0;
+}
+
+}  // namespace
+
+FrameFile FrameFile::create() {
+  FrameFile file(open_memfd(), std::min(kRoomBytes, writable_room_bytes()));
+  if (file.room_bytes_ == 0 ||
+      ::ftruncate(file.descriptor(), static_cast<off_t>(file.room_bytes_))) {
+    throw_system_error(file.room_bytes_ == 0 ? EFBIG : errno, "ftruncate",
+                       "the frame file of a new region could not be given any room (see the file "
+                       "size limit, ulimit -f)");
+  }
+  if (::fcntl(file.descriptor(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+    throw_system_error(errno, "fcntl(F_ADD_SEALS)",
+                       "the frame file of a new region could not be sealed");
+  }
+  return file;
+}
+
+std::size_t FrameFile::resident_bytes() const {
+  constexpr std::size_t kBlockBytes = 512;  // st_blocks counts these, whatever the page size
+  struct stat status {};
+  if (::fstat(descriptor(), &status) != 0) {
+    throw_system_error(errno, "fstat", "the memory of a frame file could not be asked for");
+  }
+  return static_cast<std::size_t>(status.st_blocks) * kBlockBytes;
+}
+
+std::uint64_t writable_room_bytes() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kRoomBytes;
+  const std::uint64_t page = page_bytes();
+  return limit.rlim_cur / page * page;
+}
+
+int write_frames(int file, const std::byte* source, std::size_t bytes, FileOffset to) noexcept {
+  return in_pieces(bytes, ENOSPC, [&](std::size_t done) {
+    return raw_syscall(SYS_pwrite64, static_cast<std::uintptr_t>(file), argument(source + done),
+                       bytes - done, to.bytes + done);
+  });
+}
+
+int read_frames(int file, std::byte* target, std::size_t bytes, FileOffset from) noexcept {
+  return in_pieces(bytes, EIO, [&](std::size_t done) {
+    return raw_syscall(SYS_pread64, static_cast<std::uintptr_t>(file), argument(target + done),
+                       bytes - done, from.bytes + done);
+  });
+}
+
+int allocate_frames(int file, FileOffset at, std::size_t bytes) noexcept {
+  const long result =
+      raw_syscall(SYS_fallocate, static_cast<std::uintptr_t>(file), 0, at.bytes, bytes);
+  return static_cast<int>(-result);
+}
+
+int zero_frames(int file, FileOffset at, std::size_t bytes) noexcept {
+  static constexpr std::array<std::byte, 8 << 10> kZeros{};
+  return in_pieces(bytes, ENOSPC, [&](std::size_t done) {
+    return raw_syscall(SYS_pwrite64, static_cast<std::uintptr_t>(file), argument(kZeros.data()),
+                       std::min(bytes - done, kZeros.size()), at.bytes + done);
+  });
+}
+
+// Only where there are frames: zeros written to a hole would take one.
+int zero_data(int file, FileOffset at, std::size_t bytes) noexcept {
+  const std::uint64_t end = at.bytes + bytes;
+  int error = 0;
+  for (std::uint64_t data = next_data(file, at.bytes); error == 0 && data < end;) {
+    const std::uint64_t hole = std::min(next_hole(file, data), end);
+    error = zero_frames(file, {data}, hole - data);
+    data = next_data(file, hole);
+  }
+  return error;
+}
+
+bool punch_frames(int file, FileOffset at, std::size_t bytes) noexcept {
+  constexpr std::uintptr_t kPunch = 0x02 | 0x01;  // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+  const long result =
+      raw_syscall(SYS_fallocate, static_cast<std::uintptr_t>(file), kPunch, at.bytes, bytes);
+  // Whoever gets the frames next must not see these bytes, even if the memory cannot be returned.
+  return result >= 0 || zero_data(file, at, bytes) == 0;
+}
+
+std::uint64_t next_data(int file, std::uint64_t from) noexcept {
+  const long at = raw_syscall(SYS_lseek, static_cast<std::uintptr_t>(file), from, SEEK_DATA);
+  if (at == -ENXIO) return kRoomBytes;                    // no data up to the end
+  return at < 0 ? from : static_cast<std::uint64_t>(at);  // cannot tell: as if there were
+}
+
+std::uint64_t next_hole(int file, std::uint64_t from) noexcept {
+  const long at = raw_syscall(SYS_lseek, static_cast<std::uintptr_t>(file), from, SEEK_HOLE);
+  return at < 0 ? kRoomBytes : static_cast<std::uint64_t>(at);
+}
+
+}  // namespace cow::os

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cow::os {
+
+/// The host's page size in bytes.
+std::size_t page_bytes() noexcept;
+
+/// vm.max_map_count; its default where /proc cannot be read.
+std::size_t max_map_count() noexcept;
+
+/// Kernel mappings this process has now (lines of /proc/self/maps). Cost: O(mappings).
+std::size_t count_mappings() noexcept;
+
+/// CLOCK_MONOTONIC. Signal context: yes.
+std::uint64_t monotonic_ns() noexcept;
+
+}  // namespace cow::os

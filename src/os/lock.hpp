@@ -1,0 +1,49 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace cow::os {
+
+/// A mutual exclusion lock that a fault handler may take: it allocates nothing and sleeps in the
+/// kernel (futex) with raw system calls. Three states, after Ulrich Drepper, "Futexes Are Tricky".
+///
+/// A thread that holds it outside the handler must have all signals masked (SignalsMasked) and
+/// must not touch region memory; a handler that faulted on a region would wait for itself.
+class Lock {
+ public:
+  void lock() noexcept {
+    std::uint32_t expected = kFree;
+    if (!state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire)) lock_slow();
+  }
+
+  /// After fork(), in the child: whoever held it does not exist here.
+  void reset() noexcept { state_.store(kFree, std::memory_order_relaxed); }
+
+  void unlock() noexcept {
+    if (state_.exchange(kFree, std::memory_order_release) == kContended) wake_one();
+  }
+
+ private:
+  static constexpr std::uint32_t kFree = 0;
+  static constexpr std::uint32_t kHeld = 1;
+  static constexpr std::uint32_t kContended = 2;  // held, and somebody sleeps or is about to
+
+  void lock_slow() noexcept;
+  void wake_one() noexcept;
+
+  std::atomic<std::uint32_t> state_{kFree};
+};
+
+class [[nodiscard]] LockGuard {
+ public:
+  explicit LockGuard(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }
+  ~LockGuard() { lock_.unlock(); }
+  LockGuard(const LockGuard&) = delete;
+  LockGuard& operator=(const LockGuard&) = delete;
+
+ private:
+  Lock& lock_;
+};
+
+}  // namespace cow::os

@@ -1,0 +1,144 @@
+#include "os/mapping.hpp"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "base/error.hpp"
+#include "os/host.hpp"
+#include "os/syscall.hpp"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+namespace cow::os {
+
+namespace {
+
+std::uintptr_t flags_of(Protection protection) noexcept {
+  switch (protection) {
+    case Protection::none: return PROT_NONE;
+    case Protection::read_only: return PROT_READ;
+    case Protection::read_write: return PROT_READ | PROT_WRITE;
+  }
+  __builtin_unreachable();
+}
+
+int map_fixed(std::byte* address, std::size_t bytes, std::uintptr_t protection,
+              std::uintptr_t flags, long file, std::uint64_t offset) noexcept {
+  const long result = raw_syscall(SYS_mmap, argument(address), bytes, protection, flags | MAP_FIXED,
+                                  static_cast<std::uintptr_t>(file), offset);
+  return result < 0 && result > -4096 ? static_cast<int>(-result) : 0;  // not a page size: errnos
+}
+
+// libc's mmap, not the raw call, so that the sanitizers learn of every range we take and return.
+std::byte* map_anonymous(std::size_t bytes, int protection, int more_flags) noexcept {
+  void* const address =
+      ::mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | more_flags, -1, 0);
+  return address == MAP_FAILED ? nullptr : static_cast<std::byte*>(address);
+}
+
+}  // namespace
+
+AddressRange AddressRange::reserve(std::size_t bytes, std::size_t alignment_bytes) {
+  const std::size_t guard = page_bytes();
+  const std::size_t slack = alignment_bytes > guard ? alignment_bytes : 0;
+  const auto refuse = [&](const char* call) {
+    throw_system_error(errno, call,
+                       "no range of " + std::to_string(bytes) +
+                           " addresses is left in this process for a region (see ulimit -v and "
+                           "vm.max_map_count)");
+  };
+  if (bytes > SIZE_MAX - 2 * guard - slack) {
+    errno = ENOMEM;
+    refuse("mmap");
+  }
+  std::byte* const got = map_anonymous(bytes + slack + 2 * guard, PROT_NONE, MAP_NORESERVE);
+  if (got == nullptr) refuse("mmap");
+  const std::size_t lead = slack == 0 ? 0 : (0 - argument(got + guard)) & (alignment_bytes - 1);
+  if (lead > 0) ::munmap(got, lead);
+  AddressRange range(got + lead + guard, bytes);
+  if (slack > lead) ::munmap(range.end() + guard, slack - lead);
+  if (::mprotect(range.begin(), bytes, PROT_READ) != 0) refuse("mprotect");
+  return range;
+}
+
+AddressRange::AddressRange(AddressRange&& other) noexcept
+    : begin_(std::exchange(other.begin_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+
+AddressRange& AddressRange::operator=(AddressRange&& other) noexcept {
+  std::swap(begin_, other.begin_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+AddressRange::~AddressRange() {
+  const std::size_t guard = page_bytes();
+  if (begin_ != nullptr) ::munmap(begin_ - guard, bytes_ + 2 * guard);
+}
+
+int map_frames(std::byte* address, std::size_t bytes, int file, FileOffset at,
+               Protection protection, Populate populate) noexcept {
+  const std::uintptr_t fill = populate == Populate::yes ? MAP_POPULATE : 0;
+  return map_fixed(address, bytes, flags_of(protection), MAP_SHARED | fill, file, at.bytes);
+}
+
+int map_frames_for_reading(std::byte* address, std::size_t bytes, int file,
+                           FileOffset at) noexcept {
+  return map_fixed(address, bytes, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, file, at.bytes);
+}
+
+int map_zeros(std::byte* address, std::size_t bytes) noexcept {
+  return map_fixed(address, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+int protect(std::byte* address, std::size_t bytes, Protection protection) noexcept {
+  return static_cast<int>(
+      -raw_syscall(SYS_mprotect, argument(address), bytes, flags_of(protection)));
+}
+
+bool is_mapped(std::byte* address, std::size_t bytes) noexcept {
+  return raw_syscall(SYS_msync, argument(address), bytes, MS_ASYNC) != -ENOMEM;
+}
+
+std::byte* map_spare_mappings(std::size_t count) noexcept {
+  const std::size_t page = page_bytes();
+  std::byte* const spare = map_anonymous(count * page, PROT_NONE, MAP_NORESERVE);
+  if (spare == nullptr) return nullptr;
+  // Every second page differs in protection, so that no two are one mapping.
+  for (std::size_t i = 1; i < count; i += 2) ::mprotect(spare + i * page, page, PROT_READ);
+  return spare;
+}
+
+void unmap_spare_mappings(std::byte* address, std::size_t count) noexcept {
+  raw_syscall(SYS_munmap, argument(address), count * page_bytes());
+}
+
+std::byte* map_metadata(std::size_t bytes) noexcept {
+  const std::size_t guard = page_bytes();
+  if (bytes > SIZE_MAX - 2 * guard) return nullptr;
+  std::byte* const got = map_anonymous(bytes + 2 * guard, PROT_NONE, MAP_NORESERVE);
+  if (got == nullptr) return nullptr;
+  if (::mprotect(got + guard, bytes, PROT_READ | PROT_WRITE) == 0) return got + guard;
+  ::munmap(got, bytes + 2 * guard);
+  return nullptr;
+}
+
+bool populate_metadata(std::byte* address, std::size_t bytes) noexcept {
+  const long result = raw_syscall(SYS_madvise, argument(address), bytes, MADV_POPULATE_WRITE);
+  if (result != -EINVAL) return result == 0;
+  // Before Linux 5.14. The memory is new: what is written is what is there.
+  volatile std::byte* const memory = address;
+  for (std::size_t at = 0; at < bytes; at += page_bytes()) memory[at] = std::byte{0};
+  return true;
+}
+
+void unmap_metadata(std::byte* address, std::size_t bytes) noexcept {
+  const std::size_t guard = page_bytes();
+  ::munmap(address - guard, bytes + 2 * guard);
+}
+
+}  // namespace cow::os

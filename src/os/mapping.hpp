@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+
+#include "os/frame_file.hpp"
+
+namespace cow::os {
+
+/// What loads and stores a mapping allows.
+enum class Protection { none, read_only, read_write };
+
+/// A range of addresses that is ours, between two guard pages that nobody may touch.
+/// Until frames are mapped it shows zeros and refuses stores.
+class AddressRange {
+ public:
+  /// `bytes` is a multiple of `alignment_bytes`, a power of two. Throws std::system_error.
+  static AddressRange reserve(std::size_t bytes, std::size_t alignment_bytes);
+
+  AddressRange() noexcept = default;
+  AddressRange(AddressRange&& other) noexcept;
+  AddressRange& operator=(AddressRange&& other) noexcept;
+  ~AddressRange();
+
+  [[nodiscard]] std::byte* begin() const noexcept { return begin_; }
+  [[nodiscard]] std::byte* end() const noexcept { return begin_ + bytes_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  AddressRange(std::byte* begin, std::size_t bytes) noexcept : begin_(begin), bytes_(bytes) {}
+
+  std::byte* begin_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// Whether the kernel should also fill the processor's page table at once, sparing a second fault
+/// for each page.
+enum class Populate { no, yes };
+
+/// Shows frames at `address`, replacing what was there in one step: another thread sees the old
+/// bytes or the new mapping, never a hole. 0 or an errno value; on an error nothing has changed
+/// that a load could see. Signal context: yes.
+int map_frames(std::byte* address, std::size_t bytes, int file, FileOffset at,
+               Protection protection, Populate populate) noexcept;
+
+/// Shows frames to somebody who must never change them: read-only, and whoever lifts the protection
+/// stores to memory of his own (MAP_PRIVATE). 0 or an errno value.
+int map_frames_for_reading(std::byte* address, std::size_t bytes, int file, FileOffset at) noexcept;
+
+/// Shows zeros, read-only, without any frame. 0 or an errno value. Signal context: yes.
+int map_zeros(std::byte* address, std::size_t bytes) noexcept;
+
+/// Whether every byte of the range is mapped. Signal context: yes.
+bool is_mapped(std::byte* address, std::size_t bytes) noexcept;
+
+/// Changes what a mapping allows. 0 or an errno value. Signal context: yes.
+int protect(std::byte* address, std::size_t bytes, Protection protection) noexcept;
+
+/// Mappings kept only to be given back when the process has none left. Null on failure.
+std::byte* map_spare_mappings(std::size_t count) noexcept;
+/// Signal context: yes.
+void unmap_spare_mappings(std::byte* address, std::size_t count) noexcept;
+
+/// Zeroed memory for page tables and counts, outside of any region, between two pages that nobody
+/// may touch. Taken page by page as it is touched. `bytes` is a multiple of the page size. Null on
+/// failure.
+std::byte* map_metadata(std::size_t bytes) noexcept;
+/// Takes the memory for all of it now. False if there is none.
+[[nodiscard]] bool populate_metadata(std::byte* address, std::size_t bytes) noexcept;
+void unmap_metadata(std::byte* address, std::size_t bytes) noexcept;
+
+}  // namespace cow::os

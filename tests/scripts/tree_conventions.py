@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Checks what the tree looks like.
+
+The top level holds what is listed here and nothing else. Source files have at most 400 lines and
+100 columns. The library does not know the size of a page: no literal 4096 in src and include (a
+line that means something else says so: `// not a page size`). No notes about work left undone.
+"""
+import argparse
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "include", "src", "bench", "tests", "docs",
+             "README.md", "LICENSE", ".clang-format", ".clang-tidy", ".gitignore", ".ci", "run"}
+IGNORED = re.compile(r"(\.git|build.*|cmake-build-.*|\.cache|\.vscode|\.idea)$")
+
+SOURCES = {".cpp", ".hpp", ".h", ".c", ".ipp", ".py", ".sh", ".txt", ".cmake", ".in"}
+SCRIPTS = {"run", "packages"}
+MAX_LINES = 400
+MAX_COLUMNS = 100
+
+PAGE_SIZE = re.compile(r"(?<![\w.])(?:4'?096|0x1000|4\s*<<\s*10|1\s*<<\s*12)[uUlLzZ]*(?![\w'.])")
+PAGE_SIZE_ESCAPE = "// not a page size"
+# Put together so that this file does not find itself.
+UNDONE = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r")\b")
+
+
+def files(root):
+    for path in sorted(root.rglob("*")):
+        parts = path.relative_to(root).parts
+        if not IGNORED.match(parts[0]) and "__pycache__" not in parts and path.is_file():
+            yield path
+
+
+def check_file(label, text):
+    errors = []
+    lines = text.splitlines()
+    if label.suffix in SOURCES and len(lines) > MAX_LINES:
+        errors.append(f"{label}: {len(lines)} lines, at most {MAX_LINES} are allowed: split it")
+    for number, line in enumerate(lines, 1):
+        where = f"{label}:{number}"
+        if len(line) > MAX_COLUMNS:
+            errors.append(f"{where}: {len(line)} columns, at most {MAX_COLUMNS} are allowed")
+        if UNDONE.search(line):
+            errors.append(f"{where}: a note of work undone: {line.strip()}")
+        if (label.parts[0] in ("src", "include") and label.suffix in (".cpp", ".hpp", ".h")
+                and PAGE_SIZE.search(line) and PAGE_SIZE_ESCAPE not in line):
+            errors.append(f"{where}: a literal page size: {line.strip()}")
+    return errors
+
+
+def check(root):
+    """(errors, number of files looked at)"""
+    errors, count = [], 0
+    for entry in sorted(root.iterdir()):
+        if entry.name not in TOP_LEVEL and not IGNORED.match(entry.name):
+            errors.append(f"{entry.name}: does not belong at the top level")
+    for path in files(root):
+        label = path.relative_to(root)
+        if label.suffix in SOURCES or label.name in SCRIPTS:
+            count += 1
+            errors += check_file(label, path.read_text(encoding="utf-8"))
+        elif label.suffix == ".md":
+            count += 1
+            errors += [e for e in check_file(label, path.read_text(encoding="utf-8"))
+                       if "columns" not in e]
+    return errors, count
+
+
+def self_test():
+    good = {"README.md": "x" * 200 + "\n", "build/a.cpp": "4096\n",
+            "src/mm/a.cpp": "int a = 40960; int b = 4096;  // not a page size\n",
+            "tests/a.cpp": "int a = 4096;\n"}
+    bad = {
+        "top level": {"notes.txt": ""},
+        "401 lines": {"src/mm/b.cpp": "\n" * 401},
+        "101 columns": {"tests/b.cpp": "x" * 101},
+        "literal page size: int a = 4096": {"src/mm/b.cpp": "int a = 4096;\n"},
+        "literal page size: int a = 0x1000": {"include/cow/b.hpp": "int a = 0x1000u;\n"},
+        "work undone": {"docs/a.md": "TO" + "DO: more\n"},
+    }
+    for message, extra in [(None, {})] + list(bad.items()):
+        with tempfile.TemporaryDirectory() as name:
+            for path, text in {**good, **extra}.items():
+                target = Path(name, path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8")
+            errors, _ = check(Path(name))
+            if message is None:
+                assert not errors, errors
+            else:
+                assert len(errors) == 1 and message in errors[0], (message, errors)
+    print("tree_conventions: finds what it should")
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[2])
+    parser.add_argument("--self-test", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.self_test:
+        return self_test()
+    errors, count = check(arguments.root)
+    for error in errors:
+        print(error)
+    print(f"tree_conventions: {count} files, {len(errors)} errors")
+    return 1 if errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,396 @@
+// Threads: stores that meet snapshots, clones and each other lose nothing and see nothing torn.
+//
+// Words that several threads touch are accessed through std::atomic_ref; what goes wrong in a
+// thread is counted there and checked on the main thread.
+
+#include "catch.hpp"
+#include "support.hpp"
+
+#include <atomic>
+#include <barrier>
+#include <cstdint>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+using cow::Region;
+using cow::Snapshot;
+
+namespace {
+
+using Word = std::atomic_ref<std::uint64_t>;
+
+Word shared_word(Region& region, std::size_t page, std::size_t offset = 0) {
+  return Word(support::word_at(region, page, offset));
+}
+
+/// Threads that are joined however the test leaves, after being told to stop.
+class Crew {
+ public:
+  ~Crew() { stop(); }
+
+  /// Runs `work()` again and again until stop(), but once at least.
+  template <typename Work>
+  void repeat(Work work) {
+    threads_.emplace_back([this, work]() mutable {
+      do {
+        work();
+      } while (!stopping_.load(std::memory_order_relaxed));
+    });
+  }
+
+  template <typename Work>
+  void run(Work work) {
+    threads_.emplace_back(std::move(work));
+  }
+
+  void join() {
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+  void stop() {
+    stopping_.store(true, std::memory_order_relaxed);
+    join();
+  }
+
+ private:
+  std::atomic<bool> stopping_{false};
+  std::vector<std::thread> threads_;
+};
+
+Region zeroed(std::size_t pages) {
+  return Region::create(pages * support::page_bytes(), support::options());
+}
+
+/// Waits for progress of other threads without assuming how long it takes.
+void await_change(Word word, std::uint64_t from) {
+  while (word.load(std::memory_order_acquire) == from) std::this_thread::yield();
+}
+
+}  // namespace
+
+TEST_CASE("sixty-four threads that store to one shared page make exactly one copy") {
+  constexpr std::size_t threads = 64;
+  const std::size_t rounds = support::scaled(100);
+  Region base = zeroed(3);
+  support::fill(base.bytes(), 1);
+
+  std::atomic<std::uint64_t*> target{nullptr};
+  std::barrier<> turn(threads + 1);
+  Crew crew;
+  for (std::size_t i = 0; i < threads; ++i) {
+    crew.run([&, i] {
+      for (std::size_t round = 0; round < rounds; ++round) {
+        turn.arrive_and_wait();
+        Word(target.load()[i]).store(1000 * round + i, std::memory_order_relaxed);
+        turn.arrive_and_wait();
+      }
+    });
+  }
+
+  std::size_t wrong_copies = 0;
+  std::size_t lost_stores = 0;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    Region clone = base.clone();
+    target = &support::word_at(clone, 1);
+    turn.arrive_and_wait();
+    turn.arrive_and_wait();
+    wrong_copies += clone.stats().pages_copied != 1;
+    for (std::size_t i = 0; i < threads; ++i) {
+      lost_stores += shared_word(clone, 1, 8 * i).load() != 1000 * round + i;
+    }
+  }
+  crew.join();
+  CHECK(wrong_copies == 0);
+  CHECK(lost_stores == 0);
+  CHECK(support::shows(base.bytes(), 1));
+}
+
+TEST_CASE("threads that store to one page nobody stored to before share one new frame") {
+  constexpr std::size_t threads = 8;
+  const std::size_t rounds = support::scaled(300);
+  std::atomic<std::uint64_t*> target{nullptr};
+  std::barrier<> turn(threads + 1);
+  Crew crew;
+  for (std::size_t i = 0; i < threads; ++i) {
+    crew.run([&, i] {
+      for (std::size_t round = 0; round < rounds; ++round) {
+        turn.arrive_and_wait();
+        Word(target.load()[i]).fetch_add(i + 1, std::memory_order_relaxed);
+        turn.arrive_and_wait();
+      }
+    });
+  }
+  const std::size_t before = cow::process_stats().bytes_in_use;
+  std::size_t wrong_frames = 0;
+  std::size_t lost_stores = 0;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    Region region = zeroed(2);
+    target = &support::word_at(region, 1);
+    turn.arrive_and_wait();
+    turn.arrive_and_wait();
+    wrong_frames += cow::process_stats().bytes_in_use > before + support::page_bytes();
+    for (std::size_t i = 0; i < threads; ++i) {
+      lost_stores += shared_word(region, 1, 8 * i).load() != i + 1;
+    }
+  }
+  crew.join();
+  CHECK(wrong_frames == 0);
+  CHECK(lost_stores == 0);
+}
+
+TEST_CASE("no store is lost while snapshots and clones are taken and dropped") {
+  const std::uint64_t seed = support::seed();
+  CAPTURE(seed);
+  constexpr std::size_t threads = 4;
+  constexpr std::size_t pages = 96;
+  const std::size_t additions = support::scaled(60000);
+  Region region = zeroed(pages);
+  std::atomic<std::size_t> running{threads};
+  Crew crew;
+  for (std::size_t i = 0; i < threads; ++i) {
+    crew.run([&, i] {
+      support::Random random(seed + i);
+      for (std::size_t n = 0; n < additions; ++n) {
+        const std::size_t page = random.below(pages);
+        shared_word(region, page, 8 * random.below(4)).fetch_add(1, std::memory_order_relaxed);
+      }
+      --running;
+    });
+  }
+
+  support::Random random(seed + 100);
+  std::vector<Snapshot> snapshots;
+  std::vector<Region> clones;
+  std::uint64_t last_total = 0;
+  std::size_t backwards = 0;
+  while (running != 0) {
+    if (snapshots.size() > 6) snapshots.erase(snapshots.begin() + 3);
+    if (clones.size() > 3) clones.erase(clones.begin());
+    snapshots.push_back(region.snapshot());
+    if (random.one_in(4)) {
+      const bool eager = random.one_in(4);
+      clones.push_back(region.clone(eager ? cow::CloneMode::eager : cow::CloneMode::lazy));
+      support::store(clones.back(), random.below(pages), 0xff);
+    }
+    std::uint64_t total = 0;
+    const auto bytes = snapshots.back().bytes();
+    for (std::size_t page = 0; page < pages; ++page) {
+      for (std::size_t slot = 0; slot < 4; ++slot) {
+        total += support::read_word(bytes, page * support::page_bytes() + 8 * slot);
+      }
+    }
+    backwards += total < last_total;
+    last_total = total;
+  }
+  crew.join();
+  std::uint64_t total = 0;
+  for (std::size_t page = 0; page < pages; ++page) {
+    for (std::size_t slot = 0; slot < 4; ++slot) total += shared_word(region, page, 8 * slot);
+  }
+  CHECK(total == threads * additions);
+  CHECK(backwards == 0);
+  CHECK(support::broken_invariant(region) == "");
+}
+
+TEST_CASE("a snapshot is a consistent cut through the stores of one thread and of several") {
+  // One thread stores k to A and then to B; the next copies B to C when it sees it; the third C to
+  // D. At every moment A >= B >= C >= D and A - B is 0 or 1, so every snapshot must show that too.
+  const std::size_t a = 0;
+  const std::size_t b = 600;  // in another leaf of the page table
+  const std::size_t c = 1;
+  const std::size_t d = 1200;
+  Region region = zeroed(1201);
+  Crew crew;
+  crew.repeat([&, k = std::uint64_t{0}]() mutable {
+    ++k;
+    shared_word(region, a).store(k, support::release_order);
+    shared_word(region, b).store(k, support::release_order);
+  });
+  const auto pass_on = [&region](std::size_t from, std::size_t to) {
+    const std::uint64_t seen = shared_word(region, from).load(std::memory_order_acquire);
+    if (shared_word(region, to).load(std::memory_order_relaxed) == seen) {
+      std::this_thread::yield();
+    } else {
+      shared_word(region, to).store(seen, support::release_order);
+    }
+  };
+  crew.repeat([&] { pass_on(b, c); });
+  crew.repeat([&] { pass_on(c, d); });
+
+  std::size_t torn_program_order = 0;
+  std::size_t torn_causality = 0;
+  std::size_t backwards = 0;
+  std::uint64_t last = 0;
+  std::vector<Snapshot> kept;
+  const std::size_t count = support::scaled(2000);
+  for (std::size_t i = 0; i < count; ++i) {
+    await_change(shared_word(region, a), last);
+    const Snapshot snapshot = region.snapshot();
+    const auto word = [&](std::size_t page) {
+      return support::read_word(snapshot.bytes(), page * support::page_bytes());
+    };
+    torn_program_order += word(a) - word(b) > 1;  // unsigned: also if B is ahead
+    torn_causality += word(b) < word(c) || word(c) < word(d);
+    backwards += word(a) < last;
+    last = word(a);
+    if (i % 16 == 0) kept.push_back(snapshot);
+    if (kept.size() > 20) kept.erase(kept.begin() + 10);
+  }
+  crew.stop();
+  CHECK(torn_program_order == 0);
+  CHECK(torn_causality == 0);
+  CHECK(backwards == 0);
+  CHECK(last > 0);
+}
+
+TEST_CASE("a lazy and an eager clone are consistent cuts too") {
+  Region region = zeroed(700);
+  Crew crew;
+  crew.repeat([&, k = std::uint64_t{0}]() mutable {
+    ++k;
+    for (const std::size_t page : {699u, 0u, 350u}) {
+      shared_word(region, page).store(k, support::release_order);
+    }
+  });
+  std::size_t torn = 0;
+  std::uint64_t last = 0;
+  for (std::size_t i = 0; i < support::scaled(400); ++i) {
+    await_change(shared_word(region, 699), last);
+    const bool eager = i % 8 == 0;
+    Region clone = region.clone(eager ? cow::CloneMode::eager : cow::CloneMode::lazy);
+    const std::uint64_t first = shared_word(clone, 699);
+    const std::uint64_t second = shared_word(clone, 0);
+    const std::uint64_t third = shared_word(clone, 350);
+    torn += first - second > 1 || second - third > 1 || first - third > 1;
+    last = first;
+  }
+  crew.stop();
+  CHECK(torn == 0);
+}
+
+TEST_CASE("a reader never sees a torn or an empty word while pages are copied and remapped") {
+  constexpr std::size_t pages = 128;
+  Region region = zeroed(pages);
+  const auto twofold = [](std::uint64_t n) { return n << 32 | (n ^ 0xffffffffu); };
+  const auto is_whole = [&](std::uint64_t word) { return word == twofold(word >> 32); };
+  for (std::size_t page = 0; page < pages; ++page) {
+    shared_word(region, page).store(twofold(1), std::memory_order_relaxed);
+  }
+
+  std::atomic<std::uint64_t> bad_reads{0};
+  std::atomic<std::uint64_t> steps_back{0};
+  Crew crew;
+  for (int reader = 0; reader < 2; ++reader) {
+    crew.repeat([&, seen = std::vector<std::uint64_t>(pages)]() mutable {
+      for (std::size_t page = 0; page < pages; ++page) {
+        const std::uint64_t word = shared_word(region, page).load(std::memory_order_acquire);
+        bad_reads += !is_whole(word);
+        steps_back += word < seen[page];
+        seen[page] = word;
+      }
+    });
+  }
+  std::optional<Snapshot> snapshot;
+  for (std::uint64_t round = 2; round < support::scaled(300) + 2; ++round) {
+    snapshot = region.snapshot();
+    const bool sequential = round % 2 == 0;
+    for (std::size_t i = 0; i < pages; ++i) {
+      const std::size_t page = sequential ? i : i * 37 % pages;
+      shared_word(region, page).store(twofold(round), support::release_order);
+    }
+  }
+  crew.stop();
+  CHECK(bad_reads == 0);
+  CHECK(steps_back == 0);
+}
+
+TEST_CASE("regions come and go beside threads that fault on others") {
+  const std::uint64_t seed = support::seed();
+  CAPTURE(seed);
+  const cow::ProcessStats before = cow::process_stats();
+  {
+    Region lasting = zeroed(64);
+    std::atomic<std::uint64_t> stored{0};
+    std::atomic<std::size_t> wrong{0};
+    Crew faulting;
+    for (int i = 0; i < 2; ++i) {
+      faulting.repeat([&, random = support::Random(seed + static_cast<unsigned>(i))]() mutable {
+        shared_word(lasting, random.below(64)).fetch_add(1, std::memory_order_relaxed);
+        stored.fetch_add(1, std::memory_order_relaxed);
+      });
+    }
+    Crew churning;
+    for (std::uint64_t i = 0; i < 3; ++i) {
+      churning.run([&, i] {
+        support::Random random(seed + 10 + i);
+        for (std::size_t round = 0; round < support::scaled(400); ++round) {
+          Region own = zeroed(random.between(1, 20));
+          support::fill(own.bytes(), round);
+          Region clone = own.clone();
+          const Snapshot snapshot = clone.snapshot();
+          support::fill(clone.bytes(), round + 1);
+          if (random.one_in(2)) own = std::move(clone);
+          wrong += !support::shows(snapshot.bytes(), round);
+          support::store(own, 0, 1);
+        }
+      });
+    }
+    for (std::size_t i = 0; i < support::scaled(300); ++i) {
+      const Snapshot snapshot = lasting.snapshot();
+      std::this_thread::yield();
+    }
+    churning.join();
+    faulting.stop();
+    CHECK(wrong == 0);
+    std::uint64_t total = 0;
+    for (std::size_t page = 0; page < 64; ++page) total += shared_word(lasting, page);
+    CHECK(total == stored);
+    CHECK(support::broken_invariant(lasting) == "");
+  }
+  const cow::ProcessStats after = cow::process_stats();
+  CHECK(after.regions == before.regions);
+  CHECK(after.bytes_in_use == before.bytes_in_use);
+  CHECK(after.mappings_in_use == before.mappings_in_use);
+  CHECK(after.bytes_metadata == before.bytes_metadata);
+}
+
+TEST_CASE("threads may store to both sides of a clone while others look at stats and diffs") {
+  constexpr std::size_t pages = 300;
+  const std::size_t rounds = support::scaled(30000);
+  Region original = zeroed(pages);
+  support::fill(original.bytes(), 1);
+  Region clone = original.clone();
+  const Snapshot start = original.snapshot();
+  std::atomic<int> running{2};
+  const auto write = [&](Region& region, std::uint64_t side) {
+    for (std::uint64_t k = 1; k <= rounds; ++k) {
+      shared_word(region, k * 31 % pages).store(k << 1 | side, std::memory_order_relaxed);
+    }
+    --running;
+  };
+  Crew crew;
+  crew.run([&] { write(original, 0); });
+  crew.run([&] { write(clone, 1); });
+  std::size_t wrong = 0;
+  while (running != 0) {
+    for (const Region* region : {&original, &clone}) {
+      const cow::RegionStats stats = region->stats();
+      wrong += stats.pages_zero + stats.pages_shared + stats.pages_private != pages;
+      for (const cow::PageRange& range : cow::diff(start, region->snapshot())) {
+        wrong += range.page_count == 0 || range.first_page + range.page_count > pages;
+      }
+    }
+  }
+  crew.join();
+  CHECK(wrong == 0);
+  CHECK(support::shows(start.bytes(), 1));
+  std::size_t crossed = 0;
+  for (std::size_t page = 0; page < pages; ++page) {
+    if (rounds < pages) break;  // not every page was stored to
+    crossed += (shared_word(original, page) & 1) != 0 || (shared_word(clone, page) & 1) != 1;
+  }
+  CHECK(crossed == 0);
+}
