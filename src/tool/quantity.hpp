@@ -1,0 +1,74 @@
+#pragma once
+
+// Numbers as people read them. ASCII only, so that they look the same on every terminal.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+namespace cow::tool {
+
+/// 1234567 -> "1,234,567".
+[[nodiscard]] inline std::string with_commas(std::uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (std::size_t end = digits.size(); end > 3; end -= 3) digits.insert(end - 3, 1, ',');
+  return digits;
+}
+
+/// `value` with `decimals` digits after the point: (1.25, 1) -> "1.2".
+[[nodiscard]] inline std::string fixed(double value, int decimals) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
+}
+
+/// 0x and lower-case digits, as /proc and debuggers print addresses.
+[[nodiscard]] inline std::string hex(std::uint64_t number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(number));
+  return text;
+}
+
+/// "1 page", "2 pages", "1,668 pages".
+[[nodiscard]] inline std::string counted(std::uint64_t number, std::string_view noun) {
+  return with_commas(number) + " " + std::string(noun) + (number == 1 ? "" : "s");
+}
+
+/// Bytes in the largest unit that leaves at least one: 512 -> "512 bytes", 6831736 -> "6.5 MiB".
+[[nodiscard]] inline std::string bytes_text(std::uint64_t bytes) {
+  if (bytes < 1024) return counted(bytes, "byte");
+  constexpr const char* units[] = {"KiB", "MiB", "GiB", "TiB"};
+  double value = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  // 1023.95 would be printed as 1024.0.
+  while (value >= 1023.95 && unit < 3) {
+    value /= 1024;
+    ++unit;
+  }
+  const bool whole = value == static_cast<double>(static_cast<std::uint64_t>(value));
+  return fixed(value, whole ? 0 : 1) + " " + units[unit];
+}
+
+/// Nanoseconds in the unit that suits them: "842 ns", "12.3 us", "4.1 ms", "1.9 s".
+[[nodiscard]] inline std::string time_text(std::uint64_t ns) {
+  const auto value = static_cast<double>(ns);
+  if (ns < 1'000) return std::to_string(ns) + " ns";
+  if (ns < 1'000'000) return fixed(value / 1e3, 1) + " us";
+  if (ns < 1'000'000'000) return fixed(value / 1e6, 1) + " ms";
+  return fixed(value / 1e9, 1) + " s";
+}
+
+/// A name from outside with its control characters replaced, so that it cannot move the cursor,
+/// change colours, or break the line it is printed on.
+[[nodiscard]] inline std::string printable(std::string_view name) {
+  std::string text(name);
+  for (char& character : text) {
+    const auto code = static_cast<unsigned char>(character);
+    if (code < 0x20 || code == 0x7f) character = '?';
+  }
+  return text;
+}
+
+}  // namespace cow::tool

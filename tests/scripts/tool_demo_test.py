@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""Runs the program `cow` as its users do and checks what it says.
+
+usage: tool_demo_test.py <path of cow> [arguments before which `cow` is run, for an emulator:
+       tool_demo_test.py qemu-aarch64 -L /usr/aarch64-linux-gnu <path of cow>]
+"""
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+COMMAND = []
+FRACTIONS = [0.001, 0.01, 0.1, 1.0]
+STEPS = ["page_fault", "allocate", "copy", "map", "return"]
+
+
+def cow(*arguments, **environment):
+    return subprocess.run([*COMMAND, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, errors="replace", timeout=600,
+                          env={**os.environ, **environment}, check=False)
+
+
+class Demo(unittest.TestCase):
+    """One run each for the default file and for a small file."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        folder = Path(cls.folder.name)
+        # Not a whole number of pages, whatever their size.
+        cls.small = folder / "small.bin"
+        cls.small.write_bytes(bytes(i * 7 % 251 for i in range(300_001)))
+        cls.runs = {}
+        for name, arguments in (("default", []), ("small", ["--file", cls.small])):
+            output = folder / f"{name}.json"
+            run = cow("demo", *arguments, "--json", output)
+            if run.returncode != 0:
+                raise AssertionError(f"cow demo {arguments}: {run.returncode}\n"
+                                     f"{run.stdout}\n{run.stderr}")
+            cls.runs[name] = (run, json.loads(output.read_text(encoding="utf-8")))
+
+    def each(self):
+        for name, (run, result) in self.runs.items():
+            with self.subTest(file=name):
+                yield run, result
+
+    def test_nothing_goes_to_stderr_and_no_escape_sequence_into_a_pipe(self):
+        for run, _ in self.each():
+            self.assertEqual(run.stderr, "")
+            self.assertNotIn("\x1b", run.stdout)
+
+    def test_the_output_is_ascii_and_fits_a_projector(self):
+        for run, _ in self.each():
+            self.assertTrue(run.stdout.isascii())
+            self.assertLessEqual(max(map(len, run.stdout.splitlines())), 100)
+
+    def test_the_steps_are_numbered(self):
+        for run, _ in self.each():
+            numbers = re.findall(r"^(\d+)\. ", run.stdout, re.MULTILINE)
+            self.assertEqual(numbers, [str(i + 1) for i in range(len(numbers))])
+            self.assertGreaterEqual(len(numbers), 5)
+
+    def test_the_file_is_the_one_that_was_named_or_a_large_one(self):
+        _, default = self.runs["default"]
+        self.assertTrue(default["file"]["chosen_by_default"])
+        self.assertGreaterEqual(default["file"]["file_bytes"], 1 << 20)
+        self.assertEqual(default["file"]["file_bytes"], os.stat(default["file"]["path"]).st_size)
+        _, small = self.runs["small"]
+        self.assertFalse(small["file"]["chosen_by_default"])
+        self.assertEqual(small["file"]["path"], str(self.small))
+        self.assertEqual(small["file"]["bytes_used"], 300_001)
+
+    def test_one_store_copied_one_page_of_the_clone_and_left_the_original(self):
+        for _, result in self.each():
+            store = result["store"]
+            self.assertEqual(store["address"], store["fault_address"])
+            self.assertEqual(store["pages_copied"], 1)
+            self.assertEqual(store["pages_taken"], 1)
+            self.assertEqual(store["before"]["state"], "shared")
+            self.assertEqual(store["after"]["state"], "private")
+            self.assertEqual(store["after"]["value"], store["stored"])
+            self.assertNotEqual(store["before"]["value"], store["stored"])
+            self.assertEqual(store["original_after"], store["before"]["value"])
+            self.assertEqual(store["original_before"], store["before"]["value"])
+
+    def test_the_byte_is_the_one_of_the_file(self):
+        for _, result in self.each():
+            store = result["store"]
+            with open(result["file"]["path"], "rb") as file:
+                file.seek(store["page"] * result["page_bytes"] + store["offset_in_page"])
+                self.assertEqual(store["before"]["value"], file.read(1)[0])
+
+    def test_the_store_is_in_the_function_that_is_named(self):
+        for _, result in self.each():
+            self.assertTrue(result["store"]["function"].startswith("store_one_byte + 0x"))
+
+    def test_the_error_code_says_write(self):
+        for _, result in self.each():
+            code = result["store"]["error_code"]
+            if code is None:  # emulators have no record
+                self.assertIn("no record", self.runs["default"][0].stdout)
+            elif result["architecture"] == "x86-64":
+                self.assertEqual(code["fields"]["W"], 1)
+                self.assertEqual(code["fields"]["U"], 1)
+            elif result["architecture"] == "arm64":
+                self.assertEqual(code["fields"]["EC"], 0x24)
+                self.assertEqual(code["fields"]["WnR"], 1)
+
+    def test_the_kernel_agrees_about_the_frame_before_and_after(self):
+        for run, result in self.each():
+            store = result["store"]
+            self.assertNotEqual(store["file_offset_before"], store["file_offset_after"])
+            for when in ("before", "after"):
+                self.assertEqual(store[when]["file_offset"], store[f"file_offset_{when}"])
+                self.assertIn(store[when]["maps_line"], run.stdout)
+            self.assertEqual(store["before"]["maps_line"].split()[1], "r--s")
+            self.assertEqual(store["after"]["maps_line"].split()[1], "rw-s")
+
+    def test_the_steps_of_the_store_add_up(self):
+        for _, result in self.each():
+            times = result["store"]["times_ns"]
+            self.assertEqual(sum(times[step] for step in STEPS), times["total"])
+            for step in STEPS:
+                self.assertGreater(times[step], 0, step)
+            self.assertEqual(times["page_fault"], sum(times["page_fault_parts"].values()))
+            self.assertGreaterEqual(result["store"]["repeats"], 10)
+            self.assertGreater(result["store"]["median_times_ns"]["total"], 0)
+
+    def test_the_table_has_a_row_for_each_fraction(self):
+        for run, result in self.each():
+            comparison = result["comparison"]
+            self.assertGreaterEqual(comparison["region_bytes"], 64 << 20)
+            rows = comparison["rows"]
+            self.assertEqual([row["fraction"] for row in rows], FRACTIONS)
+            pages = -(-comparison["region_bytes"] // result["page_bytes"])
+            for row in rows:
+                self.assertAlmostEqual(row["pages_edited"], max(1, pages * row["fraction"]),
+                                       delta=1)
+                for mode in ("lazy", "eager"):
+                    cost = row[mode]
+                    self.assertGreater(cost["clone_ns"], 0)
+                    self.assertEqual(cost["clone_ns"] + cost["edit_ns"], cost["total_ns"])
+                totals = {mode: row[mode]["total_ns"] for mode in ("lazy", "eager")}
+                if row["winner"] != "draw":
+                    self.assertEqual(row["winner"], min(totals, key=totals.get))
+                self.assertAlmostEqual(row["ratio"], max(totals.values()) / min(totals.values()),
+                                       places=3)
+                self.assertRegex(run.stdout, rf"(?m)^\s*{row['fraction'] * 100:g} % ")
+
+    def test_a_lazy_clone_takes_memory_for_what_was_edited_an_eager_one_for_everything(self):
+        for _, result in self.each():
+            comparison = result["comparison"]
+            for row in comparison["rows"]:
+                edited = row["pages_edited"] * result["page_bytes"]
+                self.assertGreaterEqual(row["lazy"]["memory_bytes"], edited)
+                self.assertGreaterEqual(row["eager"]["memory_bytes"], comparison["region_bytes"])
+            self.assertLess(comparison["rows"][0]["lazy"]["memory_bytes"],
+                            comparison["region_bytes"] // 10)
+
+    def test_every_byte_of_every_side_was_compared(self):
+        for _, result in self.each():
+            check = result["check"]
+            self.assertTrue(check["passed"])
+            self.assertEqual(check["mismatches"], [])
+            comparison = result["comparison"]
+            sides = 3 * len(comparison["rows"]) * comparison["runs"]
+            self.assertEqual(check["bytes_compared"], sides * comparison["region_bytes"] +
+                             2 * result["file"]["bytes_used"])
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.one_byte = self.folder / "one byte"
+        self.one_byte.write_bytes(b"x")
+
+    def assert_refused(self, run, code, *words):
+        self.assertEqual(run.returncode, code, run.stderr)
+        self.assertEqual(len(run.stderr.splitlines()), 1, run.stderr)
+        self.assertTrue(run.stderr.startswith("cow: "), run.stderr)
+        for word in words:
+            self.assertIn(word, run.stderr)
+
+    def test_version_and_help(self):
+        self.assertRegex(cow("--version").stdout, r"^cow \d+\.\d+\.\d+\n$")
+        for arguments in (["--help"], ["demo", "--help"]):
+            run = cow(*arguments)
+            self.assertEqual((run.returncode, run.stderr), (0, ""))
+            self.assertIn("Usage: cow", run.stdout)
+        for option in ("--file", "--json", "--page", "--color"):
+            self.assertIn(option, cow("demo", "--help").stdout)
+
+    def test_usage_errors_are_2(self):
+        for arguments in ([], ["no-such-command"], ["demo", "--no-such-option"], ["demo", "more"],
+                          ["demo", "--file"], ["demo", "--page", "x"], ["demo", "--page", "-1"],
+                          ["demo", "--color", "pink"]):
+            with self.subTest(arguments=arguments):
+                self.assert_refused(cow(*arguments), 2)
+
+    def test_a_page_past_the_end_is_refused_with_the_range(self):
+        run = cow("demo", "--file", self.one_byte, "--page", 1)
+        self.assert_refused(run, 2, "page 1", "0 to 0", str(self.one_byte))
+
+    def test_files_that_cannot_be_read_are_refused_in_one_sentence(self):
+        empty = self.folder / "empty"
+        empty.touch()
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        for path, words in ((self.folder / "missing", "does not exist"), (empty, "is empty"),
+                            (self.folder, "is a directory"), (pipe, "is not a regular file")):
+            with self.subTest(path=path):
+                self.assert_refused(cow("demo", "--file", path), 1, str(path), words, "--file")
+
+    @unittest.skipIf(os.geteuid() == 0, "root may read every file")
+    def test_a_file_without_permission_is_refused(self):
+        self.one_byte.chmod(stat.S_IWUSR)
+        self.assert_refused(cow("demo", "--file", self.one_byte), 1, "Permission denied")
+
+    def test_a_json_file_that_cannot_be_written_is_refused_before_the_work(self):
+        for path in (self.folder, self.folder / "missing" / "x.json"):
+            with self.subTest(path=path):
+                run = cow("demo", "--file", self.one_byte, "--json", path)
+                self.assert_refused(run, 1, str(path), "--json")
+                self.assertEqual(run.stdout, "")
+
+    def test_a_full_disk_is_reported(self):
+        if not Path("/dev/full").exists():
+            self.skipTest("no /dev/full")
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            run = subprocess.run([*COMMAND, "demo", "--file", str(self.one_byte)], stdout=full,
+                                 stderr=subprocess.PIPE, text=True, timeout=600, check=False)
+        self.assert_refused(run, 1, "No space left")
+
+    def test_color_when_asked_for_and_a_file_of_one_byte(self):
+        run = cow("demo", "--file", self.one_byte, "--color", "always", NO_COLOR="1")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("\x1b[", run.stdout)
+        self.assertIn("1 byte in 1 page", run.stdout)
+
+
+def main():
+    if len(sys.argv) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    COMMAND.extend(sys.argv[1:])
+    result = unittest.main(argv=sys.argv[:1], exit=False, verbosity=2).result
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
