@@ -1,0 +1,37 @@
+#pragma once
+
+// The write fault of a region taken apart, from the store that is refused to the line after it.
+
+#include <cow/region.hpp>
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "samples.hpp"
+
+namespace cow_bench {
+
+/// One sample a fault, in nanoseconds.
+struct FaultParts {
+  Samples delivery;  ///< the store is refused, the kernel raises SIGSEGV, the handler begins
+  Samples locate;    ///< region found, lock held, entry read
+  Samples allocate;  ///< a frame in the frame file
+  Samples copy;      ///< the old bytes written into it
+  Samples map;       ///< the frame mapped over the page, the entry updated
+  Samples back;      ///< the handler returns, the store runs again (and enters the page table)
+  Samples total;
+  std::size_t pages_copied = 0;  ///< by all of them, windows included
+
+  /// Name and samples of each part, in the order of time.
+  [[nodiscard]] std::vector<std::pair<std::string_view, const Samples*>> in_order() const;
+  void add(const FaultParts& others);
+};
+
+/// Stores to each page of `which` with a cow::FaultRecorder alive, which makes a fault a little
+/// slower. Stores that did not fault (a window had taken the page along) leave no sample.
+[[nodiscard]] FaultParts record_faults(cow::Region& region, std::span<const std::size_t> which);
+
+}  // namespace cow_bench

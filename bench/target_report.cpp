@@ -1,0 +1,152 @@
+#include "target_report.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "machine.hpp"
+#include "session.hpp"
+
+namespace cow_bench {
+
+namespace {
+
+template <typename... Values>
+std::string format(const char* pattern, Values... values) {
+  char text[64];
+  std::snprintf(text, sizeof text, pattern, values...);
+  return text;
+}
+
+std::string time_text(double ns) {
+  if (ns < 1e4) {
+    return format("%.0f ns", ns);
+  }
+  if (ns < 1e6) {
+    return format("%.1f µs", ns / 1e3);
+  }
+  return ns < 1e9 ? format("%.1f ms", ns / 1e6) : format("%.2f s", ns / 1e9);
+}
+
+std::string value_text(Unit unit, double value) {
+  switch (unit) {
+    case Unit::nanoseconds: return time_text(value);
+    case Unit::frames: return format("%.0f frames", value);
+    case Unit::bytes: return format("%.1f MiB", value / static_cast<double>(mib));
+  }
+  return {};
+}
+
+/// Small ratios as they are spoken of: 1/300.
+std::string ratio_text(double ratio) {
+  if (ratio > 0 && ratio < 0.095) {
+    return format("1/%.0f", 1 / ratio);
+  }
+  return format("%.2f", ratio);
+}
+
+std::string target_text(const Row& row) {
+  if (!row.most) {
+    return "–";
+  }
+  const double most = *row.most;
+  return most < 1 ? "≤ 1/" + format("%.0f", 1 / most) : "≤ " + format("%.3g", most);
+}
+
+std::string verdict(const Row& row) {
+  if (!row.most || quick()) {
+    return "–";
+  }
+  return row.ratio() <= *row.most ? "met" : "**not met**";
+}
+
+const char* name_of(Unit unit) {
+  switch (unit) {
+    case Unit::nanoseconds: return "ns";
+    case Unit::frames: return "frames";
+    case Unit::bytes: return "bytes";
+  }
+  return "";
+}
+
+nlohmann::ordered_json side_as_json(const std::string& what, const Samples& samples) {
+  return {{"what", what},
+          {"median", samples.median()},
+          {"p25", samples.percentile(25)},
+          {"p75", samples.percentile(75)},
+          {"samples", samples.values()}};
+}
+
+nlohmann::ordered_json row_as_json(const Row& row) {
+  nlohmann::ordered_json json = {{"what", row.what},
+                                 {"unit", name_of(row.unit)},
+                                 {"ours", side_as_json(row.ours, row.our_samples)},
+                                 {"theirs", side_as_json(row.theirs, row.their_samples)},
+                                 {"ratio", row.ratio()}};
+  if (row.most) {
+    json["most"] = *row.most;
+    if (!quick()) {
+      json["met"] = row.ratio() <= *row.most;
+    }
+  }
+  if (!row.note.empty()) {
+    json["note"] = row.note;
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string as_markdown(const std::vector<Group>& groups) {
+  std::string text;
+  for (const auto& [key, value] : describe_machine()) {
+    text.append("- ").append(key).append(": ").append(value).append("\n");
+  }
+  if (quick()) {
+    text += "- COW_BENCH_QUICK is set: the sizes are tiny, whatever the rows say\n";
+  }
+  text += "\n| what | libcow | against | ratio | reach | |\n"
+          "|---|---|---|---|---|---|\n";
+  std::string parts;
+  std::string notes;
+  for (const Group& group : groups) {
+    for (const Row& row : group.rows) {
+      text += "| " + row.what + " | " + row.ours + ": " +
+              value_text(row.unit, row.our_samples.median()) + " | " + row.theirs + ": " +
+              value_text(row.unit, row.their_samples.median()) + " | " + ratio_text(row.ratio()) +
+              " | " + target_text(row) + " | " + verdict(row) + " |\n";
+      if (!row.note.empty()) {
+        notes += "\n" + row.what + ": " + row.note + ".\n";
+      }
+    }
+    for (const auto& [name, ns] : group.fault_parts_ns) {
+      parts += "| " + name + " | " + time_text(ns) + " |\n";
+    }
+  }
+  if (!parts.empty()) {
+    text += "\nParts of one write fault at random pages (medians, recorded):\n\n| part | "
+            "|\n|---|---|\n" +
+            parts;
+  }
+  return text + notes;
+}
+
+std::string as_json(const std::vector<Group>& groups) {
+  nlohmann::ordered_json json;
+  for (const auto& [key, value] : describe_machine()) {
+    json["machine"][key] = value;
+  }
+  json["quick"] = quick();
+  json["rows"] = nlohmann::ordered_json::array();
+  for (const Group& group : groups) {
+    for (const Row& row : group.rows) {
+      json["rows"].push_back(row_as_json(row));
+    }
+    for (const auto& [name, ns] : group.fault_parts_ns) {
+      json["fault_parts_ns"][name] = ns;
+    }
+  }
+  return json.dump(2) + "\n";
+}
+
+}  // namespace cow_bench
