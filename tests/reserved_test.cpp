@@ -1,0 +1,229 @@
+// RegionOptions::reserve_frames: memory is taken by control calls, which may refuse, and never by
+// stores, which cannot.
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cow/cow.hpp>
+#include <csignal>
+#include <cstddef>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "catch.hpp"
+#include "sanitizer.hpp"
+#include "support.hpp"
+
+namespace {
+
+using cow::CloneMode;
+using cow::Region;
+using cow::Snapshot;
+
+constexpr std::size_t pages = 700;  // more than one leaf
+
+cow::RegionOptions reserved(std::size_t max_window_pages = 64) {
+  cow::RegionOptions options = support::options();
+  options.reserve_frames = true;
+  options.max_window_pages = max_window_pages;
+  return options;
+}
+
+void store_everywhere(Region& region, unsigned value) {
+  const std::size_t count = region.size() / region.page_bytes();
+  for (std::size_t i = 0; i < count; ++i) support::store(region, i * 37 % count, value);
+}
+
+/// What `call` adds to the memory of all frame files, in pages.
+template <class Call>
+std::ptrdiff_t pages_taken_by(const Call& call) {
+  const std::size_t before = cow::process_stats().bytes_in_use;
+  call();
+  const std::size_t after = cow::process_stats().bytes_in_use;
+  return (static_cast<std::ptrdiff_t>(after) - static_cast<std::ptrdiff_t>(before)) /
+         static_cast<std::ptrdiff_t>(support::page_bytes());
+}
+
+/// A group of processes that get ENOMEM beyond so much memory, where this process may make one.
+class MemoryLimit {
+ public:
+  explicit MemoryLimit(std::size_t bytes) {
+    std::ifstream groups("/proc/self/cgroup");
+    for (std::string line; std::getline(groups, line);) {
+      const std::size_t at = line.find(":memory:");
+      if (at == std::string::npos) continue;
+      folder_ =
+          "/sys/fs/cgroup/memory" + line.substr(at + 8) + "/cow-test-" + std::to_string(::getpid());
+    }
+    if (folder_.empty() || ::mkdir(folder_.c_str(), 0755) != 0) {
+      folder_.clear();
+      return;
+    }
+    ready_ = write("memory.limit_in_bytes", std::to_string(bytes)) &&
+             write("memory.oom_control", "1");  // refuse instead of killing
+  }
+  ~MemoryLimit() {
+    if (!folder_.empty()) ::rmdir(folder_.c_str());
+  }
+  MemoryLimit(const MemoryLimit&) = delete;
+  MemoryLimit& operator=(const MemoryLimit&) = delete;
+
+  /// Sanitizers and emulators need more memory than there is.
+  [[nodiscard]] bool ready() const {
+    return ready_ && !support::has_sanitizer && !support::is_emulated();
+  }
+  [[nodiscard]] bool enter() const { return write("cgroup.procs", std::to_string(::getpid())); }
+
+ private:
+  [[nodiscard]] bool write(const std::string& file, const std::string& text) const {
+    std::ofstream out(folder_ + "/" + file);
+    out << text << std::flush;
+    return out.good();
+  }
+
+  std::string folder_;
+  bool ready_ = false;
+};
+
+constexpr std::size_t mebibyte = std::size_t{1} << 20;
+
+}  // namespace
+
+TEST_CASE("with frames reserved, a region takes its memory at once and stores take none") {
+  std::vector<Region> regions;
+  const std::size_t window = GENERATE(std::size_t{1}, std::size_t{64});
+  CHECK(pages_taken_by([&] {
+          regions.push_back(Region::create(pages * support::page_bytes(), reserved(window)));
+        }) == pages);
+  CHECK(pages_taken_by([&] { store_everywhere(regions[0], 1); }) == 0);
+
+  // The clone's pages, and other places for those of the original, which the clone shows too.
+  CHECK(pages_taken_by([&] { regions.push_back(regions[0].clone()); }) == 2 * pages);
+  CHECK(pages_taken_by([&] { store_everywhere(regions[0], 2); }) == 0);
+  CHECK(pages_taken_by([&] { store_everywhere(regions[1], 3); }) == 0);
+
+  std::vector<Snapshot> snapshots;
+  CHECK(pages_taken_by([&] { snapshots.push_back(regions[1].snapshot()); }) == pages);
+  CHECK(pages_taken_by([&] { store_everywhere(regions[1], 4); }) == 0);
+  CHECK(pages_taken_by([&] { snapshots.push_back(regions[1].snapshot()); }) == pages);
+  CHECK(pages_taken_by([&] { store_everywhere(regions[1], 5); }) == 0);
+
+  CHECK(support::load(snapshots[0].bytes(), 9) == 3);
+  CHECK(support::load(snapshots[1].bytes(), 9) == 4);
+  for (const Region& region : regions) CHECK(support::broken_invariant(region) == "");
+  snapshots.clear();
+  regions.clear();
+  CHECK(cow::process_stats().bytes_in_use == 0);
+}
+
+TEST_CASE("with frames reserved, restores and dropped clones leave zero pages that are zero") {
+  Region region = Region::create(pages * support::page_bytes(), reserved());
+  const Snapshot nothing = region.snapshot();
+  for (unsigned round = 1; round < 6; ++round) {
+    {
+      Region clone = region.clone();
+      store_everywhere(clone, round);
+      store_everywhere(region, round + 100);
+      const Snapshot full = clone.snapshot();
+      store_everywhere(clone, round + 1);
+      clone.restore(full);
+      CHECK(support::load(clone.bytes(), 5) == round);
+    }
+    region.restore(nothing);
+    CHECK(support::all_zero(region.bytes()));
+    const Region fresh = Region::from_snapshot(nothing);
+    support::store(region, 3, 1);  // opens a window of zero pages
+    CHECK(support::load(region.bytes(), 4) == 0);
+    CHECK(support::all_zero(fresh.bytes()));
+    region.restore(nothing);
+    CHECK(support::broken_invariant(region) == "");
+  }
+}
+
+TEST_CASE("a control call for which memory cannot be reserved throws; stores go on") {
+  const std::size_t room = 64 * mebibyte;
+  const MemoryLimit limit(room);
+  if (!limit.ready()) {
+    WARN("skipped: no memory control group can be made here");
+    return;
+  }
+  const auto result = support::run_in_child([&]() -> std::string {
+    ::alarm(60);  // rather than wait for memory for ever
+    if (!limit.enter()) return "";
+    // Large enough for what is left at the end to do for the rest of the process: where it is not,
+    // the kernel lets a process of this group wait for memory.
+    const std::size_t bytes = 12 * mebibyte;
+    const std::size_t most = room / bytes + 2;
+    std::vector<Region> regions;
+    regions.push_back(Region::create(bytes, reserved()));
+    support::fill(regions[0].bytes(), 7);
+    bool refused = false;
+    while (!refused && regions.size() < most) {
+      const std::size_t before = cow::process_stats().bytes_in_use;
+      try {
+        regions.push_back(regions[0].clone());
+      } catch (const std::system_error& error) {
+        refused = true;
+        if (error.code().value() != ENOMEM && error.code().value() != ENOSPC) return error.what();
+        if (!support::is_sentence(error.what())) return error.what();
+        // The original may have kept the place for its own pages; the clone left nothing.
+        if (cow::process_stats().bytes_in_use > before + bytes) return "memory is left behind";
+      }
+    }
+    if (!refused) return "more was reserved than there is";
+    for (std::size_t i = 0; i < regions.size(); ++i) {
+      store_everywhere(regions[i], static_cast<unsigned>(i));
+    }
+    for (std::size_t i = 0; i < regions.size(); ++i) {
+      if (support::load(regions[i].bytes(), 11) != (i & 0xff)) return "a store is lost";
+      const std::string complaint = support::broken_invariant(regions[i]);
+      if (!complaint.empty()) return complaint;
+    }
+    return "";
+  });
+  CHECK(result.complaint == "");
+  CHECK(result.exited());
+}
+
+TEST_CASE("without reserved frames, a store for which there is no memory ends the process") {
+  const std::size_t room = 64 * mebibyte;
+  const MemoryLimit limit(room);
+  if (!limit.ready()) {
+    WARN("skipped: no memory control group can be made here");
+    return;
+  }
+  int line[2];
+  REQUIRE(::pipe(line) == 0);
+  REQUIRE(::write(line[1], ">", 1) == 1);  // the pipe has its page: the child could not get one
+  const auto result = support::run_in_child([&]() -> std::string {
+    ::alarm(60);  // rather than wait for memory for ever
+    if (!limit.enter()) return "";
+    support::die_silently_of_faults();
+    ::dup2(line[1], STDERR_FILENO);
+    Region region = Region::create(40 * mebibyte, support::single_page_options());
+    for (std::size_t at = 0; at < region.size(); at += support::page_bytes()) {
+      region.bytes()[at] = std::byte{1};
+    }
+    Region clone = region.clone();
+    for (std::size_t at = 0; at < region.size(); at += support::page_bytes()) {
+      clone.bytes()[at] = std::byte{2};
+    }
+    return "more was stored than there is memory for";
+  });
+  ::close(line[1]);
+  std::string said(1000, '\0');
+  const ssize_t length = ::read(line[0], said.data(), said.size());
+  ::close(line[0]);
+  said.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  CAPTURE(said);
+  CHECK(result.complaint == "");
+  CHECK(result.died_of(SIGBUS));
+  CHECK(said.find(">libcow: the store to 0x") == 0);
+  CHECK(said.find("pwrite failed") != std::string::npos);
+  CHECK(said.find('\n') == said.size() - 1);
+}
