@@ -29,8 +29,10 @@ struct RegionStats {
 struct ProcessStats {
   std::size_t regions = 0;          ///< live regions
   std::size_t families = 0;         ///< frame files open
-  std::size_t bytes_in_use = 0;     ///< memory the kernel has allocated to frame files
+  std::size_t bytes_in_use = 0;     ///< memory of frame files, without what is recycled
   std::size_t frames_in_use = 0;    ///< the same in host pages
+  std::size_t bytes_recycled = 0;   ///< memory of freed frames that are kept: see trim()
+  std::size_t frames_recycled = 0;  ///< the same in host pages
   std::size_t bytes_metadata = 0;   ///< page tables and counts in use
   std::size_t mappings_in_use = 0;  ///< kernel mappings occupied by regions and mapped snapshots
   std::size_t mapping_budget = 0;   ///< how many they may occupy (from vm.max_map_count)
@@ -39,5 +41,13 @@ struct ProcessStats {
 
 /// Reads the counters of the whole process. Thread safe. Cost: O(families), one fstat each.
 COW_API ProcessStats process_stats();
+
+/// Frames that nobody needs any more are kept for the next copy, which then costs half: within a
+/// family at most as many as are in use, in the process at most a sixteenth of the machine's
+/// memory. What they held can be seen through no page. They go back to the kernel by themselves
+/// when no control call has needed them for a while, when memory is short, and with the last region
+/// and snapshot of their family. This gives back all of them now; returns how many bytes. Thread
+/// safe. Cost: O(frames given back).
+COW_API std::size_t trim() noexcept;
 
 }  // namespace cow

@@ -25,6 +25,7 @@ SnapshotState::~SnapshotState() {
   view_.reset();
   const Section section(*family_);
   kept_.table.release();
+  family_->frames().bound_recycled();
   family_->remove_kept(kept_);
 }
 

@@ -68,14 +68,28 @@ ProcessStats process_stats() {
   FamilyList::instance().for_each([&](Family& family) {
     const Section section(family);
     ++stats.families;
-    stats.bytes_in_use += family.frames().resident_bytes();
+    stats.bytes_in_use += family.frames().bytes_in_use();
+    stats.bytes_recycled += family.frames().bytes_recycled();
     stats.bytes_metadata += family.metadata_bytes();
   });
   stats.frames_in_use = stats.bytes_in_use / os::page_bytes();
+  stats.frames_recycled = stats.bytes_recycled / os::page_bytes();
   stats.mappings_in_use = mapping_budget::in_use();
   stats.mapping_budget = mapping_budget::limit();
   stats.faults = resolved_fault_count();
   return stats;
+}
+
+std::size_t trim() noexcept {
+  std::size_t given = 0;
+  FamilyList::instance().for_each([&](Family& family) {
+    const Section section(family);
+    FrameStore& frames = family.frames();
+    const std::size_t before = frames.bytes_recycled();
+    frames.give_back_recycled(frames.recycled());
+    given += before - frames.bytes_recycled();
+  });
+  return given;
 }
 
 }  // namespace cow

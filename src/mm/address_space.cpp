@@ -153,7 +153,7 @@ PageSpan AddressSpace::writable_hull(const Leaf& leaf) const noexcept {
 // The leaf's pages are read-only now. Where a window of zero pages was opened, it is time to learn
 // which of them were touched: the others have no memory behind them.
 void AddressSpace::close_leaf(Leaf& leaf, HoleFinder& holes) noexcept {
-  const FrameStore& frames = family_->frames();
+  FrameStore& frames = family_->frames();
   const bool look = leaf.any_never_stored;
   leaf.any_never_stored = false;
   edit(leaf, table().span_of(leaf.group), [&](PageIndex, Entry& entry) {
@@ -163,6 +163,7 @@ void AddressSpace::close_leaf(Leaf& leaf, HoleFinder& holes) noexcept {
     if (holes.is_hole(frames.file(entry.frame()), frames.offset(entry.frame()))) {
       leaf.any_never_stored = true;
     } else {
+      frames.note_touched(entry.frame());
       entry.set_never_stored(false);
       entry.set_taken_along(true);
     }

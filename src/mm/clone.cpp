@@ -25,7 +25,7 @@ class Carrier {
   Carrier& operator=(const Carrier&) = delete;
 
   /// 0 or an errno value.
-  [[nodiscard]] int carry(const FrameStore& frames, FrameRun from, Frame to) const noexcept {
+  [[nodiscard]] int carry(FrameStore& frames, FrameRun from, Frame to) const noexcept {
     int error = 0;
     for (PageCount done{0}; error == 0 && done < from.count;) {
       const PageCount step = std::min(kPages, from.count - done);
@@ -34,8 +34,7 @@ class Carrier {
       error = os::read_frames(frames.file(source), buffer_, geometry_.bytes(step),
                               frames.offset(source));
       if (error != 0) break;
-      error = os::write_frames(frames.file(target), buffer_, geometry_.bytes(step),
-                               frames.offset(target));
+      error = frames.fill({target, step}, buffer_);
       done = done + step;
     }
     return error;
@@ -66,15 +65,16 @@ void copy_leaf(const PageTable& source, std::uint64_t group, AddressSpace& empty
         const PageSpan pages{span.first + PageCount{i}, span.first + PageCount{end}};
         const Frame to = home.after({pages.first.value});
         const FrameRun part{run.first.after({i - index}), pages.count()};
-        if (const int error = copy(part, pages.first, to); error != 0) {
-          throw_system_error(error, "pwrite", "no memory is left for a copy of a region");
-        }
         empty.edit(leaf, pages, [&](PageIndex page, Entry& entry) {
           entry = Entry(home.after({page.value}));
           entry.set_writable(writable);
           entry.set_taken_along(true);  // a frame of its own, and nobody stored to it
           frames.take(entry.frame());
         });
+        // Frames are filled once they are taken. The table goes with its space if that fails.
+        if (const int error = copy(part, pages.first, to); error != 0) {
+          throw_system_error(error, "pwrite", "no memory is left for a copy of a region");
+        }
       }
       i = std::max(end, i + 1);
     }
@@ -161,10 +161,7 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
       if (source.table().leaf_at(group) == nullptr) continue;
       copy_leaf(source.table(), group, empty, empty.first_home(), true,
                 [&](FrameRun from, PageIndex page, Frame to) {
-                  const FrameStore& frames = source.family().frames();
-                  return os::write_frames(frames.file(to), source.address(page),
-                                          source.family().geometry().bytes(from.count),
-                                          frames.offset(to));
+                  return source.family().frames().fill({to, from.count}, source.address(page));
                 });
     }
     map_copy(empty);

@@ -2,8 +2,6 @@
 
 #include <cerrno>
 
-#include "os/frame_file.hpp"
-
 namespace cow {
 
 namespace {
@@ -64,7 +62,6 @@ bool can_evacuate(const AddressSpace& space, const Leaf& leaf, PageIndex page) n
 
 Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to) noexcept {
   FrameStore& frames = space.family().frames();
-  const PageGeometry geometry = space.family().geometry();
   const auto is_shared = [&](PageIndex page) {
     const Entry entry = leaf.entries[index_of(page)];
     return !entry.writable() && frames.references(entry.frame()) > 1;
@@ -86,9 +83,7 @@ Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex s
     }
     const FrameRun copies = frames.take_packed(end - page);
     if (copies.count == PageCount{0}) return {ENOSPC, result.pages_copied};
-    const std::size_t bytes = geometry.bytes(copies.count);
-    result.error = os::write_frames(frames.file(copies.first), space.address(page), bytes,
-                                    frames.offset(copies.first));
+    result.error = frames.fill(copies, space.address(page));
     if (result.error != 0) {
       frames.drop_references(copies, 1);
       return result;

@@ -110,6 +110,7 @@ bool Family::shown_elsewhere(const Leaf& leaf, const ShownTable& mine) const noe
 }
 
 void Family::ensure_reserve(Reserve more) {
+  store_.frames.age_recycled();
   const std::uint64_t tables = reserve_.tables + more.tables;
   const Backing backing = store_.frames.backing();
   if (!store_.leaves.ensure_free(tables * leaves_for(pages_), backing) ||

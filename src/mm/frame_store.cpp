@@ -15,6 +15,10 @@ namespace {
 // Small regions share one packed extent for many snapshots instead of opening one for each.
 constexpr PageCount kFewestSlots{512};
 
+// How much of the machine's memory all families together may keep in recycled frames: beyond,
+// others would feel it.
+constexpr std::uint64_t kShareOfMemory = 16;
+
 [[noreturn]] void no_metadata() {
   throw_system_error(ENOMEM, "mmap", "no memory is left for the page tables of a region");
 }
@@ -26,38 +30,41 @@ FrameStore::FrameStore(PageGeometry geometry, PageCount pages_of_a_space, Backin
       backing_(backing),
       slots_(backing == Backing::reserved ? pages_of_a_space
                                           : std::max(pages_of_a_space, kFewestSlots)),
+      recycled_bytes_limit_(os::memory_bytes() / kShareOfMemory),
       file_(os::FrameFile::create()) {
   if (!extents_.reserve(1)) no_metadata();
   extents_.push(Extent{});  // ExtentId 0 is no extent
 }
 
 FrameStore::~FrameStore() {
+  for (Extent& extent : extents_)
+    count_recycled(extent, -static_cast<std::int64_t>(extent.recycled));
   for (const Extent& extent : extents_) {
-    if (extent.references == nullptr) continue;
-    os::unmap_metadata(reinterpret_cast<std::byte*>(extent.references), bytes_of_counts());
+    if (extent.slots == nullptr) continue;
+    os::unmap_metadata(reinterpret_cast<std::byte*>(extent.slots), bytes_of_slots());
   }
   for (const os::DescriptorName& file : inherited_) file.close_if_intact();
 }
 
 ExtentId FrameStore::open_extent() {
   const std::size_t room = geometry_.bytes(slots_ + kOnePage);  // one slot apart: see Frame
-  const bool recycled = !unused_.empty();
+  const bool again = !unused_.empty();
   const std::uint64_t end =
-      (recycled ? extent(unused_[unused_.size() - 1]).start.bytes : next_offset_) + room;
+      (again ? extent(unused_[unused_.size() - 1]).start.bytes : next_offset_) + room;
   if (end > std::min(file_.room_bytes(), os::writable_room_bytes())) {
     throw_system_error(EFBIG, "pwrite",
                        "the frame file of a region has no room for another clone or snapshot; "
                        "raise the file size limit (ulimit -f)");
   }
-  if (recycled) {
-    Extent& again = mutable_extent(unused_[unused_.size() - 1]);
-    if (again.written) again.written = !clear({{unused_[unused_.size() - 1], {}}, slots_});
-    if (again.written) {
+  if (again) {
+    const ExtentId id = unused_[unused_.size() - 1];
+    if (extent(id).unpunched > 0) punch_free(id, slots_.value, &SlotState::is_unpunched);
+    if (extent(id).unpunched > 0) {
       throw_system_error(
           EIO, "fallocate",
           "the frames of a region that is gone could not be cleared to be used again");
     }
-    reserve_frames(again.start);
+    reserve_frames(extent(id).start);
     return unused_.pop();
   }
   const std::size_t count = extents_.size();
@@ -65,8 +72,8 @@ ExtentId FrameStore::open_extent() {
     no_metadata();
   }
   reserve_frames({next_offset_});
-  std::byte* const references = map_metadata(bytes_of_counts(), backing_);
-  if (references == nullptr) {
+  std::byte* const slots = map_metadata(bytes_of_slots(), backing_);
+  if (slots == nullptr) {
     static_cast<void>(
         os::punch_frames(file_.descriptor(), {next_offset_}, geometry_.bytes(slots_)));
     no_metadata();
@@ -74,7 +81,7 @@ ExtentId FrameStore::open_extent() {
   Extent extent;
   extent.file = file_.descriptor();
   extent.start = {next_offset_};
-  extent.references = reinterpret_cast<std::uint32_t*>(references);
+  extent.slots = reinterpret_cast<SlotState*>(slots);
   extents_.push(extent);
   next_offset_ += room;
   return {static_cast<std::uint32_t>(count)};
@@ -106,66 +113,113 @@ void FrameStore::end_close_home(ExtentId home) noexcept {
   Extent& closed = mutable_extent(home);
   closed.closing = false;
   if (closed.foreign) return;
-  if (closed.used == 0) {
-    const bool holds_frames = closed.written || backing_ == Backing::reserved;
-    if (holds_frames) closed.written = !clear({{home, PageIndex{0}}, slots_});
-    recycle_if_unused(home);
-    return;
+  // While others show frames of it, nobody can take its free slots. Afterwards somebody may.
+  const bool keep = closed.used == 0 && closed.recycled > 0 && !os::is_memory_short();
+  if (!keep && closed.recycled > 0) punch_free(home, slots_.value, &SlotState::is_free);
+  if (backing_ == Backing::reserved || closed.unpunched > 0) {
+    punch_free(home, slots_.value,
+               backing_ == Backing::reserved ? &SlotState::is_free : &SlotState::is_unpunched);
   }
-  PageIndex begin{0};
-  const PageIndex end = begin + slots_;
-  while (begin < end) {  // one call for each gap between frames that others still show
-    PageIndex gap_end = begin;
-    while (gap_end < end && closed.references[gap_end.value] == 0) ++gap_end;
-    if (begin < gap_end) clear_free({{home, begin}, gap_end - begin});
-    begin = gap_end;
-    while (begin < end && closed.references[begin.value] != 0) ++begin;
-  }
+  if (closed.used + closed.recycled + closed.unpunched == 0) closed.touched = 0;
+  reuse_if_unused(home);
+  bound_recycled();
 }
 
 void FrameStore::ensure_packed(PageCount wanted) {
   while (packed_free_ < wanted.value) {
     const ExtentId id = open_extent();
-    mutable_extent(id).packed = true;
-    mutable_extent(id).search_from = 0;
+    Extent& packed = mutable_extent(id);
+    packed.packed = true;
+    packed.search_from = 0;
+    packed.next_recycled = SlotState::kEndOfList;
+    if (packed.recycled > 0) link_recycled(packed, {PageIndex{0}, PageIndex{slots_.value}});
     packed_.push(id);
     packed_free_ += slots_.value;
   }
 }
 
 void FrameStore::take(Frame frame) noexcept {
-  Extent& home = mutable_extent(frame.extent());
-  home.references[frame.slot().value] = 1;
-  home.written = true;
-  ++home.used;
+  Extent& from = mutable_extent(frame.extent());
+  SlotState& slot = from.slots[frame.slot().value];
+  if (slot.recycled()) count_recycled(from, -1);
+  slot.take();
+  from.touched |= touched_bit(frame.slot());
+  ++from.used;
+  ++used_;
 }
 
 FrameRun FrameStore::take_packed(PageCount most) noexcept {
+  if (recycled_ > 0) {
+    for (const ExtentId id : packed_) {
+      if (extent(id).recycled > 0) return take_recycled(id, most);
+    }
+  }
   for (const ExtentId id : packed_) {
     Extent& packed = mutable_extent(id);
-    if (packed.used == slots_.value) continue;
+    if (packed.used + packed.recycled == slots_.value) continue;
     std::uint64_t slot = packed.search_from;
-    while (slot == slots_.value || packed.references[slot] != 0) {
+    while (slot == slots_.value || !packed.slots[slot].is_hole()) {
       slot = slot >= slots_.value - 1 ? 0 : slot + 1;
     }
     const Frame first(id, {slot});
     PageCount count{0};
-    for (; slot < slots_.value && count < most && packed.references[slot] == 0; ++slot) {
-      packed.references[slot] = 1;
+    for (; slot < slots_.value && count < most && packed.slots[slot].is_hole(); ++slot) {
+      take({id, {slot}});
       count = count + kOnePage;
     }
     packed.search_from = slot;
-    packed.used += count.value;
     packed_free_ -= count.value;
     return {first, count};
   }
   return {Frame{}, PageCount{0}};
 }
 
+int FrameStore::fill(FrameRun run, const std::byte* source) noexcept {
+  const auto write = [&] {
+    return os::write_frames(file(run.first), source, geometry_.bytes(run.count), offset(run.first));
+  };
+  int error = write();
+  if ((error == ENOSPC || error == ENOMEM) && give_back_recycled(recycled_) > 0) error = write();
+  if (error == 0) note_filled(run);
+  return error;
+}
+
+int FrameStore::allocate(FrameRun run) noexcept {
+  const auto reach = [&] {
+    return os::allocate_frames(file(run.first), offset(run.first), geometry_.bytes(run.count));
+  };
+  int error = reach();
+  if ((error == ENOSPC || error == ENOMEM) && give_back_recycled(recycled_) > 0) error = reach();
+  if (error == 0) note_filled(run);
+  return error;
+}
+
+// Reserved frames are never recycled, so it is never asked whether they are holes.
+void FrameStore::note_filled(FrameRun run) noexcept {
+  if (backing_ == Backing::reserved) return;
+  SlotState* const first = mutable_extent(run.first.extent()).slots + run.first.slot().value;
+  for (SlotState* slot = first; slot != first + run.count.value; ++slot) slot->note_filled();
+}
+
+void FrameStore::note_touched(Frame frame) noexcept {
+  // Of a larger granule, some host pages may have been touched and others not.
+  if (geometry_.page_bytes() == os::page_bytes()) note_filled({frame, kOnePage});
+}
+
+bool FrameStore::show_zeros(FrameRun run) noexcept {
+  const auto holds_bytes = [&](PageCount at) { return !state(run.first.after(at)).may_be_hole(); };
+  for (PageCount begin{0}; begin < run.count;) {
+    PageCount end = begin;
+    while (end < run.count && holds_bytes(end)) end = end + kOnePage;
+    if (begin < end && !clear({run.first.after(begin), end - begin})) return false;
+    begin = std::max(end, begin + kOnePage);
+  }
+  return true;
+}
+
 void FrameStore::add_references(FrameRun run, std::uint32_t n) noexcept {
-  std::uint32_t* const first =
-      mutable_extent(run.first.extent()).references + run.first.slot().value;
-  for (std::uint32_t* at = first; at != first + run.count.value; ++at) *at += n;
+  SlotState* const first = mutable_extent(run.first.extent()).slots + run.first.slot().value;
+  for (SlotState* slot = first; slot != first + run.count.value; ++slot) slot->add(n);
 }
 
 void FrameStore::drop_references(FrameRun run, std::uint32_t n) noexcept {
@@ -173,53 +227,76 @@ void FrameStore::drop_references(FrameRun run, std::uint32_t n) noexcept {
   Extent& from = mutable_extent(id);
   const PageIndex end = run.first.slot() + run.count;
   PageSpan freed{run.first.slot(), run.first.slot()};
-  const auto punch_freed = [&] {
-    if (freed.empty() || from.closing || from.foreign) return;
-    clear_free({{id, freed.first}, freed.count()});
+  const auto punch = [&] {
+    if (!freed.empty()) punch_freed({{id, freed.first}, freed.count()});
   };
-  for (PageIndex slot = run.first.slot(); slot < end; ++slot) {
-    from.references[slot.value] -= n;
-    if (from.references[slot.value] != 0) continue;
+  for (PageIndex at = run.first.slot(); at < end; ++at) {
+    SlotState& slot = from.slots[at.value];
+    slot.drop(n);
+    if (slot.references() != 0) continue;
     --from.used;
+    --used_;
     if (from.packed) ++packed_free_;
-    if (freed.last != slot) {
-      punch_freed();
-      freed.first = slot;
+    if (may_recycle(from, at)) {
+      slot.recycle();
+      count_recycled(from, 1);
+      continue;
     }
-    freed.last = slot + kOnePage;
+    if (from.closing) {
+      slot.leave_unpunched();
+      ++from.unpunched;
+      continue;
+    }
+    slot.make_hole();
+    if (from.foreign) continue;
+    if (freed.last != at) {
+      punch();
+      freed.first = at;
+    }
+    freed.last = at + kOnePage;
   }
-  punch_freed();
-  if (from.closing) return;
-  if (from.used == 0 && from.owner == nullptr) from.written = false;  // cleared one by one
-  recycle_if_unused(id);
+  punch();
+  if (from.packed) link_recycled(from, {run.first.slot(), end});
+  if (!from.closing) reuse_if_unused(id);
 }
 
-void FrameStore::recycle_if_unused(ExtentId id) noexcept {
-  Extent& idle = mutable_extent(id);
+void FrameStore::reuse_if_unused(ExtentId id) noexcept {
+  const Extent& idle = extent(id);
   if (idle.used > 0 || idle.owner != nullptr || idle.packed || idle.foreign) return;
   unused_.push(id);
 }
 
 bool FrameStore::clear(FrameRun run) noexcept {
-  const Extent& of = extent(run.first.extent());
+  Extent& of = mutable_extent(run.first.extent());
   const std::size_t bytes = geometry_.bytes(run.count);
   const bool keep = backing_ == Backing::reserved && (of.owner != nullptr || of.packed);
   if (keep) return os::zero_frames(of.file, offset(run.first), bytes) == 0;
-  return os::punch_frames(of.file, offset(run.first), bytes);
+  if (!os::punch_frames(of.file, offset(run.first), bytes)) return false;
+  SlotState* const first = of.slots + run.first.slot().value;
+  for (SlotState* slot = first; slot != first + run.count.value; ++slot) {
+    if (slot->references() > 0) slot->note_cleared();
+  }
+  return true;
 }
 
-void FrameStore::clear_free(FrameRun run) noexcept {
+// Frames that cannot be cleared are never used again.
+void FrameStore::punch_freed(FrameRun run) noexcept {
   if (clear(run)) return;
-  Extent& of = mutable_extent(run.first.extent());
-  add_references(run, 1);
-  of.used += run.count.value;
-  if (of.packed) packed_free_ -= run.count.value;
-  retired_ += run.count.value;
+  for (PageCount i{0}; i < run.count; i = i + kOnePage) retire(run.first.after(i));
 }
 
-std::size_t FrameStore::bytes_of_counts() const noexcept {
+void FrameStore::retire(Frame frame) noexcept {
+  Extent& of = mutable_extent(frame.extent());
+  of.slots[frame.slot().value].take();
+  ++of.used;
+  ++used_;
+  ++retired_;
+  if (of.packed) --packed_free_;
+}
+
+std::size_t FrameStore::bytes_of_slots() const noexcept {
   const std::size_t page = os::page_bytes();
-  return (slots_.value * sizeof(std::uint32_t) + page - 1) / page * page;
+  return (slots_.value * sizeof(SlotState) + page - 1) / page * page;
 }
 
 void FrameStore::check_files() const {
@@ -231,17 +308,13 @@ void FrameStore::check_files() const {
                      "(closefrom?); keep the descriptors that libcow opens, see /proc/self/fd");
 }
 
-std::uint64_t FrameStore::used() const noexcept {
-  std::uint64_t used = 0;
-  for (const Extent& extent : extents_) used += extent.used;
-  return used - retired_;
-}
+std::size_t FrameStore::bytes_in_use() const { return file_.resident_bytes() - bytes_recycled(); }
 
 std::size_t FrameStore::metadata_bytes() const noexcept {
   std::size_t bytes = extents_.bytes();
   for (const Extent& extent : extents_) {
     // Counts are touched page by page, at most one page for each frame in use.
-    bytes += std::min<std::size_t>(bytes_of_counts(), extent.used * os::page_bytes());
+    bytes += std::min<std::size_t>(bytes_of_slots(), extent.used * os::page_bytes());
   }
   return bytes;
 }
@@ -258,6 +331,7 @@ void FrameStore::become_foreign(os::FrameFile file) noexcept {
 
 void FrameStore::disown() noexcept {
   for (Extent& extent : extents_) {
+    count_recycled(extent, -static_cast<std::int64_t>(extent.recycled));
     extent.foreign = true;
     extent.owner = nullptr;
     extent.packed = false;

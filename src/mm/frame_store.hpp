@@ -7,31 +7,11 @@
 #include "base/units.hpp"
 #include "mm/backing.hpp"
 #include "mm/entry.hpp"
+#include "mm/extent.hpp"
 #include "mm/metadata_array.hpp"
 #include "os/frame_file.hpp"
 
 namespace cow {
-
-class AddressSpace;
-
-/// A stretch of a frame file with a reference count for each of its frames.
-///
-/// A *home* belongs to one address space and is as long as it: page i's private frame sits at slot
-/// i, so pages that are neighbours in memory are neighbours in the file and share one mapping.
-/// A *packed* extent takes frames in any order: the pages that snapshots keep.
-/// A *foreign* extent is only ever read: its frames belong to another process.
-struct Extent {
-  int file = -1;
-  os::FileOffset start;
-  std::uint32_t* references = nullptr;  ///< one for each slot; 0 is a free slot, a hole in the file
-  std::uint64_t used = 0;               ///< slots with references
-  std::uint64_t search_from = 0;        ///< packed: where to look for a free slot next
-  AddressSpace* owner = nullptr;        ///< the space whose home it is, until that goes
-  bool packed = false;
-  bool foreign = false;
-  bool written = false;  ///< a frame of it was taken since it was opened
-  bool closing = false;  ///< its owner goes: free slots are punched in one sweep afterwards
-};
 
 /// Frames side by side in one extent.
 struct FrameRun {
@@ -65,21 +45,41 @@ class FrameStore {
 
   [[nodiscard]] bool is_free(Frame frame) const noexcept { return references(frame) == 0; }
   [[nodiscard]] std::uint32_t references(Frame frame) const noexcept {
-    return extent(frame.extent()).references[frame.slot().value];
+    return state(frame).references();
   }
-  /// Takes a free home frame for one table.
+  /// Takes a free home frame for one table. It may be a recycled one: fill() it or let it
+  /// show_zeros() before anybody can see it.
   void take(Frame frame) noexcept;
-  /// Takes up to `most` free neighbours: none only if ensure_packed() did not cover it.
+  /// Takes up to `most` free neighbours, to be filled: recycled ones as long as there are any. None
+  /// only if ensure_packed() did not cover it.
   [[nodiscard]] FrameRun take_packed(PageCount most) noexcept;
+  /// Overwrites frames that were taken with the bytes at `source`, a mapped address. Where there is
+  /// no memory, everything recycled is given back first. 0 or an errno value.
+  [[nodiscard]] int fill(FrameRun run, const std::byte* source) noexcept;
+  /// Sees to it that frames in use are not holes; the same about memory. 0 or an errno value.
+  [[nodiscard]] int allocate(FrameRun run) noexcept;
+  /// Frames that were just taken show zeros. False if the kernel refuses even to overwrite them.
+  [[nodiscard]] bool show_zeros(FrameRun run) noexcept;
+  /// A frame in use was found to be no hole.
+  void note_touched(Frame frame) noexcept;
   void add_references(FrameRun run, std::uint32_t n) noexcept;
-  /// Drops references and gives frames that nobody has left back to the kernel; reserved ones are
-  /// kept, and hold zeros.
+  /// Drops references. Frames that nobody has left are recycled, within bounds, or given back to
+  /// the kernel; reserved ones are kept, and hold zeros.
   void drop_references(FrameRun run, std::uint32_t n) noexcept;
   /// The frames show zeros from now on, and take no memory unless it is reserved. False if the
   /// kernel refuses even to overwrite them.
   [[nodiscard]] bool clear(FrameRun run) noexcept;
-  /// Clears frames that nobody references. Those that cannot be cleared are never used again.
-  void clear_free(FrameRun run) noexcept;
+
+  // Recycled frames: see recycling.cpp.
+
+  [[nodiscard]] std::uint64_t recycled() const noexcept { return recycled_; }
+  /// Gives `most` recycled frames back to the kernel, or all there are. Returns how many.
+  std::uint64_t give_back_recycled(std::uint64_t most) noexcept;
+  /// Not more are kept than frames are in use.
+  void bound_recycled() noexcept;
+  /// Part of every control call that may keep or take frames: gives back what exceeds the bound,
+  /// what was not needed for a while, and everything when memory is short.
+  void age_recycled() noexcept;
 
   [[nodiscard]] Backing backing() const noexcept { return backing_; }
 
@@ -94,11 +94,19 @@ class FrameStore {
     return extent(frame.extent()).foreign;
   }
 
+  [[nodiscard]] SlotState state(Frame frame) const noexcept {
+    return extent(frame.extent()).slots[frame.slot().value];
+  }
+  [[nodiscard]] std::size_t extent_count() const noexcept { return extents_.size(); }
+  [[nodiscard]] PageCount slots() const noexcept { return slots_; }
+
   /// Frames with references.
-  [[nodiscard]] std::uint64_t used() const noexcept;
+  [[nodiscard]] std::uint64_t used() const noexcept { return used_ - retired_; }
   /// Throws std::system_error if the program has closed a frame file's descriptor.
   void check_files() const;
-  [[nodiscard]] std::size_t resident_bytes() const { return file_.resident_bytes(); }
+  /// Memory of the frame file, without that of recycled frames. Throws std::system_error.
+  [[nodiscard]] std::size_t bytes_in_use() const;
+  [[nodiscard]] std::size_t bytes_recycled() const noexcept { return geometry_.bytes({recycled_}); }
   [[nodiscard]] std::size_t metadata_bytes() const noexcept;
 
   /// Before fork(): room for what become_foreign() writes down. False without memory.
@@ -115,19 +123,41 @@ class FrameStore {
   Extent& mutable_extent(ExtentId id) noexcept { return extents_[id.value]; }
   ExtentId open_extent();
   void reserve_frames(os::FileOffset start);
-  void recycle_if_unused(ExtentId id) noexcept;
-  [[nodiscard]] std::size_t bytes_of_counts() const noexcept;
+  void reuse_if_unused(ExtentId id) noexcept;
+  [[nodiscard]] std::size_t bytes_of_slots() const noexcept;
+  [[nodiscard]] bool may_recycle(const Extent& extent, PageIndex slot) const noexcept;
+  void count_recycled(Extent& extent, std::int64_t change) noexcept;
+  [[nodiscard]] FrameRun take_recycled(ExtentId packed, PageCount most) noexcept;
+  void link_recycled(Extent& packed, PageSpan slots) noexcept;
+  void note_filled(FrameRun run) noexcept;
+  using SlotTest = bool (*)(SlotState) noexcept;
+  std::uint64_t punch_free(ExtentId id, std::uint64_t most, SlotTest test) noexcept;
+  bool punch_span(ExtentId id, PageSpan span) noexcept;
+  void punch_freed(FrameRun run) noexcept;
+  void retire(Frame frame) noexcept;
+  [[nodiscard]] std::uint64_t touched_bit(PageIndex slot) const noexcept {
+    return std::uint64_t{1} << slot.value * 64 / slots_.value;
+  }
+  /// The first slot of the next 64th.
+  [[nodiscard]] PageIndex next_part(PageIndex slot) const noexcept {
+    return {((slot.value * 64 / slots_.value + 1) * slots_.value + 63) / 64};
+  }
 
   PageGeometry geometry_;
   Backing backing_;
-  PageCount slots_;  ///< of every extent of this family
+  PageCount slots_;                     ///< of every extent of this family
+  std::uint64_t recycled_bytes_limit_;  ///< of all families together
   os::FrameFile file_;
   MetadataArray<Extent> extents_;   ///< by ExtentId
   MetadataArray<ExtentId> unused_;  ///< opened before, no frame and no owner now
   MetadataArray<ExtentId> packed_;
   MetadataArray<os::DescriptorName> inherited_;  ///< frame files of ancestors of this process
   std::uint64_t packed_free_ = 0;                ///< free slots of all packed extents
-  std::uint64_t retired_ = 0;      ///< frames that are never used again: see clear_free
+  std::uint64_t used_ = 0;                       ///< the sum of Extent::used
+  std::uint64_t retired_ = 0;          ///< those of them that are never used again: see punch_freed
+  std::uint64_t recycled_ = 0;         ///< the sum of Extent::recycled
+  std::uint64_t fewest_recycled_ = 0;  ///< of the control calls counted in `age_`
+  std::uint64_t age_ = 0;
   std::uint64_t next_offset_ = 0;  ///< room of `file_` handed out so far
 };
 

@@ -46,6 +46,7 @@ class Checker {
   std::string run() {
     count_references();
     compare_references();
+    check_slots();
     check_leaves();
     compare_mappings();
     return wrong_;
@@ -103,6 +104,44 @@ class Checker {
     if (frames_.used() != references_.size()) {
       wrong(frames_.used(), " frames are in use, ", references_.size(), " are referenced");
     }
+  }
+
+  // Every free slot is a hole or a recycled frame, counted, and in the list of its packed extent.
+  void check_slots() {
+    std::uint64_t all_used = 0;
+    std::uint64_t all_recycled = 0;
+    for (std::uint32_t i = 1; i < frames_.extent_count(); ++i) {
+      const Extent& extent = frames_.extent({i});
+      std::uint64_t used = 0;
+      std::uint64_t recycled = 0;
+      for (PageIndex slot{0}; slot.value < frames_.slots().value; ++slot) {
+        const SlotState state = extent.slots[slot.value];
+        if (state.references() > 0) ++used;
+        if (state.unpunched() && extent.owner != nullptr) wrong("a home has unpunched slots");
+        if (!state.recycled() || extent.foreign) continue;
+        ++recycled;
+        const std::uint64_t begin = frames_.offset({{i}, slot}).bytes;
+        if (os::next_data(extent.file, begin) != begin) wrong("a recycled frame is a hole");
+      }
+      if (used != extent.used) wrong("extent ", i, " counts ", extent.used, " frames, not ", used);
+      if (recycled != extent.recycled) {
+        wrong("extent ", i, " counts ", extent.recycled, " recycled frames, not ", recycled);
+      }
+      if (extent.packed && listed(extent) != recycled) wrong("recycled frames are not listed");
+      all_used += used;
+      all_recycled += recycled;
+    }
+    if (all_recycled != frames_.recycled()) wrong("recycled frames are miscounted");
+    if (all_used < frames_.used()) wrong("frames in use are miscounted");
+  }
+
+  static std::uint64_t listed(const Extent& packed) {
+    std::uint64_t count = 0;
+    for (std::uint32_t at = packed.next_recycled; at != SlotState::kEndOfList; ++count) {
+      if (!packed.slots[at].recycled() || count > packed.recycled) return count + 1;
+      at = packed.slots[at].next_recycled();
+    }
+    return count;
   }
 
   void check_leaves() {

@@ -41,7 +41,7 @@ void own_pages(AddressSpace& space, PageSpan span) {
     const FaultOutcome outcome = make_private(space, page, nullptr);
     if (outcome.error != 0) refuse(outcome);
   }
-  const FrameStore& frames = space.family().frames();
+  FrameStore& frames = space.family().frames();
   for (PageIndex page = span.first; page < span.last;) {
     const Frame first = space.table().entry(page).frame();
     PageCount count = kOnePage;
@@ -49,8 +49,7 @@ void own_pages(AddressSpace& space, PageSpan span) {
            space.table().entry(page + count).frame() == first.after(count)) {
       count = count + kOnePage;
     }
-    const int error = os::allocate_frames(frames.file(first), frames.offset(first),
-                                          space.family().geometry().bytes(count));
+    const int error = frames.allocate({first, count});
     if (error != 0) refuse({error, "fallocate"});
     page = page + count;
   }
@@ -86,9 +85,7 @@ int copy_leased_pages(AddressSpace& space, PageTable& table, PageSpan span) noex
         error = ENOSPC;
         return;
       }
-      error = os::write_frames(frames.file(copies.first), space.address(page),
-                               space.family().geometry().bytes(copies.count),
-                               frames.offset(copies.first));
+      error = frames.fill(copies, space.address(page));
       if (error != 0) {
         frames.drop_references(copies, 1);
         return;

@@ -57,9 +57,7 @@ class Restore {
     if (!space_.table().entry(page).writable()) outcome = make_private(space_, page, nullptr);
     const Entry entry = space_.table().entry(page);
     if (outcome.error == 0 && entry.never_stored()) {  // a hole may not be filled any more later
-      outcome = {os::allocate_frames(frames_.file(entry.frame()), frames_.offset(entry.frame()),
-                                     bytes({page, page + kOnePage})),
-                 "fallocate"};
+      outcome = {frames_.allocate({entry.frame(), kOnePage}), "fallocate"};
     }
     if (outcome.left_hole) die_of_hole(outcome.error);
     if (outcome.error != 0) {

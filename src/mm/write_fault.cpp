@@ -81,12 +81,17 @@ class WriteFault {
   FaultOutcome write_in_place(PageSpan window) noexcept;
   FaultOutcome write_in_new_frames(PageSpan window) noexcept;
   [[nodiscard]] FaultOutcome copy_to_target(PageSpan window) noexcept;
-  [[nodiscard]] bool needs_copy(PageIndex page) const noexcept {
+  // Others of the window show their target already.
+  [[nodiscard]] bool moves(PageIndex page) const noexcept {
     const Entry at = entry(page);
-    return !at.writable() && !at.shows_zeros() && at.frame() != target_of(page);
+    return at.is_zero_page() || at.frame() != target_of(page);
+  }
+  [[nodiscard]] bool needs_copy(PageIndex page) const noexcept {
+    return moves(page) && !entry(page).shows_zeros();
   }
   [[nodiscard]] os::Populate populate(PageSpan window) const noexcept;
-  void undo_copies(PageSpan window) noexcept;
+  void take_targets(PageSpan window) noexcept;
+  void drop_targets(PageSpan window) noexcept;
 
   AddressSpace& space_;
   FrameStore& frames_;
@@ -121,14 +126,15 @@ FaultOutcome WriteFault::write_in_place(PageSpan window) noexcept {
 
 // Others see the old frames: copy them, show the copies, and leave the old ones to the others.
 FaultOutcome WriteFault::write_in_new_frames(PageSpan window) noexcept {
+  take_targets(window);
   if (const FaultOutcome copied = copy_to_target(window); copied.error != 0) {
-    undo_copies(window);
+    drop_targets(window);
     return copied;
   }
   const Frame first = target_of(window.first);
   if (const int error = space_.map_writable(window, first, populate(window)); error != 0) {
     const bool left_hole = !space_.show_again(window);
-    if (!left_hole) undo_copies(window);
+    if (!left_hole) drop_targets(window);
     return {.error = error, .call = "mmap", .left_hole = left_hole};
   }
 
@@ -136,8 +142,7 @@ FaultOutcome WriteFault::write_in_new_frames(PageSpan window) noexcept {
   space_.edit(leaf_, window, [&](PageIndex page, Entry& entry) {
     const Entry old = entry;
     const Frame now = target_of(page);
-    if (old.is_zero_page() || old.frame() != now) {
-      if (target_is_home_) frames_.take(now);
+    if (moves(page)) {
       entry = Entry(now);
       entry.set_never_stored(page != page_ && old.shows_zeros());
       entry.set_taken_along(page != page_ && !old.shows_zeros());
@@ -152,11 +157,34 @@ FaultOutcome WriteFault::write_in_new_frames(PageSpan window) noexcept {
   return {};
 }
 
+// A packed frame was taken already.
+void WriteFault::take_targets(PageSpan window) noexcept {
+  for (PageIndex page = window.first; target_is_home_ && page < window.last; ++page) {
+    if (moves(page)) frames_.take(target_of(page));
+  }
+}
+
+// Frames that are not going to be shown after all.
+void WriteFault::drop_targets(PageSpan window) noexcept {
+  for (PageIndex page = window.first; page < window.last;) {
+    PageIndex end = page;
+    while (end < window.last && moves(end)) ++end;
+    if (page < end) frames_.drop_references({target_of(page), end - page}, 1);
+    page = std::max(end, page + kOnePage);
+  }
+}
+
 FaultOutcome WriteFault::copy_to_target(PageSpan window) noexcept {
   const PageGeometry geometry = space_.family().geometry();
-  const int file = frames_.file(target_);
+  const auto is_zero = [&](PageIndex page) { return moves(page) && !needs_copy(page); };
+  for (PageIndex page = window.first; page < window.last;) {
+    PageIndex end = page;
+    while (end < window.last && is_zero(end)) ++end;
+    if (page < end && !frames_.show_zeros({target_of(page), end - page})) return {EIO, "fallocate"};
+    page = std::max(end, page + kOnePage);
+  }
   if (steps_ != nullptr) {
-    const int error = os::allocate_frames(file, frames_.offset(target_), geometry.page_bytes());
+    const int error = frames_.allocate({target_, kOnePage});
     if (error != 0) return {error, "fallocate"};
     steps_->allocated_ns = stamp(steps_);
   }
@@ -169,8 +197,7 @@ FaultOutcome WriteFault::copy_to_target(PageSpan window) noexcept {
       ++end;
     }
     if (page < end) {
-      const int error = os::write_frames(file, source, geometry.bytes(end - page),
-                                         frames_.offset(target_of(page)));
+      const int error = frames_.fill({target_of(page), end - page}, source);
       if (error != 0) return {error, "pwrite"};
       if (steps_ != nullptr) steps_->pages_copied += (end - page).value;
     }
@@ -190,16 +217,6 @@ os::Populate WriteFault::populate(PageSpan window) const noexcept {
     if (at.is_zero_page() || at.never_stored()) return os::Populate::no;
   }
   return os::Populate::yes;
-}
-
-// A frame that was filled but is not going to be shown must not keep the bytes.
-void WriteFault::undo_copies(PageSpan window) noexcept {
-  for (PageIndex page = window.first; page < window.last; ++page) {
-    const Frame to = target_of(page);
-    const bool written = needs_copy(page) || steps_ != nullptr;
-    if (written && frames_.is_free(to)) frames_.clear_free({to, kOnePage});
-  }
-  if (!target_is_home_) frames_.drop_references({target_, kOnePage}, 1);
 }
 
 /// Short of memory, only the page itself is copied. When the kernel has no mapping left although we

@@ -1,12 +1,14 @@
 #include "os/host.hpp"
 
 #include <fcntl.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <string_view>
 
 namespace cow::os {
 
@@ -28,7 +30,41 @@ bool read_pieces(const char* path, const Use& use) noexcept {
   return size == 0;
 }
 
+// "MemAvailable: N kB" in /proc/meminfo: free memory and what the kernel could free at once.
+// `otherwise` where it cannot be read.
+std::uint64_t available_bytes(std::uint64_t otherwise) noexcept {
+  constexpr std::string_view kName = "MemAvailable:";
+  std::uint64_t kilobytes = 0;
+  bool found = false;
+  read_pieces("/proc/meminfo", [&](const char* data, std::size_t n) {
+    const std::string_view text(data, n);
+    std::size_t at = found ? text.npos : text.find(kName);
+    if (at == text.npos) return;
+    found = true;
+    at = text.find_first_not_of(' ', at + kName.size());
+    for (; at < n && text[at] >= '0' && text[at] <= '9'; ++at) {
+      kilobytes = kilobytes * 10 + static_cast<std::uint64_t>(text[at] - '0');
+    }
+  });
+  return found ? kilobytes * 1024 : otherwise;
+}
+
 }  // namespace
+
+std::uint64_t memory_bytes() noexcept {
+  struct sysinfo info {};
+  return ::sysinfo(&info) == 0 ? std::uint64_t{info.totalram} * info.mem_unit : 0;
+}
+
+bool is_memory_short() noexcept {
+  struct sysinfo info {};
+  if (::sysinfo(&info) != 0) return true;
+  const std::uint64_t all = std::uint64_t{info.totalram} * info.mem_unit;
+  const std::uint64_t free = std::uint64_t{info.freeram} * info.mem_unit;
+  if (free > all / 8) return false;
+  // A machine that has run for a while has its memory full of files that it can drop.
+  return available_bytes(free) < all / 16;
+}
 
 std::size_t page_bytes() noexcept {
   static const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));

@@ -8,6 +8,12 @@ namespace cow::os {
 /// The host's page size in bytes.
 std::size_t page_bytes() noexcept;
 
+/// The memory this machine has, in bytes.
+std::uint64_t memory_bytes() noexcept;
+
+/// Whether hardly any memory is left for anybody, as far as the kernel says.
+bool is_memory_short() noexcept;
+
 /// vm.max_map_count; its default where /proc cannot be read.
 std::size_t max_map_count() noexcept;
 

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+
+#include "os/frame_file.hpp"
+
+namespace cow {
+
+class AddressSpace;
+
+/// What a slot of an extent is.
+///
+///   references and a frame that was filled         (a count, no flag)
+///   references and perhaps no frame yet, a hole    (a count and kMaybeHole)
+///   free, a hole                                   (0)
+///   free, *recycled*: it keeps its frame, with bytes that nobody may see any more
+///   free, its owner went: may keep a frame, to be punched before the extent is opened again
+class SlotState {
+ public:
+  static constexpr std::uint32_t kEndOfList = (std::uint32_t{1} << 30) - 1;
+
+  [[nodiscard]] std::uint32_t references() const noexcept {
+    return recycled() ? 0 : word_ & kCountMask;
+  }
+  [[nodiscard]] bool recycled() const noexcept { return (word_ & kRecycled) != 0; }
+  [[nodiscard]] bool is_hole() const noexcept { return word_ == 0; }
+  [[nodiscard]] static bool is_free(SlotState slot) noexcept { return slot.references() == 0; }
+  [[nodiscard]] static bool is_recycled(SlotState slot) noexcept { return slot.recycled(); }
+  [[nodiscard]] static bool is_unpunched(SlotState slot) noexcept { return slot.unpunched(); }
+  [[nodiscard]] bool may_be_hole() const noexcept { return !recycled() && word_ & kMaybeHole; }
+  [[nodiscard]] bool unpunched() const noexcept { return word_ == kMaybeHole; }
+
+  void take() noexcept { word_ = recycled() ? 1 : 1 | kMaybeHole; }
+  void add(std::uint32_t n) noexcept { word_ += n; }
+  void drop(std::uint32_t n) noexcept { word_ -= n; }
+  void note_filled() noexcept { word_ &= ~kMaybeHole; }
+  void note_cleared() noexcept { word_ |= kMaybeHole; }
+  void make_hole() noexcept { word_ = 0; }
+  void leave_unpunched() noexcept { word_ = kMaybeHole; }
+  /// `next` is for packed extents: the recycled slot that is taken after this one.
+  void recycle(std::uint32_t next = 0) noexcept { word_ = kRecycled | next; }
+  [[nodiscard]] std::uint32_t next_recycled() const noexcept { return word_ & kCountMask; }
+
+ private:
+  static constexpr std::uint32_t kRecycled = std::uint32_t{1} << 31;
+  static constexpr std::uint32_t kMaybeHole = std::uint32_t{1} << 30;
+  static constexpr std::uint32_t kCountMask = kMaybeHole - 1;
+
+  std::uint32_t word_ = 0;
+};
+
+/// A stretch of a frame file with a reference count for each of its frames.
+///
+/// A *home* belongs to one address space and is as long as it: page i's private frame sits at slot
+/// i, so pages that are neighbours in memory are neighbours in the file and share one mapping.
+/// A *packed* extent takes frames in any order: the pages that snapshots keep.
+/// A *foreign* extent is only ever read: its frames belong to another process.
+struct Extent {
+  int file = -1;
+  os::FileOffset start;
+  SlotState* slots = nullptr;
+  std::uint64_t used = 0;         ///< slots with references
+  std::uint64_t recycled = 0;     ///< slots that keep a frame for whoever comes next
+  std::uint64_t unpunched = 0;    ///< slots that wait for that, as their owner went
+  std::uint64_t touched = 0;      ///< a bit for each 64th of it in which a frame was taken
+  std::uint64_t search_from = 0;  ///< packed: where to look for a hole next
+  std::uint32_t next_recycled = SlotState::kEndOfList;  ///< packed: the one to be taken first
+  AddressSpace* owner = nullptr;  ///< the space whose home it is, until that goes
+  bool packed = false;
+  bool foreign = false;
+  bool closing = false;  ///< its owner goes: free slots are looked at in one sweep afterwards
+};
+
+}  // namespace cow
