@@ -46,7 +46,8 @@ void check_callable(Family& family) {
 }
 
 void check_files(Family& family) {
-  const Section section(family);  // a fork on another thread makes room for more files
+  const Section section(
+      family, Section::Intent::look);  // a fork on another thread makes room for more files
   family.frames().check_files();
 }
 

@@ -88,7 +88,10 @@ void before_fork() noexcept {
   if (child != nullptr) child->lifeline = os::Lifeline::open();
   if (child != nullptr && !child->lifeline.is_open()) delete std::exchange(child, nullptr);
   all.being_born = child;
-  for_each_family_locked([](Family& family) { family.lock().lock(); });
+  for_each_family_locked([](Family& family) {
+    family.lock().lock();
+    family.note_change();
+  });
   if (child == nullptr) return;
   child->id = all.next_id++;
   if (protect_regions() && hold_for_child(child->id)) return;

@@ -126,6 +126,7 @@ void Region::restore(const Snapshot& snapshot) {
         "Region::restore: the snapshot belongs to another family; a region can return to its own "
         "snapshots and to those of its clones and ancestors");
   }
+  if (restore_again(space, from.table())) return;
   begin_control_call(space.family());
   restore_snapshot(space, from.table());
 }

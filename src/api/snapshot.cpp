@@ -31,7 +31,7 @@ SnapshotState::~SnapshotState() {
 
 const std::byte* SnapshotState::view() {
   const auto mapped = [&]() -> const std::byte* {
-    const Section section(*family_);
+    const Section section(*family_, Section::Intent::look);
     return view_ == nullptr ? nullptr : view_->begin();
   };
   if (const std::byte* const begin = mapped(); begin != nullptr) return begin;
@@ -40,7 +40,7 @@ const std::byte* SnapshotState::view() {
   auto view = std::make_unique<AddressSpace>(family_, AddressSpace::Use::view);
   show_snapshot(kept_.table, *view);
   {
-    const Section section(*family_);
+    const Section section(*family_, Section::Intent::look);
     if (view_ == nullptr) std::swap(view_, view);  // or another thread was first: drop this one
   }
   return mapped();

@@ -47,7 +47,7 @@ RegionStats Region::stats() const {
   check_callable(space.family());
   follow_forks();
   RegionStats stats;
-  const Section section(space.family());
+  const Section section(space.family(), Section::Intent::look);
   stats.page_bytes = space.family().geometry().page_bytes();
   stats.pages = space.family().pages().value;
   count_pages(space, stats);
@@ -66,7 +66,7 @@ ProcessStats process_stats() {
   ProcessStats stats;
   stats.regions = Registry::instance().size();
   FamilyList::instance().for_each([&](Family& family) {
-    const Section section(family);
+    const Section section(family, Section::Intent::look);
     ++stats.families;
     stats.bytes_in_use += family.frames().bytes_in_use();
     stats.bytes_recycled += family.frames().bytes_recycled();

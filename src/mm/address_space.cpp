@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "mm/hole_finder.hpp"
 
 namespace cow {
 
@@ -26,32 +27,6 @@ std::atomic<std::uint64_t> g_protections{0};
 
 std::uint64_t protections() noexcept { return g_protections.load(std::memory_order_relaxed); }
 void note_protection() noexcept { g_protections.fetch_add(1, std::memory_order_relaxed); }
-
-/// Answers "was this frame ever touched?" for frames in ascending order with few system calls.
-class AddressSpace::HoleFinder {
- public:
-  explicit HoleFinder(PageGeometry geometry) noexcept : page_bytes_(geometry.page_bytes()) {}
-
-  [[nodiscard]] bool is_hole(int file, os::FileOffset frame) noexcept {
-    const std::uint64_t begin = frame.bytes;
-    const std::uint64_t end = begin + page_bytes_;
-    if (file != file_ || begin < known_from_ || end > known_to_) {
-      const std::uint64_t data = os::next_data(file, begin);
-      file_ = file;
-      known_from_ = begin;
-      known_hole_ = data >= end;
-      known_to_ = known_hole_ ? data : std::max(end, os::next_hole(file, data));
-    }
-    return known_hole_;
-  }
-
- private:
-  std::size_t page_bytes_;
-  int file_ = -1;
-  std::uint64_t known_from_ = 1;  // [known_from_, known_to_) is all holes, or all data
-  std::uint64_t known_to_ = 0;
-  bool known_hole_ = false;
-};
 
 AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
     : family_(std::move(family)),

@@ -10,9 +10,12 @@
 #include "mm/family.hpp"
 #include "mm/mapping_budget.hpp"
 #include "mm/page_table.hpp"
+#include "mm/rollback.hpp"
 #include "os/mapping.hpp"
 
 namespace cow {
+
+class HoleFinder;
 
 /// What an address space has done, for RegionStats.
 struct FaultCounts {
@@ -141,6 +144,10 @@ class AddressSpace {
   /// lease.
   [[nodiscard]] std::unique_ptr<PageTable>& child_table() noexcept { return child_table_; }
 
+  // Restoring, again and again: see rollback.hpp.
+
+  [[nodiscard]] RollbackList& rollback() noexcept { return rollback_; }
+
   // After fork(), in the child.
 
   /// Nobody can touch the addresses any more. 0 or an errno value.
@@ -159,8 +166,6 @@ class AddressSpace {
   static constexpr std::size_t kMostHomes = 256;
 
  private:
-  class HoleFinder;
-
   [[nodiscard]] std::int64_t edges(std::uint64_t group) const noexcept;
   void count_mappings(std::int64_t change) noexcept;
   void write_protect(PageSpan hull, HoleFinder& holes);
@@ -183,6 +188,7 @@ class AddressSpace {
   bool may_pack_ = false;
   MetadataArray<PageSpan> leases_;
   std::unique_ptr<PageTable> child_table_;
+  RollbackList rollback_;
   FaultCounts counts_;
 };
 

@@ -82,7 +82,7 @@ std::vector<PageSpan> difference(Family& family, const PageTable& from, const Pa
     {
       // One leaf at a time, so that faults need not wait long; what a snapshot shows does not
       // change meanwhile, only where its bytes are kept.
-      const Section section(family);
+      const Section section(family, Section::Intent::look);
       if (group % kTableEntries == 0 &&
           from.directory_at(group / kTableEntries) == to.directory_at(group / kTableEntries)) {
         group += kTableEntries - 1;

@@ -10,13 +10,13 @@ namespace {
 // moved like pages that a clone shares.
 constexpr std::uint32_t kMostVersions = 256;
 
-/// Calls `use(Leaf&)` for each other leaf with the frame of entry `index`, newest first, until it
+/// Calls `use(Leaf&)` for each other leaf whose entry `index` has `frame`, newest first, until it
 /// returns false. Returns whether all of them were found and used.
 template <class Use>
-bool for_each_sharer(const FrameStore& frames, const Leaf& leaf, std::size_t index,
+bool for_each_sharer(const FrameStore& frames, const Leaf& leaf, std::size_t index, Frame frame,
                      const Use& use) noexcept {
-  const Frame frame = leaf.entries[index].frame();
-  std::uint32_t missing = frames.references(frame) - 1;
+  const bool is_own = leaf.entries[index].frame() == frame;
+  std::uint32_t missing = frames.references(frame) - (is_own ? 1 : 0);
   std::uint32_t versions = 0;
   for (Leaf* other = leaf.older; missing > 0 && other != &leaf; other = other->older) {
     if (++versions > kMostVersions) return false;
@@ -29,13 +29,13 @@ bool for_each_sharer(const FrameStore& frames, const Leaf& leaf, std::size_t ind
 
 std::size_t index_of(PageIndex page) noexcept { return page.value % kTableEntries; }
 
-// All who share entry `index` of `leaf` show `to` from now on.
-void redirect(AddressSpace& space, Leaf& leaf, std::size_t index, Entry to) noexcept {
+// All other leaves whose entry `index` has `frame` show `to` from now on. Returns how many.
+std::uint32_t redirect(AddressSpace& space, Leaf& leaf, std::size_t index, Frame frame,
+                       Entry to) noexcept {
   FrameStore& frames = space.family().frames();
-  const Frame frame = leaf.entries[index].frame();
   const std::size_t valid = space.table().span_of(leaf.group).count().value;
   std::uint32_t redirected = 0;
-  for_each_sharer(frames, leaf, index, [&](Leaf& sharer) {
+  for_each_sharer(frames, leaf, index, frame, [&](Leaf& sharer) {
     edit_leaf(sharer, index, index + 1, valid, [&](std::size_t, Entry& entry) {
       const bool taken_along = entry.taken_along();
       entry = to;
@@ -44,20 +44,47 @@ void redirect(AddressSpace& space, Leaf& leaf, std::size_t index, Entry to) noex
     ++redirected;
     return true;
   });
+  return redirected;
+}
+
+void evacuate_page(AddressSpace& space, Leaf& leaf, std::size_t index, Entry to) noexcept {
+  FrameStore& frames = space.family().frames();
+  const Frame frame = leaf.entries[index].frame();
+  const std::uint32_t redirected = redirect(space, leaf, index, frame, to);
   if (redirected > 1 && !to.is_zero_page())
     frames.add_references({to.frame(), kOnePage}, redirected - 1);
   frames.drop_references({frame, kOnePage}, redirected);
 }
 
+// Whether nobody but leaves that nobody can see have `frame` at `page`.
+bool only_unseen_have(const AddressSpace& space, const Leaf& leaf, PageIndex page,
+                      Frame frame) noexcept {
+  const FrameStore& frames = space.family().frames();
+  return for_each_sharer(frames, leaf, index_of(page), frame, [&](const Leaf& sharer) {
+    return !space.family().shown_elsewhere(sharer, space.shown());
+  });
+}
+
 }  // namespace
 
 bool can_evacuate(const AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {
-  const FrameStore& frames = space.family().frames();
   const Entry entry = leaf.entries[index_of(page)];
-  if (entry.is_zero_page() || frames.is_foreign(entry.frame())) return false;
-  return for_each_sharer(frames, leaf, index_of(page), [&](const Leaf& sharer) {
-    return !space.family().shown_elsewhere(sharer, space.shown());
-  });
+  if (entry.is_zero_page() || space.family().frames().is_foreign(entry.frame())) return false;
+  return only_unseen_have(space, leaf, page, entry.frame());
+}
+
+bool can_reunite(const AddressSpace& space, const Leaf& leaf, PageIndex page,
+                 Frame frame) noexcept {
+  return only_unseen_have(space, leaf, page, frame);
+}
+
+void reunite(AddressSpace& space, Leaf& leaf, PageIndex page, Frame frame) noexcept {
+  FrameStore& frames = space.family().frames();
+  const Entry entry = leaf.entries[index_of(page)];
+  const std::uint32_t redirected =
+      redirect(space, leaf, index_of(page), frame, Entry(entry.frame()));
+  frames.add_references({entry.frame(), kOnePage}, redirected);
+  frames.drop_references({frame, kOnePage}, redirected);
 }
 
 Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to) noexcept {
@@ -73,7 +100,7 @@ Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex s
       continue;
     }
     if (leaf.entries[index_of(page)].never_stored()) {  // a hole: the snapshots get a zero page
-      redirect(space, leaf, index_of(page), Entry{});
+      evacuate_page(space, leaf, index_of(page), Entry{});
       ++page;
       continue;
     }
@@ -89,7 +116,7 @@ Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex s
       return result;
     }
     for (PageCount i{0}; i < copies.count; i = i + kOnePage, ++page) {
-      redirect(space, leaf, index_of(page), Entry(copies.first.after(i)));
+      evacuate_page(space, leaf, index_of(page), Entry(copies.first.after(i)));
       leaf.entries[index_of(page)].set_taken_along(true);
     }
     result.pages_copied += copies.count.value;

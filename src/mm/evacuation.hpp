@@ -16,6 +16,15 @@ namespace cow {
 [[nodiscard]] bool can_evacuate(const AddressSpace& space, const Leaf& leaf,
                                 PageIndex page) noexcept;
 
+/// The way back: a page that is private again with the bytes that `frame` has, which only snapshots
+/// reference, need not be kept twice. Whether nobody can see that frame.
+[[nodiscard]] bool can_reunite(const AddressSpace& space, const Leaf& leaf, PageIndex page,
+                               Frame frame) noexcept;
+
+/// The snapshots that have `frame` share the frame of `page` from now on; the caller has protected
+/// it. Precondition: can_reunite().
+void reunite(AddressSpace& space, Leaf& leaf, PageIndex page, Frame frame) noexcept;
+
 struct Evacuated {
   int error = 0;  ///< an errno value
   std::uint64_t pages_copied = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "os/frame_file.hpp"
@@ -65,7 +66,8 @@ struct Extent {
   std::uint64_t touched = 0;      ///< a bit for each 64th of it in which a frame was taken
   std::uint64_t search_from = 0;  ///< packed: where to look for a hole next
   std::uint32_t next_recycled = SlotState::kEndOfList;  ///< packed: the one to be taken first
-  AddressSpace* owner = nullptr;  ///< the space whose home it is, until that goes
+  AddressSpace* owner = nullptr;    ///< the space whose home it is, until that goes
+  const std::byte* seen = nullptr;  ///< where all its frames can be read, once somebody asked
   bool packed = false;
   bool foreign = false;
   bool closing = false;  ///< its owner goes: free slots are looked at in one sweep afterwards

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -54,6 +55,14 @@ class Family {
   [[nodiscard]] TableStore& store() noexcept { return store_; }
   [[nodiscard]] FrameStore& frames() noexcept { return store_.frames; }
   [[nodiscard]] os::Lock& lock() noexcept { return lock_; }
+
+  /// How often the family may have changed. Whoever finds the same number before and after reading
+  /// page tables and frames without the lock has read what belongs together. A process that holds
+  /// the lock and is going to change anything calls note_change() first. Signal context: yes.
+  [[nodiscard]] std::uint64_t generation() const noexcept {
+    return generation_.fetch_add(0, std::memory_order_acq_rel);  // no earlier load moves behind it
+  }
+  void note_change() noexcept { generation_.fetch_add(1, std::memory_order_acq_rel); }
 
   /// A child process for which there was no memory or descriptor at fork() has no use of its
   /// regions. Set once, before any other thread exists.
@@ -129,6 +138,7 @@ class Family {
   PageCount pages_;
   std::uint64_t max_window_pages_;
   os::Lock lock_;
+  mutable std::atomic<std::uint64_t> generation_{0};
   TableStore store_;
   ShownTable* shown_ = nullptr;
   KeptTable* kept_ = nullptr;
@@ -142,7 +152,11 @@ class Family {
 /// Holds a family's lock for a control call.
 class [[nodiscard]] Section {
  public:
-  explicit Section(Family& family) noexcept : lock_(family.lock()) {}
+  enum class Intent { change, look };
+
+  explicit Section(Family& family, Intent intent = Intent::change) noexcept : lock_(family.lock()) {
+    if (intent == Intent::change) family.note_change();
+  }
 
  private:
   os::SignalsMasked signals_;

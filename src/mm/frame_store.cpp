@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "mm/mapping_budget.hpp"
 #include "os/host.hpp"
 #include "os/mapping.hpp"
 
@@ -42,6 +43,9 @@ FrameStore::~FrameStore() {
   for (const Extent& extent : extents_) {
     if (extent.slots == nullptr) continue;
     os::unmap_metadata(reinterpret_cast<std::byte*>(extent.slots), bytes_of_slots());
+    if (extent.seen == nullptr) continue;
+    os::unmap_frames(extent.seen, geometry_.bytes(slots_));
+    mapping_budget::add(-1);
   }
   for (const os::DescriptorName& file : inherited_) file.close_if_intact();
 }
@@ -306,6 +310,15 @@ void FrameStore::check_files() const {
   throw_system_error(EBADF, "fstat",
                      "the descriptor of a region's frame file was closed by the program "
                      "(closefrom?); keep the descriptors that libcow opens, see /proc/self/fd");
+}
+
+const std::byte* FrameStore::readable(Frame frame) noexcept {
+  Extent& of = mutable_extent(frame.extent());
+  if (of.seen == nullptr && mapping_budget::spendable() > 0) {
+    of.seen = os::map_frames_somewhere(geometry_.bytes(slots_), of.file, of.start);
+    if (of.seen != nullptr) mapping_budget::add(1);
+  }
+  return of.seen == nullptr ? nullptr : of.seen + geometry_.offset(frame.slot());
 }
 
 std::size_t FrameStore::bytes_in_use() const { return file_.resident_bytes() - bytes_recycled(); }

@@ -99,6 +99,10 @@ class FrameStore {
   }
   [[nodiscard]] std::size_t extent_count() const noexcept { return extents_.size(); }
   [[nodiscard]] PageCount slots() const noexcept { return slots_; }
+  /// Where the bytes of `frame` can be read for as long as the extent lives, whatever is shown
+  /// elsewhere; null if the kernel refuses the mapping. Control calls only: the first for each
+  /// extent maps all of it.
+  [[nodiscard]] const std::byte* readable(Frame frame) noexcept;
 
   /// Frames with references.
   [[nodiscard]] std::uint64_t used() const noexcept { return used_ - retired_; }

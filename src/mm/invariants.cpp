@@ -227,7 +227,7 @@ class Checker {
 }  // namespace
 
 std::string check_family(AddressSpace& space) {
-  const Section section(space.family());
+  const Section section(space.family(), Section::Intent::look);
   return Checker(space).run();
 }
 

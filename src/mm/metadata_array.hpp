@@ -45,6 +45,11 @@ class MetadataArray {
   [[nodiscard]] T pop() noexcept { return items_[--size_]; }
   void remove_at(std::size_t index) noexcept { items_[index] = items_[--size_]; }
   void clear() noexcept { size_ = 0; }
+  void swap(MetadataArray& other) noexcept {
+    std::swap(items_, other.items_);
+    std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+  }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }

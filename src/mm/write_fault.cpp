@@ -271,6 +271,7 @@ bool take_other_leaves(AddressSpace& space, PageIndex page, std::uint64_t block_
 
 FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {
   const os::LockGuard guard(space.family().lock());
+  space.family().note_change();
   ++space.counts().faults;
   if (steps != nullptr) {
     steps->before = look_at(space, page);

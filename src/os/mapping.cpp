@@ -91,6 +91,16 @@ int map_frames_for_reading(std::byte* address, std::size_t bytes, int file,
   return map_fixed(address, bytes, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, file, at.bytes);
 }
 
+const std::byte* map_frames_somewhere(std::size_t bytes, int file, FileOffset at) noexcept {
+  void* const address =
+      ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file, static_cast<off_t>(at.bytes));
+  return address == MAP_FAILED ? nullptr : static_cast<const std::byte*>(address);
+}
+
+void unmap_frames(const std::byte* address, std::size_t bytes) noexcept {
+  ::munmap(const_cast<std::byte*>(address), bytes);  // NOLINT(*-const-cast): munmap's signature
+}
+
 int map_zeros(std::byte* address, std::size_t bytes) noexcept {
   return map_fixed(address, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }

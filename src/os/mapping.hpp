@@ -46,6 +46,11 @@ int map_frames(std::byte* address, std::size_t bytes, int file, FileOffset at,
 /// stores to memory of his own (MAP_PRIVATE). 0 or an errno value.
 int map_frames_for_reading(std::byte* address, std::size_t bytes, int file, FileOffset at) noexcept;
 
+/// Shows frames read-only at an address of the kernel's choice; null if it refuses. Control calls
+/// only.
+const std::byte* map_frames_somewhere(std::size_t bytes, int file, FileOffset at) noexcept;
+void unmap_frames(const std::byte* address, std::size_t bytes) noexcept;
+
 /// Shows zeros, read-only, without any frame. 0 or an errno value. Signal context: yes.
 int map_zeros(std::byte* address, std::size_t bytes) noexcept;
 
