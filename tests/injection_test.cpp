@@ -43,6 +43,9 @@ void check(const Scenario& scenario, const Judge& judge = &injection::judge_surv
 void nothing(World&) {}
 
 void take_snapshot(World& world) { world.taken = world.regions[0].snapshot(); }
+void take_quiescent(World& world) {
+  world.taken = world.regions[0].snapshot(cow::SnapshotMode::quiescent);
+}
 
 /// What was made must show what `source` shows.
 std::string take_over(World& world, const std::vector<std::byte>& source) {
@@ -293,6 +296,30 @@ TEST_CASE("with a lease, a clone among failures throws or is right") {
 
 TEST_CASE("with a lease, restore among failures throws and changes nothing, or is right") {
   check({lease_some, restore<0, 0>, verify_restored<0, 0>}, last_words);
+}
+
+// Hot pages: stored to before and after a quiescent snapshot.
+void warm_up(World& world) {
+  for (unsigned round = 1; round <= 3; ++round) {
+    for (const std::size_t page : {0u, 1u, 5u}) world.store(0, page, round);
+    world.keep(world.regions[0].snapshot(cow::SnapshotMode::quiescent),
+               support::plain_copy(world.regions[0].bytes()), false);
+  }
+}
+
+TEST_CASE("a quiescent snapshot among failures throws or is right, and hot pages stay writable") {
+  check({warm_up, take_quiescent, verify_snapshot});
+}
+
+// The first restore to one snapshot is like any other, the second makes a list of hot pages.
+void begin_loop(World& world) {
+  restore<0, 0>(world);
+  (void)verify_restored<0, 0>(world);
+  for (const std::size_t page : {0u, 1u, 5u, 20u}) world.store(0, page, 41);
+}
+
+TEST_CASE("a rollback loop among failures throws and changes nothing, or is right") {
+  check({begin_loop, restore<0, 0>, verify_restored<0, 0>}, last_words);
 }
 
 TEST_CASE("with reserved frames, create, clone and snapshot among failures throw or are right") {

@@ -1,9 +1,6 @@
 // The model test: random operations on a forest of regions and snapshots, held against plain
 // vectors of bytes after every one of them.
 
-#include "catch.hpp"
-#include "support.hpp"
-
 #include <sys/random.h>
 
 #include <algorithm>
@@ -15,13 +12,14 @@
 #include <utility>
 #include <vector>
 
+#include "catch.hpp"
+#include "support.hpp"
+
 using cow::CloneMode;
-using cow::PageRange;
 using cow::Region;
 using cow::Snapshot;
 
 namespace {
-
 using Bytes = std::vector<std::byte>;
 
 /// What a region or a snapshot must show: its bytes, and for each page the number of the last
@@ -68,7 +66,7 @@ class Forest {
     return create();
   }
 
-  /// Looks at every byte of everything. Empty, or what is wrong.
+  /// Looks at every byte of everything.
   [[nodiscard]] std::string sweep() const {
     for (const LiveRegion& live : regions_) {
       if (const std::string complaint = check(live); !complaint.empty()) return complaint;
@@ -80,7 +78,7 @@ class Forest {
     return "";
   }
 
-  /// Empty if every region's count of mappings is what the kernel says.
+  /// Whether every region's count of mappings is what the kernel says.
   [[nodiscard]] std::string count_mappings() const {
     for (const LiveRegion& live : regions_) {
       const std::size_t lines = support::count_mappings(live.region);
@@ -245,8 +243,9 @@ class Forest {
     const std::size_t index = any_region();
     begin("snapshot", index);
     const LiveRegion& live = regions_[index];
+    const auto mode = static_cast<cow::SnapshotMode>(index % 2);
     snapshots_.push_back(
-        {live.region.snapshot(), std::make_shared<const Image>(live.image), live.family});
+        {live.region.snapshot(mode), std::make_shared<const Image>(live.image), live.family});
     if (random_.one_in(8)) snapshots_.push_back(LiveSnapshot(snapshots_.back()));  // two handles
     return check(live);
   }
@@ -299,16 +298,16 @@ class Forest {
       }
       return "snapshots of two families were compared";
     }
-    const std::vector<PageRange> ranges = cow::diff(from.snapshot, to.snapshot);
+    const std::vector<cow::PageRange> ranges = cow::diff(from.snapshot, to.snapshot);
     return check_diff(ranges, *from.image, *to.image);
   }
 
   /// Every changed page is there; no page is there that saw no store.
-  static std::string check_diff(const std::vector<PageRange>& ranges, const Image& from,
+  static std::string check_diff(const std::vector<cow::PageRange>& ranges, const Image& from,
                                 const Image& to) {
     std::vector<bool> named(from.versions.size());
     std::size_t next_allowed = 0;
-    for (const PageRange& range : ranges) {
+    for (const cow::PageRange& range : ranges) {
       if (range.page_count == 0 || range.first_page < next_allowed ||
           range.first_page + range.page_count > named.size()) {
         return "the ranges of a diff are not in order, joined and within the region";

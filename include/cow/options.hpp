@@ -25,6 +25,17 @@ struct RegionOptions {
   bool reserve_frames = false;
 };
 
+/// What the caller of `Region::snapshot` promises.
+enum class SnapshotMode {
+  concurrent,  ///< nothing: threads may store during the call
+  /// No thread stores to the region during the call, and no kernel or device outside of a lease.
+  /// For snapshots in a tight loop: a page that is stored to between any two of them is copied at
+  /// once and stays writable, which costs a tenth of protecting it and taking another fault. If a
+  /// thread stores all the same, the snapshot may hold that page before or after the store, or
+  /// with a part of it; nothing else is harmed.
+  quiescent,
+};
+
 /// How `Region::clone` makes the new side.
 enum class CloneMode {
   lazy,   ///< share every frame, copy a page when either side stores to it; O(1) in the size

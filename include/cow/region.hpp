@@ -65,12 +65,15 @@ class COW_API Region {
   /// Lazy: O(pages written since the last clone or snapshot). Eager: O(size).
   [[nodiscard]] Region clone(CloneMode mode = CloneMode::lazy) const;
 
-  /// An immutable image of this moment: a consistent cut, also while other threads store.
+  /// An immutable image of this moment: a consistent cut, also while other threads store, unless
+  /// the caller promises with SnapshotMode::quiescent that none does.
   /// Cost: O(pages written since the last one).
-  [[nodiscard]] Snapshot snapshot() const;
+  [[nodiscard]] Snapshot snapshot(SnapshotMode mode = SnapshotMode::concurrent) const;
 
-  /// Makes the bytes those of `snapshot`, at the same address. Cost: O(pages that differ).
-  /// Throws std::invalid_argument for a snapshot of another family.
+  /// Makes the bytes those of `snapshot`, at the same address. Cost: O(pages that differ). In a
+  /// loop that restores the same snapshot, pages that are stored to in every round stay writable
+  /// and are put back by copying, without a fault or a system call; pages that are not are shared
+  /// again. Throws std::invalid_argument for a snapshot of another family.
   void restore(const Snapshot& snapshot);
 
   /// Makes `length` bytes from `offset` on safe for the kernel to write to, for as long as the

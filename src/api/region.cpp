@@ -110,11 +110,13 @@ WriteLease Region::write_lease(std::size_t offset, std::size_t length) {
   return WriteLease(state_, offset, length);
 }
 
-Snapshot Region::snapshot() const {
+Snapshot Region::snapshot(SnapshotMode mode) const {
   AddressSpace& source = state().space();
   begin_control_call(source.family());
   auto made = std::make_shared<detail::SnapshotState>(source.shared_family(), size());
-  take_snapshot(source, made->table());
+  take_snapshot(source, made->table(),
+                mode == SnapshotMode::quiescent ? AddressSpace::Spare::leased_and_hot
+                                                : AddressSpace::Spare::leased);
   return Snapshot(std::move(made));
 }
 

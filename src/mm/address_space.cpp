@@ -62,25 +62,56 @@ AddressSpace::~AddressSpace() {
   mapping_budget::add(-kGuardMappings);
 }
 
-void AddressSpace::write_protect() {
+void AddressSpace::write_protect(Spare spare) {
+  HoleFinder holes(family_->geometry());
+  spare == Spare::leased ? write_protect_together(holes) : write_protect_cold(holes);
+}
+
+void AddressSpace::write_protect_together(HoleFinder& holes) {
   // Ranges that lie close together are protected in one call: passing over pages that are
   // read-only already costs the kernel less than another call.
   constexpr PageCount kCloseTogether{4 * kTableEntries};
-  HoleFinder holes(family_->geometry());
+  const auto is_writable = [](Entry entry) { return entry.writable(); };
+  const auto close = [&](PageSpan hull) {
+    protect(hull, Spare::leased);
+    for (std::uint64_t group = hull.first.value / kTableEntries;
+         group * kTableEntries < hull.last.value; ++group) {
+      Leaf* const leaf = table().leaf_at(group);
+      if (leaf != nullptr && leaf->writable > 0) close_leaf(*leaf, Spare::leased, holes);
+    }
+  };
   PageSpan hull{};
   for_each_writable_leaf([&](Leaf& leaf) {
-    const PageSpan next = writable_hull(leaf);
+    const PageSpan next = hull_of(leaf, is_writable);
     if (!hull.empty() && next.first <= hull.last + kCloseTogether) {
       hull.last = next.last;
       return;
     }
-    write_protect(hull, holes);
+    close(hull);
     hull = next;
   });
-  write_protect(hull, holes);
+  close(hull);
 }
 
-void AddressSpace::write_protect(PageSpan hull, HoleFinder& holes) {
+void AddressSpace::write_protect_cold(HoleFinder& holes) {
+  const auto is_cold = [](Entry entry) {
+    return entry.writable() && !entry.leased() && !entry.hot();
+  };
+  for_each_writable_leaf([&](Leaf& leaf) {
+    protect(hull_of(leaf, is_cold), Spare::leased_and_hot);
+    close_leaf(leaf, Spare::leased_and_hot, holes);
+  });
+}
+
+namespace {
+
+bool is_spared(Entry entry, AddressSpace::Spare spare) noexcept {
+  return entry.leased() || (spare == AddressSpace::Spare::leased_and_hot && entry.hot());
+}
+
+}  // namespace
+
+void AddressSpace::protect(PageSpan hull, Spare spare) {
   note_protection();
   int error = 0;
   const auto protect_span = [&](PageSpan span) {
@@ -88,23 +119,17 @@ void AddressSpace::write_protect(PageSpan hull, HoleFinder& holes) {
     error = os::protect(address(span.first), family_->geometry().bytes(span.count()),
                         os::Protection::read_only);
   };
-  if (leases_.empty() && !hull.empty()) {
+  if (spare == Spare::leased && leases_.empty() && !hull.empty()) {
     protect_span(hull);
   } else {
     for_each_stretch(
-        table(), hull, [](Entry entry) { return !entry.leased(); }, protect_span);
+        table(), hull, [&](Entry entry) { return !is_spared(entry, spare); }, protect_span);
   }
-  if (error != 0) {
-    reopen(hull);
-    throw_system_error(error, "mprotect",
-                       "a region could not be write-protected to be shared; the process may have "
-                       "too many mappings (see vm.max_map_count)");
-  }
-  for (std::uint64_t group = hull.first.value / kTableEntries;
-       group * kTableEntries < hull.last.value; ++group) {
-    Leaf* const leaf = table().leaf_at(group);
-    if (leaf != nullptr && leaf->writable > 0) close_leaf(*leaf, holes);
-  }
+  if (error == 0) return;
+  reopen(hull);
+  throw_system_error(error, "mprotect",
+                     "a region could not be write-protected to be shared; the process may have "
+                     "too many mappings (see vm.max_map_count)");
 }
 
 // The kernel may have protected a part before it refused. Where even this fails, the next store
@@ -115,25 +140,13 @@ void AddressSpace::reopen(PageSpan span) noexcept {
       [&](PageSpan writable) { static_cast<void>(make_writable(writable)); });
 }
 
-PageSpan AddressSpace::writable_hull(const Leaf& leaf) const noexcept {
-  const auto writable = [](const Entry& entry) { return entry.writable(); };
-  const auto& entries = leaf.entries;
-  const auto first = std::find_if(entries.begin(), entries.end(), writable);
-  const auto last = std::find_if(entries.rbegin(), entries.rend(), writable).base();
-  const PageIndex begin = table().span_of(leaf.group).first;
-  return {begin + PageCount{static_cast<std::uint64_t>(first - entries.begin())},
-          begin + PageCount{static_cast<std::uint64_t>(last - entries.begin())}};
-}
-
-// The leaf's pages are read-only now. Where a window of zero pages was opened, it is time to learn
-// which of them were touched: the others have no memory behind them.
-void AddressSpace::close_leaf(Leaf& leaf, HoleFinder& holes) noexcept {
+// The leaf's pages are read-only now, but for those to spare. Where a window of zero pages was
+// opened, it is time to learn which of them were touched: the others have no memory behind them.
+void AddressSpace::close_leaf(Leaf& leaf, Spare spare, HoleFinder& holes) noexcept {
   FrameStore& frames = family_->frames();
   const bool look = leaf.any_never_stored;
   leaf.any_never_stored = false;
-  edit(leaf, table().span_of(leaf.group), [&](PageIndex, Entry& entry) {
-    if (entry.leased()) return;
-    entry.set_writable(false);
+  const auto keep_zeros = [&](Entry& entry) {
     if (!look || !entry.never_stored()) return;
     if (holes.is_hole(frames.file(entry.frame()), frames.offset(entry.frame()))) {
       leaf.any_never_stored = true;
@@ -142,6 +155,17 @@ void AddressSpace::close_leaf(Leaf& leaf, HoleFinder& holes) noexcept {
       entry.set_never_stored(false);
       entry.set_taken_along(true);
     }
+  };
+  edit(leaf, table().span_of(leaf.group), [&](PageIndex, Entry& entry) {
+    if (is_spared(entry, spare)) {
+      if (!entry.leased()) entry.set_heat(entry.heat() + 1);
+      return;
+    }
+    const bool was_writable = entry.writable();
+    entry.set_writable(false);
+    keep_zeros(entry);
+    if (spare == Spare::leased || entry.is_zero_page()) return;
+    entry.set_heat(was_writable && !entry.never_stored() ? 1 : 0);
   });
 }
 

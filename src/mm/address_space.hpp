@@ -76,14 +76,20 @@ class AddressSpace {
       }
     }
   }
-  /// The smallest span with all writable pages of `leaf`. Precondition: it has some.
-  [[nodiscard]] PageSpan writable_hull(const Leaf& leaf) const noexcept;
+  /// The smallest span with all pages of `leaf` whose entries pass `test(Entry)`.
+  template <class Test>
+  [[nodiscard]] PageSpan hull_of(const Leaf& leaf, const Test& test) const noexcept;
 
   // Control calls.
 
-  /// Makes every writable page read-only, so that its frame can be shared. Leased pages stay.
+  /// Which writable pages are not to be protected. Whoever shares the table then gets copies of
+  /// them: see share_table in lease.hpp.
+  enum class Spare { leased, leased_and_hot };
+
+  /// Makes every writable page read-only, so that its frame can be shared, but for those to spare.
+  /// Hot pages may be spared only while nobody stores to the region: see Entry::hot.
   /// Cost: O(writable leaves). Throws std::system_error; what it did until then holds.
-  void write_protect();
+  void write_protect(Spare spare = Spare::leased);
 
   /// Shows what the page table holds, in `runs` mappings, in an address space that still shows
   /// zeros everywhere. Throws std::system_error; then the table is empty again.
@@ -168,8 +174,10 @@ class AddressSpace {
  private:
   [[nodiscard]] std::int64_t edges(std::uint64_t group) const noexcept;
   void count_mappings(std::int64_t change) noexcept;
-  void write_protect(PageSpan hull, HoleFinder& holes);
-  void close_leaf(Leaf& leaf, HoleFinder& holes) noexcept;
+  void write_protect_together(HoleFinder& holes);
+  void write_protect_cold(HoleFinder& holes);
+  void protect(PageSpan hull, Spare spare);
+  void close_leaf(Leaf& leaf, Spare spare, HoleFinder& holes) noexcept;
   void reopen(PageSpan span) noexcept;
   void note_writable(const Leaf& leaf) noexcept;
   [[nodiscard]] std::uint64_t writable_groups_words() const noexcept {
@@ -225,6 +233,17 @@ void for_each_stretch(const PageTable& table, PageSpan span, const Test& test, c
     if (page < end) use(PageSpan{page, end});
     page = std::max(end, page + kOnePage);
   }
+}
+
+template <class Test>
+PageSpan AddressSpace::hull_of(const Leaf& leaf, const Test& test) const noexcept {
+  const auto& entries = leaf.entries;
+  const auto first = std::find_if(entries.begin(), entries.end(), test);
+  const auto last = std::find_if(entries.rbegin(), entries.rend(), test).base();
+  const PageIndex begin = table().span_of(leaf.group).first;
+  if (first == entries.end()) return {begin, begin};
+  return {begin + PageCount{static_cast<std::uint64_t>(first - entries.begin())},
+          begin + PageCount{static_cast<std::uint64_t>(last - entries.begin())}};
 }
 
 template <class Change>

@@ -172,10 +172,10 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
   reopen_all();
 }
 
-void take_snapshot(AddressSpace& source, PageTable& empty) {
+void take_snapshot(AddressSpace& source, PageTable& empty, AddressSpace::Spare spare) {
   const Section section(source.family());
   source.prepare_to_share(false);
-  source.write_protect();
+  source.write_protect(spare);
   share_table(source, empty);
 }
 

@@ -15,8 +15,9 @@ void clone_lazily(AddressSpace& source, AddressSpace& empty);
 /// `empty` was just made; it gets frames of its own with the bytes of `source`.
 void clone_eagerly(AddressSpace& source, AddressSpace& empty);
 
-/// `empty`, a table that is shown nowhere, will hold what `source` shows now.
-void take_snapshot(AddressSpace& source, PageTable& empty);
+/// `empty`, a table that is shown nowhere, will hold what `source` shows now. Hot pages may be
+/// spared while nobody stores to `source`: see AddressSpace::write_protect.
+void take_snapshot(AddressSpace& source, PageTable& empty, AddressSpace::Spare spare);
 
 /// `empty` was just made; it will show what `snapshot` holds.
 void show_snapshot(const PageTable& snapshot, AddressSpace& empty);

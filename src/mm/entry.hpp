@@ -9,6 +9,9 @@ namespace cow {
 
 /// Which extent of a family's frame files. 0 is no extent.
 struct ExtentId {
+  static constexpr std::uint32_t kMost =
+      (std::uint32_t{1} << 20) - 1;  ///< as an Entry has room for
+
   std::uint32_t value = 0;
   friend constexpr bool operator==(ExtentId, ExtentId) = default;
 };
@@ -30,7 +33,7 @@ class Frame {
 
  private:
   friend class Entry;
-  static constexpr unsigned kSlotBits = 36;
+  static constexpr unsigned kSlotBits = 35;
   static constexpr std::uint64_t kSlotMask = (std::uint64_t{1} << kSlotBits) - 1;
   constexpr explicit Frame(std::uint64_t name) : name_(name) {}
 
@@ -39,8 +42,8 @@ class Frame {
 
 /// Page-table entry: which frame a page shows, and whether this table may write to it.
 ///
-///    63         62             61             60       59            36 35             0
-///   | writable | taken along | never stored | leased |    extent      |     slot      |
+///    63         62            61             60       59    55 54        35 34             0
+///   | writable | taken along | never stored | leased | heat  |   extent   |     slot      |
 ///
 /// An entry of all zero bits is a zero page: no frame, loads show zeros.
 /// Invariant: an entry is writable only if its leaf and its frame are referenced by this table
@@ -70,6 +73,23 @@ class Entry {
   [[nodiscard]] constexpr bool leased() const { return (bits_ & kLeased) != 0; }
   constexpr void set_leased(bool on) { set(kLeased, on); }
 
+  /// Snapshots of a region whose writers keep still ask which pages are stored to in every round:
+  /// those stay writable, and the snapshot gets a copy. A page is hot when it was protected by the
+  /// snapshot before (heat 1) and is writable again. From then on nobody sees its stores, so it
+  /// stays hot until the copies have cost as much as the fault would that tells: then it is
+  /// protected once more. Rent until the price is paid, as for windows.
+  static constexpr unsigned kMostHeat = 31;
+  [[nodiscard]] constexpr unsigned heat() const {
+    return static_cast<unsigned>(bits_ >> kHeatShift) & kMostHeat;
+  }
+  /// Precondition: not a zero page.
+  constexpr void set_heat(unsigned heat) {
+    bits_ = (bits_ & ~(std::uint64_t{kMostHeat} << kHeatShift)) | std::uint64_t{heat} << kHeatShift;
+  }
+  [[nodiscard]] constexpr bool hot() const {
+    return writable() && heat() > 0 && heat() < kMostHeat;
+  }
+
   /// Precondition: read-only. Nothing but zeros can be behind it.
   [[nodiscard]] constexpr bool shows_zeros() const { return is_zero_page() || never_stored(); }
 
@@ -87,7 +107,8 @@ class Entry {
   static constexpr std::uint64_t kTakenAlong = std::uint64_t{1} << 62;
   static constexpr std::uint64_t kNeverStored = std::uint64_t{1} << 61;
   static constexpr std::uint64_t kLeased = std::uint64_t{1} << 60;
-  static constexpr std::uint64_t kFrameMask = (std::uint64_t{1} << 60) - 1;
+  static constexpr unsigned kHeatShift = 55;
+  static constexpr std::uint64_t kFrameMask = (std::uint64_t{1} << kHeatShift) - 1;
 
   constexpr void set(std::uint64_t flag, bool on) { bits_ = on ? bits_ | flag : bits_ & ~flag; }
 

@@ -72,6 +72,10 @@ ExtentId FrameStore::open_extent() {
     return unused_.pop();
   }
   const std::size_t count = extents_.size();
+  if (count > ExtentId::kMost) {
+    throw_system_error(ENOMEM, "mmap",
+                       "a family of regions has as many members as it can; drop some clones first");
+  }
   if (!extents_.reserve(count + 1) || !unused_.reserve(count + 1) || !packed_.reserve(count + 1)) {
     no_metadata();
   }

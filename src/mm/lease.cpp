@@ -12,8 +12,6 @@ namespace cow {
 
 namespace {
 
-bool is_leased(Entry entry) noexcept { return entry.leased(); }
-
 std::size_t index_of(PageIndex page) noexcept { return page.value % kTableEntries; }
 
 /// Calls `use(PageSpan)` for each part of `span` that lies in one leaf.
@@ -66,21 +64,22 @@ void mark(AddressSpace& space, PageSpan span, bool leased) noexcept {
   });
 }
 
-PageCount leased_pages(AddressSpace& space) noexcept {
+PageCount writable_pages(const AddressSpace& space) noexcept {
   PageCount pages{0};
-  for (const PageSpan lease : space.leases()) pages = pages + lease.count();
+  space.for_each_writable_leaf([&](const Leaf& leaf) { pages = pages + PageCount{leaf.writable}; });
   return pages;
 }
 
 /// Gives `table`, which shares the leaf of `span` with `space`, a leaf of its own there with copies
-/// of the leased pages. 0 or an errno value.
-int copy_leased_pages(AddressSpace& space, PageTable& table, PageSpan span) noexcept {
+/// of the writable pages. 0 or an errno value.
+int copy_writable_pages(AddressSpace& space, PageTable& table, PageSpan span) noexcept {
   FrameStore& frames = space.family().frames();
   Leaf& leaf = table.own_leaf(span.first);
   int error = 0;
-  for_each_stretch(table, span, is_leased, [&](PageSpan leased) {
-    for (PageIndex page = leased.first; error == 0 && page < leased.last;) {
-      const FrameRun copies = frames.take_packed(leased.last - page);
+  const auto is_writable = [](Entry entry) { return entry.writable(); };
+  for_each_stretch(table, span, is_writable, [&](PageSpan writable) {
+    for (PageIndex page = writable.first; error == 0 && page < writable.last;) {
+      const FrameRun copies = frames.take_packed(writable.last - page);
       if (copies.count == PageCount{0}) {
         error = ENOSPC;
         return;
@@ -130,23 +129,21 @@ void end_lease(AddressSpace& space, PageSpan span) noexcept {
 }
 
 void share_table(AddressSpace& space, PageTable& empty) {
-  if (space.leases().empty()) {
+  const PageCount copies = writable_pages(space);
+  if (copies == PageCount{0}) {
     empty.share(space.table());
     return;
   }
-  space.family().ensure_reserve({.tables = 1, .packed_pages = leased_pages(space).value});
+  space.family().ensure_reserve({.tables = 1, .packed_pages = copies.value});
   empty.share(space.table());
   int error = 0;
-  for (const PageSpan lease : space.leases()) {
-    for_each_leaf_part(empty, lease, [&](PageSpan part) {
-      const bool still_shared = empty.leaf_of(part.first) == space.table().leaf_of(part.first);
-      const std::uint64_t group = part.first.value / kTableEntries;
-      if (error == 0 && still_shared) error = copy_leased_pages(space, empty, empty.span_of(group));
-    });
-  }
+  space.for_each_writable_leaf([&](const Leaf& leaf) {
+    if (error == 0) error = copy_writable_pages(space, empty, empty.span_of(leaf.group));
+  });
   if (error == 0) return;
   empty.release();
-  throw_system_error(error, "pwrite", "no memory is left to copy the leased pages of a region");
+  throw_system_error(error, "pwrite",
+                     "no memory is left to copy the pages of a region that stay writable");
 }
 
 void prepare_leases_for_child(AddressSpace& space) {

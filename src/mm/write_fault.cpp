@@ -144,6 +144,7 @@ FaultOutcome WriteFault::write_in_new_frames(PageSpan window) noexcept {
     const Frame now = target_of(page);
     if (moves(page)) {
       entry = Entry(now);
+      entry.set_heat(old.heat());
       entry.set_never_stored(page != page_ && old.shows_zeros());
       entry.set_taken_along(page != page_ && !old.shows_zeros());
       leaf_.any_never_stored = leaf_.any_never_stored || entry.never_stored();
