@@ -103,8 +103,7 @@ class Forest {
   }
 
  private:
-  static constexpr std::size_t most_regions = 9;
-  static constexpr std::size_t most_snapshots = 10;
+  static constexpr std::size_t most_regions = 9, most_snapshots = 10;
 
   void begin(const char* name, std::size_t object) {
     operation_ = std::string(name) + " of #" + std::to_string(object);
@@ -358,6 +357,7 @@ class Forest {
     const std::size_t index = random_.below(snapshots_.size());
     begin("drop of snapshot", index);
     snapshots_.erase(snapshots_.begin() + static_cast<std::ptrdiff_t>(index));
+    if (random_.one_in(8)) cow::trim();
     return regions_.empty() ? "" : check(regions_[any_region()]);
   }
 

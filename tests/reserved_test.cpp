@@ -1,14 +1,12 @@
 // RegionOptions::reserve_frames: memory is taken by control calls, which may refuse, and never by
 // stores, which cannot.
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cow/cow.hpp>
 #include <csignal>
 #include <cstddef>
-#include <fstream>
 #include <functional>
 #include <string>
 #include <system_error>
@@ -16,7 +14,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "sanitizer.hpp"
+#include "memory_limit.hpp"
 #include "support.hpp"
 
 namespace {
@@ -48,47 +46,6 @@ std::ptrdiff_t pages_taken_by(const Call& call) {
   return (static_cast<std::ptrdiff_t>(after) - static_cast<std::ptrdiff_t>(before)) /
          static_cast<std::ptrdiff_t>(support::page_bytes());
 }
-
-/// A group of processes that get ENOMEM beyond so much memory, where this process may make one.
-class MemoryLimit {
- public:
-  explicit MemoryLimit(std::size_t bytes) {
-    std::ifstream groups("/proc/self/cgroup");
-    for (std::string line; std::getline(groups, line);) {
-      const std::size_t at = line.find(":memory:");
-      if (at == std::string::npos) continue;
-      folder_ =
-          "/sys/fs/cgroup/memory" + line.substr(at + 8) + "/cow-test-" + std::to_string(::getpid());
-    }
-    if (folder_.empty() || ::mkdir(folder_.c_str(), 0755) != 0) {
-      folder_.clear();
-      return;
-    }
-    ready_ = write("memory.limit_in_bytes", std::to_string(bytes)) &&
-             write("memory.oom_control", "1");  // refuse instead of killing
-  }
-  ~MemoryLimit() {
-    if (!folder_.empty()) ::rmdir(folder_.c_str());
-  }
-  MemoryLimit(const MemoryLimit&) = delete;
-  MemoryLimit& operator=(const MemoryLimit&) = delete;
-
-  /// Sanitizers and emulators need more memory than there is.
-  [[nodiscard]] bool ready() const {
-    return ready_ && !support::has_sanitizer && !support::is_emulated();
-  }
-  [[nodiscard]] bool enter() const { return write("cgroup.procs", std::to_string(::getpid())); }
-
- private:
-  [[nodiscard]] bool write(const std::string& file, const std::string& text) const {
-    std::ofstream out(folder_ + "/" + file);
-    out << text << std::flush;
-    return out.good();
-  }
-
-  std::string folder_;
-  bool ready_ = false;
-};
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20;
 
@@ -147,7 +104,7 @@ TEST_CASE("with frames reserved, restores and dropped clones leave zero pages th
 
 TEST_CASE("a control call for which memory cannot be reserved throws; stores go on") {
   const std::size_t room = 64 * mebibyte;
-  const MemoryLimit limit(room);
+  const support::MemoryLimit limit(room);
   if (!limit.ready()) {
     WARN("skipped: no memory control group can be made here");
     return;
@@ -192,7 +149,7 @@ TEST_CASE("a control call for which memory cannot be reserved throws; stores go 
 
 TEST_CASE("without reserved frames, a store for which there is no memory ends the process") {
   const std::size_t room = 64 * mebibyte;
-  const MemoryLimit limit(room);
+  const support::MemoryLimit limit(room);
   if (!limit.ready()) {
     WARN("skipped: no memory control group can be made here");
     return;

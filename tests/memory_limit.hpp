@@ -1,0 +1,57 @@
+// A limit on memory that makes the kernel refuse instead of kill.
+#pragma once
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <fstream>
+#include <string>
+
+#include "sanitizer.hpp"
+#include "support.hpp"
+
+namespace support {
+
+/// A group of processes that get ENOMEM beyond so much memory, where this process may make one.
+class MemoryLimit {
+ public:
+  explicit MemoryLimit(std::size_t bytes) {
+    std::ifstream groups("/proc/self/cgroup");
+    for (std::string line; std::getline(groups, line);) {
+      const std::size_t at = line.find(":memory:");
+      if (at == std::string::npos) continue;
+      folder_ =
+          "/sys/fs/cgroup/memory" + line.substr(at + 8) + "/cow-test-" + std::to_string(::getpid());
+    }
+    if (folder_.empty() || ::mkdir(folder_.c_str(), 0755) != 0) {
+      folder_.clear();
+      return;
+    }
+    ready_ = write("memory.limit_in_bytes", std::to_string(bytes)) &&
+             write("memory.oom_control", "1");  // refuse instead of killing
+  }
+  ~MemoryLimit() {
+    if (!folder_.empty()) ::rmdir(folder_.c_str());
+  }
+  MemoryLimit(const MemoryLimit&) = delete;
+  MemoryLimit& operator=(const MemoryLimit&) = delete;
+
+  /// Sanitizers and emulators need more memory than there is.
+  [[nodiscard]] bool ready() const {
+    return ready_ && !support::has_sanitizer && !support::is_emulated();
+  }
+  [[nodiscard]] bool enter() const { return write("cgroup.procs", std::to_string(::getpid())); }
+
+ private:
+  [[nodiscard]] bool write(const std::string& file, const std::string& text) const {
+    std::ofstream out(folder_ + "/" + file);
+    out << text << std::flush;
+    return out.good();
+  }
+
+  std::string folder_;
+  bool ready_ = false;
+};
+
+}  // namespace support
