@@ -25,7 +25,7 @@ using cow::Snapshot;
 
 constexpr std::size_t pages = 64;
 constexpr std::size_t storing_threads = 2;
-constexpr std::chrono::seconds most_time{60};
+constexpr std::chrono::seconds most_time{300};
 
 /// One of the threads that come and go. Nothing in here needs to be cleaned up.
 struct Victim {

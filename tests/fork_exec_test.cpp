@@ -173,7 +173,10 @@ TEST_CASE("posix_spawn leaves regions and their mappings alone") {
     char* environment[] = {nullptr};
     pid_t pid = 0;
     REQUIRE(::posix_spawnp(&pid, name, nullptr, nullptr, arguments, environment) == 0);
+    support::store(region, 3, static_cast<unsigned>(i));  // beside the child's start
     REQUIRE(wait_for(pid) == 0);
+    REQUIRE(support::load(region.bytes(), 3) == i % 256);
+    support::store(region, 3, 0xff);
   }
   CHECK(mappings_of(region) == mappings);
   CHECK(support::difference(plain, region.bytes()) == "");
@@ -221,7 +224,7 @@ TEST_CASE("a child that closed every descriptor goes on reading what it had") {
   const pid_t pid = ::fork();
   REQUIRE(pid >= 0);
   if (pid == 0) {
-    ::alarm(120);
+    ::alarm(300);
     for (const int descriptor : process_view::descriptors()) {
       if (descriptor > STDERR_FILENO) ::close(descriptor);
     }

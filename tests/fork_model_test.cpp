@@ -23,7 +23,7 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 constexpr std::size_t most_objects = 6;
-constexpr unsigned patience_s = 120;  // a process that hangs longer is ended by SIGALRM
+constexpr unsigned patience_s = 300;  // a process that hangs longer is ended by SIGALRM
 
 /// How many children a process of each generation has, the first one first.
 constexpr std::array<std::size_t, 4> children_of{6, 3, 1, 0};

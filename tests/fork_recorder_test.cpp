@@ -23,6 +23,7 @@ using cow::Region;
 namespace {
 
 constexpr std::size_t pages = 40;
+constexpr unsigned patience_s = 300;  // a child that hangs longer is ended by SIGALRM
 
 Region zeroed() { return Region::create(pages * support::page_bytes(), support::options()); }
 
@@ -81,7 +82,7 @@ TEST_CASE("a FaultRecorder can be read in a child that was forked in the middle 
   std::thread other([&] { support::store(region, 1, 1); });  // and stops while it is recorded
   page.wait_for_touch();
   const auto result = support::run_in_child([&]() -> std::string {
-    ::alarm(10);
+    ::alarm(patience_s);
     (void)recorder.size();
     return "";
   });

@@ -39,6 +39,13 @@ std::string holdings() {
   return text.str();
 }
 
+/// The same as soon as it is `expected`, or what it stays at.
+std::string holdings_in_the_end(const std::string& expected) {
+  std::string now;
+  (void)support::eventually([&] { return (now = holdings()) == expected; });
+  return now;
+}
+
 class Pipe {
  public:
   Pipe() { REQUIRE(::pipe(ends_) == 0); }
@@ -185,6 +192,7 @@ TEST_CASE("thousands of children, ended in every way, leave the parent what it h
   const Snapshot snapshot = region.snapshot();
   support::store(region, 3, 0xff);
   const std::vector<std::byte> plain = support::plain_copy(region.bytes());
+  const std::size_t in_use = cow::process_stats().bytes_in_use;
   std::string before;
   std::size_t lines = 0;
   for (std::size_t round = 0; round <= batches(2000); ++round) {
@@ -199,10 +207,11 @@ TEST_CASE("thousands of children, ended in every way, leave the parent what it h
     }
     // What the first fork protects stays protected, and the room it opens stays open.
     if (round == 0) {
+      REQUIRE(support::eventually([&] { return cow::process_stats().bytes_in_use == in_use; }));
       before = holdings();
       lines = support::count_process_mappings();
     }
-    REQUIRE(holdings() == before);
+    REQUIRE(holdings_in_the_end(before) == before);
   }
   // Sanitizers map memory as they go along.
   if (!support::has_sanitizer) CHECK(support::count_process_mappings() == lines);
@@ -222,7 +231,7 @@ TEST_CASE("the first child, too, costs its parent nothing when it is gone") {
     batch.fork(ending, [&] { support::fill(region.bytes(), 2); });
     CHECK(batch.wait() == 0);
   }
-  CHECK(holdings() == before);
+  CHECK(holdings_in_the_end(before) == before);
   CHECK(support::shows(region.bytes(), 1));
 }
 
@@ -249,12 +258,12 @@ TEST_CASE("memory comes back from children although the parent stores, clones an
       clone.reset();
       snapshot.reset();
       REQUIRE(batch.wait() == 0);
-      REQUIRE(cow::process_stats().bytes_in_use == in_use);
+      REQUIRE(support::eventually([&] { return cow::process_stats().bytes_in_use == in_use; }));
       REQUIRE(support::difference(plain, region.bytes()) == "");
       REQUIRE(support::broken_invariant(region) == "");
     }
   }
-  CHECK(holdings() == at_first);
+  CHECK(holdings_in_the_end(at_first) == at_first);
 }
 
 TEST_CASE("a child that became another program is gone, though its process lives on") {
@@ -289,7 +298,7 @@ TEST_CASE("a child that became another program is gone, though its process lives
   out.close_read_end();
   int status = 0;
   CHECK(::waitpid(pid, &status, 0) == pid);
-  CHECK(holdings() == before);
+  CHECK(holdings_in_the_end(before) == before);
   CHECK(support::shows(region.bytes(), 2));
 }
 
@@ -332,9 +341,5 @@ TEST_CASE("frames are kept for a grandchild whose parent has ended, and given ba
   CHECK(result.exited());
   snapshot.reset();
   // The report ends when the grandchild exits, and the kernel may still be clearing up after it.
-  std::size_t now = 0;
-  for (int i = 0; i < 5000 && (now = cow::process_stats().bytes_in_use) != region.size(); ++i) {
-    ::usleep(1000);
-  }
-  CHECK(now == region.size());
+  CHECK(support::eventually([&] { return cow::process_stats().bytes_in_use == region.size(); }));
 }

@@ -3,8 +3,6 @@
 #include "catch.hpp"
 #include "support.hpp"
 
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -31,11 +29,17 @@ Region filled(std::uint64_t pattern) {
   return region;
 }
 
-/// bytes_in_use once a control call has noticed that children are gone.
-std::size_t bytes_in_use_after_a_control_call(const Region& region) {
-  (void)region.snapshot();
-  (void)region.snapshot();
-  return cow::process_stats().bytes_in_use;
+/// bytes_in_use once a control call has noticed that children are gone: `expected`, or what it
+/// stays at.
+std::size_t bytes_in_use_after_a_control_call(const Region& region, std::size_t expected) {
+  std::size_t now = 0;
+  (void)support::eventually([&] {
+    (void)region.snapshot();
+    (void)region.snapshot();
+    now = cow::process_stats().bytes_in_use;
+    return now == expected;
+  });
+  return now;
 }
 
 }  // namespace
@@ -299,14 +303,14 @@ TEST_CASE("what was kept for children is given back once they are gone") {
       support::fill(region.bytes(), 10 + round);
       child.peer().say();
       CHECK(child.wait().exited());
-      CHECK(bytes_in_use_after_a_control_call(region) == in_use);
+      CHECK(bytes_in_use_after_a_control_call(region, in_use) == in_use);
       CHECK(support::shows(region.bytes(), 10 + round));
     }
     CHECK(support::broken_invariant(region) == "");
   }
   // The family is gone; another one's control call must be enough to notice the rest.
   const Region other = Region::create(1, support::options());
-  CHECK(bytes_in_use_after_a_control_call(other) == before);
+  CHECK(bytes_in_use_after_a_control_call(other, before) == before);
 }
 
 TEST_CASE("forks beside threads that fault neither hang nor mix up the bytes") {
@@ -315,11 +319,13 @@ TEST_CASE("forks beside threads that fault neither hang nor mix up the bytes") {
   constexpr std::size_t threads = 4;
   Region region = Region::create(pages * support::page_bytes(), support::options());
   std::atomic<bool> stopping{false};
+  std::atomic<std::size_t> started{0};
   std::vector<std::uint64_t> added(threads);
   std::vector<std::thread> crew;
   for (std::size_t i = 0; i < threads; ++i) {
     crew.emplace_back([&, i] {
       support::Random random(seed + i);
+      ++started;
       while (!stopping.load(std::memory_order_relaxed)) {
         auto& word = support::word_at(region, random.below(pages), 8 * i);
         std::atomic_ref<std::uint64_t>(word).fetch_add(1, std::memory_order_relaxed);
@@ -327,6 +333,8 @@ TEST_CASE("forks beside threads that fault neither hang nor mix up the bytes") {
       }
     });
   }
+  // A sanitizer sets up a thread with locks held, which a child forked meanwhile would never get.
+  while (started < threads) std::this_thread::yield();
   // Calls visit(atomic word, its offset) for each word that a thread counts in.
   const auto each_word = [&](auto visit) {
     for (std::size_t page = 0; page < pages; ++page) {
@@ -342,6 +350,7 @@ TEST_CASE("forks beside threads that fault neither hang nor mix up the bytes") {
     std::vector<Snapshot> held;
     if (round % 3 == 0) held.push_back(region.snapshot());
     const auto result = support::run_in_child([&]() -> std::string {
+      ::alarm(300);  // rather than hang for ever
       std::vector<std::uint64_t> at_fork;
       each_word([&](auto word, std::size_t) { at_fork.push_back(word.load()); });
       const Snapshot own = region.snapshot();
@@ -373,26 +382,4 @@ TEST_CASE("forks beside threads that fault neither hang nor mix up the bytes") {
     CHECK(total == added[i]);
   }
   CHECK(support::broken_invariant(region) == "");
-}
-
-TEST_CASE("a program that is started with posix_spawn leaves the regions as they were") {
-  Region region = filled(1);
-  const Snapshot snapshot = region.snapshot();
-  support::store(region, 3, 0xff);
-  const std::size_t in_use = cow::process_stats().bytes_in_use;
-  char name[] = "true";
-  char* arguments[] = {name, nullptr};
-  char* environment[] = {nullptr};
-  for (int i = 0; i < 3; ++i) {
-    pid_t pid = 0;
-    REQUIRE(::posix_spawnp(&pid, "true", nullptr, nullptr, arguments, environment) == 0);
-    support::store(region, 30, 0xee);
-    int status = 0;
-    CHECK(::waitpid(pid, &status, 0) == pid);
-    CHECK(status == 0);
-  }
-  CHECK(support::load(region.bytes(), 3) == 0xff);
-  CHECK(support::load(region.bytes(), 30) == 0xee);
-  CHECK(support::shows(snapshot.bytes(), 1));
-  CHECK(cow::process_stats().bytes_in_use == in_use + support::page_bytes());
 }

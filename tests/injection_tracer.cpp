@@ -21,7 +21,6 @@
 #include <ctime>
 #include <iterator>
 #include <string>
-#include <vector>
 
 #include "support.hpp"
 
@@ -113,6 +112,11 @@ constexpr Call kCalls[] = {
 #if defined(SYS_poll)
     {SYS_poll, "poll", ENOMEM},
 #endif
+    // UndefinedBehaviorSanitizer's: it writes an object to a pipe to see whether it can be read.
+    {SYS_pipe2, "pipe2", 0},
+#if defined(SYS_pipe)
+    {SYS_pipe, "pipe", 0},
+#endif
     {SYS_munmap, "munmap", 0},
     {SYS_close, "close", 0},
     {SYS_msync, "msync", 0},
@@ -140,40 +144,29 @@ Call call_of(long number) {
   return found != std::end(kCalls) ? *found : Call{number, "another system call", ENOMEM};
 }
 
-/// The code of the sanitizers' runtimes, where those are libraries: the child has them at the same
-/// places. UndefinedBehaviorSanitizer, too, makes system calls of its own: it writes an object to a
-/// pipe to see whether it can be read.
+/// The code of a sanitizer's runtime, where that is a library: the child has it at the same place.
 struct SanitizerCode {
-  struct Range {
-    std::uintptr_t begin = 0;
-    std::uintptr_t end = 0;
-  };
   SanitizerCode() {
     const auto look_at = [](dl_phdr_info* library, std::size_t, void* self) {
       auto& code = *static_cast<SanitizerCode*>(self);
-      if (std::strstr(library->dlpi_name, "libasan") == nullptr &&
-          std::strstr(library->dlpi_name, "libubsan") == nullptr) {
-        return 0;
-      }
+      if (std::strstr(library->dlpi_name, "libasan") == nullptr) return 0;
       for (int i = 0; i < library->dlpi_phnum; ++i) {
         const ElfW(Phdr)& part = library->dlpi_phdr[i];
         if (part.p_type != PT_LOAD || (part.p_flags & PF_X) == 0) continue;
-        const std::uintptr_t begin = library->dlpi_addr + part.p_vaddr;
-        code.ranges.push_back({begin, begin + part.p_memsz});
+        code.begin = library->dlpi_addr + part.p_vaddr;
+        code.end = code.begin + part.p_memsz;
       }
-      return 0;
+      return 1;
     };
     ::dl_iterate_phdr(look_at, this);
   }
-  std::vector<Range> ranges;
+  std::uintptr_t begin = 0;
+  std::uintptr_t end = 0;
 };
 
 bool is_sanitizers(const Registers& at) {
   static const SanitizerCode code;
-  return std::any_of(
-      code.ranges.begin(), code.ranges.end(), [&](const SanitizerCode::Range& range) {
-        return range.begin <= at.program_counter() && at.program_counter() < range.end;
-      });
+  return code.begin <= at.program_counter() && at.program_counter() < code.end;
 }
 
 bool is_counted(What what, Registers& at) {
@@ -231,7 +224,7 @@ class Tracer {
 };
 
 bool Tracer::wait_for(pid_t pid, int& status) {
-  constexpr int kSeconds = 60;
+  constexpr int kSeconds = 300;
   sigset_t child_changed;
   sigemptyset(&child_changed);
   sigaddset(&child_changed, SIGCHLD);

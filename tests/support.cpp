@@ -353,6 +353,15 @@ ChildResult ForkedChild::wait() {
   return result;
 }
 
+bool eventually(const std::function<bool()>& condition) {
+  constexpr int attempts = 6000;
+  for (int i = 0; i < attempts; ++i) {
+    if (condition()) return true;
+    ::usleep(10'000);
+  }
+  return false;
+}
+
 ChildResult run_in_child(const std::function<std::string()>& body) {
   ForkedChild child([&](Peer&) { return body(); });
   return child.wait();

@@ -181,6 +181,11 @@ class ForkedChild {
   Peer peer_{-1};
 };
 
+/// Calls `condition` again and again until it is true; false if it is not within a minute. For what
+/// the kernel does in its own time: whoever reads a file below /proc/PID keeps the memory of that
+/// process, a monitor for instance, also when it has ended and was waited for.
+bool eventually(const std::function<bool()>& condition);
+
 /// Runs `body` in a child from start to end.
 ChildResult run_in_child(const std::function<std::string()>& body);
 

@@ -29,7 +29,7 @@ namespace {
 using foreign::Disposition;
 using foreign::Kind;
 
-constexpr unsigned most_seconds = 20;
+constexpr unsigned most_seconds = 300;
 
 const Kind* kind_named(const std::string& name) {
   for (const auto kinds : {foreign::fault_kinds(), foreign::sent_kinds()}) {
