@@ -55,7 +55,7 @@ def is_limit(kind, disposition):
 
 def kinds_of(command):
     run = subprocess.run([*command, "--kinds"], stdin=subprocess.DEVNULL, capture_output=True,
-                         text=True, timeout=60, check=True)
+                         text=True, timeout=300, check=True)
     return run.stdout.split()
 
 
@@ -75,7 +75,7 @@ def run_both(commands, cases):
     """What each of the two commands says about each case; they run side by side."""
     def run(command):
         return subprocess.run(command, input="".join(case + "\n" for case in cases),
-                              capture_output=True, text=True, errors="replace", timeout=900,
+                              capture_output=True, text=True, errors="replace", timeout=1200,
                               check=False)
     with concurrent.futures.ThreadPoolExecutor(len(commands)) as pool:
         return list(pool.map(run, commands))
