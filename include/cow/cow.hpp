@@ -8,3 +8,4 @@
 #include <cow/region.hpp>
 #include <cow/snapshot.hpp>
 #include <cow/stats.hpp>
+#include <cow/version.hpp>

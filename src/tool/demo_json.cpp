@@ -1,5 +1,6 @@
 #include "tool/demo_json.hpp"
 
+#include <cow/version.hpp>
 #include <nlohmann/json.hpp>
 
 #include "tool/comparison_table.hpp"
@@ -94,7 +95,7 @@ Json comparison_json(const DemoResult& result) {
 
 nlohmann::ordered_json demo_json(const DemoResult& result) {
   return {{"program", "cow"},
-          {"version", COW_VERSION},
+          {"version", COW_VERSION_STRING},
           {"command", "demo"},
           {"architecture", name_of(this_architecture())},
           {"page_bytes", result.page_bytes},

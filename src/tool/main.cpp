@@ -1,5 +1,6 @@
 // The program `cow`. Each subcommand adds itself to the command line here and has its own files.
 
+#include <cow/version.hpp>
 #include <exception>
 #include <map>
 #include <string>
@@ -44,7 +45,7 @@ void add_demo(CLI::App& app, int& exit_code) {
 
 int run(int argc, char** argv) {
   CLI::App app("libcow: memory that is copied when it is written", "cow");
-  app.set_version_flag("--version", "cow " COW_VERSION);
+  app.set_version_flag("--version", "cow " COW_VERSION_STRING);
   app.require_subcommand(1);
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
     return fmt::format("cow: {}; see cow --help\n", error.what());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cow/version.hpp>
 #include <string>
 
 #include "tool/demo.hpp"
@@ -42,7 +43,7 @@ std::string shortened(const std::string& path) {
 void Narration::tell_file(const DemoResult& result, const Region& original) {
   const InputFile& file = result.file;
   screen_.title("A page fault, step by step");
-  screen_.line("libcow {} on {}, pages of {}", COW_VERSION, name_of(this_architecture()),
+  screen_.line("libcow {} on {}, pages of {}", COW_VERSION_STRING, name_of(this_architecture()),
                bytes_text(result.page_bytes));
 
   screen_.step(1, "Read a file into a region, A");

@@ -8,6 +8,8 @@ int main() {
   cow::Region copy = original.clone();
   copy.bytes()[0] = std::byte{2};
   const bool kept = original.bytes()[0] == std::byte{1} && copy.bytes()[0] == std::byte{2};
+  const bool right_version = cow::version() == COW_VERSION;
   std::puts(kept ? "a store to the clone did not reach the original" : "wrong");
-  return kept ? 0 : 1;
+  std::puts(right_version ? "the library is of the headers' version" : "wrong version");
+  return kept && right_version ? 0 : 1;
 }

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cow/export.hpp>
+
+/// @file
+/// Which libcow this is. Versions are major.minor.patch. Before 1.0 a new minor version may change
+/// or take away what was there, and its shared library has another SONAME; a new patch changes
+/// neither.
+
+/// Major version of these headers.
+#define COW_VERSION_MAJOR 0
+/// Minor version of these headers.
+#define COW_VERSION_MINOR 1
+/// Patch version of these headers.
+#define COW_VERSION_PATCH 0
+
+/// The version of these headers as one number that grows with it: 10203 is 1.2.3.
+#define COW_VERSION (COW_VERSION_MAJOR * 10000 + COW_VERSION_MINOR * 100 + COW_VERSION_PATCH)
+
+/// The version of these headers as a string literal: "1.2.3".
+#define COW_VERSION_STRING \
+  COW_VERSION_JOIN_(COW_VERSION_MAJOR, COW_VERSION_MINOR, COW_VERSION_PATCH)
+/// @cond the preprocessor's way to make a string of numbers
+#define COW_VERSION_JOIN_(major, minor, patch) COW_VERSION_QUOTE_(major.minor.patch)
+#define COW_VERSION_QUOTE_(text) #text
+/// @endcond
+
+namespace cow {
+
+/// The version of the library the program runs with, as COW_VERSION counts. With a shared library
+/// it may be another than the one of the headers the program was compiled with.
+/// Thread safe, async-signal-safe. Cost: none.
+[[nodiscard]] COW_API int version() noexcept;
+
+}  // namespace cow

@@ -1,0 +1,312 @@
+#!/usr/bin/env python3
+"""Takes libcow as others do: installed static and shared, found by CMake and by pkg-config, moved,
+staged with DESTDIR, loaded in a plugin, and as a subproject; and looks at what it exports.
+
+Builds and installs into build/consumer; .ci/run calls it (step `consumers`). The programs of these
+others are in tests/consumer.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "build" / "consumer"
+CONSUMER = ROOT / "tests" / "consumer"
+KINDS = ("static", "shared")
+VERSION = re.search(r'VERSION_MAJOR (\d+).*VERSION_MINOR (\d+).*VERSION_PATCH (\d+)',
+                    (ROOT / "include/cow/version.hpp").read_text(encoding="utf-8"), re.S).groups()
+SONAME = f"libcow.so.{VERSION[0]}.{VERSION[1]}"
+# The one public header that needs more than the language's own library.
+BOOST_HEADER = "managed_region.hpp"
+
+
+def run(*command, ok=True, **more_environment):
+    """Its output; a failure, or a success when ok is false, ends the test with it."""
+    words = [str(word) for word in command]
+    result = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
+                            env={**os.environ, **more_environment})
+    if (result.returncode == 0) != ok:
+        raise AssertionError(f"{' '.join(words)}: {result.returncode}\n{result.stdout}")
+    return result.stdout
+
+
+def fresh(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def configure(source, build, *options):
+    return run("cmake", "-S", source, "-B", build, "-G", "Ninja", *options)
+
+
+def prefix(kind):
+    return WORK / f"prefix-{kind}"
+
+
+def build_and_install(kind, into, *options):
+    build = WORK / f"lib-{kind}"
+    configure(ROOT, build, "-DCMAKE_BUILD_TYPE=Release", "-DCOW_WERROR=ON",
+              f"-DBUILD_SHARED_LIBS={'ON' if kind == 'shared' else 'OFF'}",
+              f"-DCMAKE_INSTALL_PREFIX={into}", "-DCMAKE_INSTALL_LIBDIR=lib",
+              "-DCOW_BUILD_TESTS=OFF", "-DCOW_BUILD_BENCHMARKS=OFF", "-DCOW_BUILD_TOOL=OFF",
+              *options)
+    run("cmake", "--build", build)
+    return build
+
+
+def setUpModule():
+    fresh(prefix("both"))
+    for kind in KINDS:
+        build = build_and_install(kind, fresh(prefix(kind)))
+        run("cmake", "--install", build)
+        run("cmake", "--install", build, "--prefix", prefix("both"))
+
+
+def needed(program):
+    return re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-d", program))
+
+
+def build_consumer(name, *options):
+    build = fresh(WORK / name)
+    configure(CONSUMER, build, *options)
+    run("cmake", "--build", build)
+    return build
+
+
+class Tree(unittest.TestCase):
+    """What is installed."""
+
+    def test_the_headers_the_library_and_what_finds_it_are_installed_and_nothing_else(self):
+        headers = {f"include/cow/{path.name}" for path in (ROOT / "include/cow").iterdir()}
+        common = headers | {"lib/pkgconfig/libcow.pc", "lib/cmake/libcow/libcowConfig.cmake",
+                            "lib/cmake/libcow/libcowConfigVersion.cmake"}
+        for kind in KINDS:
+            targets = {f"lib/cmake/libcow/libcow-{kind}{end}.cmake" for end in ("", "-release")}
+            full = f"{SONAME}.{VERSION[2]}"
+            library = {"lib/libcow.a"} if kind == "static" else {
+                "lib/libcow.so", f"lib/{SONAME}", f"lib/{full}"}
+            found = {str(path.relative_to(prefix(kind)))
+                     for path in prefix(kind).rglob("*") if not path.is_dir()}
+            self.assertEqual(found, common | targets | library)
+
+    def test_no_installed_file_names_the_folders_it_was_built_in(self):
+        for kind in KINDS:
+            for path in prefix(kind).rglob("*"):
+                if path.is_file():
+                    self.assertNotIn(str(ROOT).encode(), path.read_bytes(), path)
+
+    def test_every_header_stands_alone_and_compiles_without_a_warning(self):
+        source = WORK / "header.cpp"
+        for compiler in filter(shutil.which, ("g++", "clang++")):
+            for header in sorted((prefix("static") / "include/cow").iterdir()):
+                if header.name == BOOST_HEADER and not Path("/usr/include/boost").exists():
+                    continue
+                source.write_text(f"#include <cow/{header.name}>\n" * 2, encoding="utf-8")
+                run(compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic",
+                    "-Wconversion", "-Wshadow", "-Werror", "-I", prefix("static") / "include",
+                    source)
+
+    def test_the_headers_include_each_other_and_the_standard_library_and_nothing_else(self):
+        for header in (prefix("static") / "include/cow").iterdir():
+            for name in re.findall(r'#\s*include\s*[<"]([^>"]*)', header.read_text()):
+                allowed = name.startswith("cow/") or re.fullmatch(r"[a-z_]+", name)
+                if header.name == BOOST_HEADER:
+                    allowed = allowed or name.startswith("boost/")
+                self.assertTrue(allowed, f"{header.name} includes {name}")
+                self.assertFalse(header.name != BOOST_HEADER and name == f"cow/{BOOST_HEADER}")
+
+
+class Symbols(unittest.TestCase):
+    """What the libraries export."""
+
+    @staticmethod
+    def symbols(path, *options):
+        """(mangled name, type letter) of what is defined and visible from outside."""
+        lines = run("nm", "--defined-only", "--format=posix", *options, path).splitlines()
+        return [tuple(line.split()[:2]) for line in lines if len(line.split()) >= 3]
+
+    @staticmethod
+    def plain(mangled):
+        names = subprocess.run(["c++filt"], input="\n".join(mangled), stdout=subprocess.PIPE,
+                               text=True, check=True).stdout.split("\n")
+        return [re.sub(r"\(.*", "", re.sub(r"^(typeinfo|vtable)( name)? for ", "", name))
+                for name in names]
+
+    @staticmethod
+    def declared():
+        """The classes and functions that the headers declare with COW_API."""
+        names = set()
+        for header in (ROOT / "include/cow").iterdir():
+            text = re.sub(r"//.*", "", header.read_text(encoding="utf-8"))
+            names.update(re.findall(r"\b(?:class|struct) COW_API (\w+)", text))
+            names.update(re.findall(r"^(?!#)[^\n]*\bCOW_API [^;{(]*?(\w+)\(", text, re.M))
+        return names
+
+    def test_the_shared_library_exports_what_the_headers_mark_with_COW_API_and_nothing_else(self):
+        names = self.plain([name for name, _ in
+                            self.symbols(prefix("shared") / "lib/libcow.so", "--dynamic")])
+        exported = set()
+        for name in names:
+            self.assertRegex(name, r"^cow::\w+(::~?[\w=]+| )*")
+            self.assertFalse(name.startswith("cow::detail"), name)
+            exported.add(name.split("::")[1])
+        self.assertEqual(exported, self.declared())
+        self.assertGreater(len(exported), 5)
+
+    def test_the_static_library_defines_no_global_name_outside_of_namespace_cow(self):
+        symbols = self.symbols(prefix("static") / "lib/libcow.a", "--extern-only")
+        # Weak and unique: what the compiler makes of the standard library's templates, once in
+        # each program.
+        strong = [name for name, letter in symbols if letter not in "VWuvw"]
+        self.assertGreater(len(strong), 50)
+        self.assertEqual([name for name in strong if not re.match(r"_ZN?K?3cow|_ZT.N3cow", name)],
+                         [])
+
+    def test_the_shared_library_has_a_soname_of_the_minor_version_and_is_never_unloaded(self):
+        dynamic = run("readelf", "-d", prefix("shared") / "lib/libcow.so")
+        self.assertIn(f"Library soname: [{SONAME}]", dynamic)
+        self.assertRegex(dynamic, r"FLAGS_1.*NODELETE")
+        self.assertRegex(dynamic, r"FLAGS_1.*NOW")
+        system = r"lib(stdc\+\+|gcc_s|c|m)\.so\.\d+|ld-linux.*"
+        for name in needed(prefix("shared") / "lib/libcow.so"):
+            self.assertRegex(name, f"^({system})$")
+
+
+class Installed(unittest.TestCase):
+    """Programs that find the installed library."""
+
+    def check_consumer(self, name, tree, kind, *options):
+        build = build_consumer(name, f"-DCMAKE_PREFIX_PATH={tree}", *options)
+        run(build / "consumer")
+        self.assertEqual(SONAME in needed(build / "consumer"), kind == "shared")
+        return build
+
+    def test_find_package_finds_the_library_also_in_a_tree_that_was_moved(self):
+        for kind in KINDS:
+            moved = fresh(WORK / f"moved {kind}")
+            shutil.copytree(prefix(kind), moved, symlinks=True)
+            hidden = prefix(kind).rename(WORK / f"away-{kind}")
+            try:
+                self.check_consumer(f"find-{kind}", moved, kind)
+            finally:
+                hidden.rename(prefix(kind))
+
+    def test_a_tree_with_both_libraries_gives_the_one_that_is_asked_for(self):
+        both = prefix("both")
+        self.check_consumer("both-static", both, "static", "-DCONSUMER_COMPONENTS=static")
+        self.check_consumer("both-shared", both, "shared", "-DCONSUMER_COMPONENTS=shared")
+        self.check_consumer("both-default", both, "static")
+        self.check_consumer("both-build", both, "shared", "-DBUILD_SHARED_LIBS=ON")
+        with self.assertRaisesRegex(AssertionError, "shared"):
+            build_consumer("missing", f"-DCMAKE_PREFIX_PATH={prefix('static')}",
+                           "-DCONSUMER_COMPONENTS=shared")
+
+    def test_a_handler_outlives_the_plugin_that_brought_it(self):
+        for kind in KINDS:
+            build = build_consumer(f"plugin-{kind}", f"-DCMAKE_PREFIX_PATH={prefix(kind)}")
+            run(build / "consumer_host", build / "libconsumer_plugin.so")
+            owner = prefix("shared") / "lib/libcow.so"
+            if kind == "static":
+                owner = build / "libconsumer_plugin.so"
+            self.assertRegex(run("readelf", "-d", owner), r"FLAGS_1.*NODELETE")
+
+    def test_pkg_config_finds_the_library_also_in_a_tree_that_was_moved(self):
+        for kind in KINDS:
+            moved = fresh(WORK / f"moved-{kind}")
+            shutil.copytree(prefix(kind), moved, symlinks=True)
+            path = {"PKG_CONFIG_PATH": str(moved / "lib/pkgconfig")}
+            static = ["--static"] if kind == "static" else []
+            flags = run("pkg-config", "--cflags", "--libs", *static, "libcow", **path).split()
+            self.assertIn(f"-I{moved}/", " ".join(flags))
+            program = WORK / f"pkg-config-{kind}"
+            run("g++", "-std=c++20", CONSUMER / "main.cpp", *flags, "-o", program)
+            self.assertEqual(SONAME in needed(program), kind == "shared")
+            run(program, LD_LIBRARY_PATH=str(moved / "lib"))
+            self.assertEqual(run("pkg-config", "--modversion", "libcow", **path).strip(),
+                             ".".join(VERSION))
+            run("pkg-config", f"libcow >= {VERSION[0]}.{VERSION[1]}", **path)
+            run("pkg-config", f"libcow >= {VERSION[0]}.{int(VERSION[1]) + 1}", ok=False, **path)
+
+    def test_an_install_that_is_staged_with_destdir_lies_there_and_works(self):
+        stage = fresh(WORK / "stage")
+        # Debian's folder for libraries is two levels deep.
+        build = build_and_install("static", "/usr", "-DCMAKE_INSTALL_LIBDIR=lib/some-linux-gnu")
+        run("cmake", "--install", build, DESTDIR=str(stage))
+        self.assertEqual([path.name for path in stage.iterdir()], ["usr"])
+        lib = stage / "usr/lib/some-linux-gnu"
+        self.check_consumer("destdir", lib / "cmake", "static")
+        flags = run("pkg-config", "--cflags", "--libs", "--static", "libcow",
+                    PKG_CONFIG_PATH=str(lib / "pkgconfig")).split()
+        run("g++", "-std=c++20", CONSUMER / "main.cpp", *flags, "-o", WORK / "destdir-pkg-config")
+        run(WORK / "destdir-pkg-config")
+
+    def test_versions_that_fit_are_accepted_and_the_others_refused(self):
+        major, minor, patch = map(int, VERSION)
+        here = f"{major}.{minor}"
+        requests = {
+            "": True, here: True, f"{here}.{patch}": True, f"{here}.{patch} EXACT": True,
+            f"{here}...<{major}.{minor + 1}": True, f"{here}.0...{here}.9": True,
+            f"{here}.{patch + 1}": False, f"{major}.{minor + 1}": False, f"{major + 1}.0": False,
+            f"{major + 1}.{minor}": False, f"{here}.{patch + 1} EXACT": False,
+        }
+        if minor > 0:
+            requests[f"{major}.{minor - 1}"] = False
+        told = configure(CONSUMER / "versions", fresh(WORK / "versions"),
+                         f"-DCMAKE_PREFIX_PATH={prefix('static')}",
+                         f"-DCONSUMER_REQUESTS={';'.join(requests)}")
+        answers = dict(re.findall(r"request \[(.*)\] (accepted|refused)", told))
+        # An empty element gets lost in a list of CMake's.
+        answers.setdefault("", "accepted")
+        self.assertEqual({request: answers.get(request) == "accepted" for request in requests},
+                         requests, told)
+
+
+class Subproject(unittest.TestCase):
+    """libcow's sources in somebody else's build: tests/consumer checks that nothing but the
+    library is part of it. Nothing that only the tests and the program need may be looked for."""
+
+    NOTHING_ELSE = [f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in
+                    ("Catch2", "CLI11", "fmt", "nlohmann_json", "benchmark", "Python3", "Boost")]
+
+    def take(self, way, source, *options):
+        build = build_consumer(way, f"-DCONSUMER_WAY={way}", f"-DCONSUMER_LIBCOW={source}",
+                               *self.NOTHING_ELSE, *options)
+        run(build / "consumer")
+        stage = fresh(WORK / "stage-subproject")
+        run("cmake", "--install", build, "--prefix", stage)
+        return {str(path.relative_to(stage)) for path in stage.rglob("*") if path.is_file()}
+
+    def test_as_a_subdirectory(self):
+        self.assertEqual(self.take("subdirectory", ROOT), {"bin/consumer"})
+
+    def test_fetched_from_a_folder_as_a_shared_library(self):
+        self.assertEqual(self.take("fetch_folder", ROOT, "-DBUILD_SHARED_LIBS=ON"),
+                         {"bin/consumer"})
+
+    def test_fetched_from_a_repository_and_installed_along(self):
+        source = fresh(WORK / "repository")
+        files = run("git", "-c", "safe.directory=*", "-C", ROOT, "ls-files", "-z", "--cached",
+                    "--others", "--exclude-standard").split("\0")
+        for name in filter(lambda name: name and (ROOT / name).is_file(), files):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, source / name)
+        git = ("git", "-C", source, "-c", "user.name=x", "-c", "user.email=x@invalid",
+               "-c", "commit.gpgsign=false")
+        run(*git, "init", "-q")
+        run(*git, "add", ".")
+        run(*git, "commit", "-q", "-m", "libcow")
+        run(*git, "tag", "v0.1.0")
+        installed = self.take("fetch_git", f"file://{source}", "-DCOW_INSTALL=ON",
+                              "-DCMAKE_INSTALL_LIBDIR=lib")
+        self.assertLessEqual({"bin/consumer", "lib/libcow.a", "include/cow/cow.hpp"}, installed)
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)
+    WORK.mkdir(parents=True, exist_ok=True)
+    unittest.main(verbosity=2)
