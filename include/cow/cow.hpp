@@ -1,6 +1,23 @@
 #pragma once
 
-// The whole library.
+/// @mainpage
+/// Memory that a program can clone for almost nothing: a cow::Region, its clones, and its
+/// snapshots, which share memory until somebody stores to it.
+///
+/// | header | what it has |
+/// |---|---|
+/// | <cow/region.hpp> | cow::Region: create, clone, snapshot, restore, and the bytes |
+/// | <cow/snapshot.hpp> | cow::Snapshot, and cow::diff of two of them |
+/// | <cow/lease.hpp> | cow::WriteLease, for system calls that fill memory |
+/// | <cow/options.hpp> | cow::RegionOptions, cow::CloneMode |
+/// | <cow/stats.hpp> | cow::RegionStats, cow::process_stats() |
+/// | <cow/fault.hpp> | cow::try_handle_fault() and its like, cow::FaultRecorder |
+/// | <cow/version.hpp> | COW_VERSION, cow::version() |
+///
+/// docs/model.md explains the model, docs/embedding.md how to live with it in a program.
+
+/// @file
+/// The whole library.
 
 #include <cow/fault.hpp>
 #include <cow/lease.hpp>

@@ -1,5 +1,8 @@
 #pragma once
 
+/// @file
+/// libcow's place among the handlers of SIGSEGV, and what a write fault was.
+
 #include <cstddef>
 #include <cstdint>
 
@@ -10,17 +13,19 @@ namespace cow {
 /// True while libcow's action is the process's SIGSEGV action. Another library may replace it;
 /// libcow notices at the next control call (create, clone, snapshot, restore) and installs its
 /// own in front again, keeping the other one as the action for faults that are not ours.
+/// Thread safe, async-signal-safe. Cost: one system call.
 [[nodiscard]] COW_API bool owns_sigsegv() noexcept;
 
 /// Installs libcow's SIGSEGV action in front of whatever is there, unless it is in front already.
-/// Throws std::system_error if the kernel refuses.
+/// Throws std::system_error if the kernel refuses. Thread safe. Cost: one system call, or two.
 COW_API void reinstall_handler();
 
 /// For a runtime whose own SIGSEGV handler must stay in front: call this first, with the
-/// arguments of that handler. True when the fault was a store to a region and is resolved (return
-/// from the handler, the store runs again); false when it is not ours and nothing was done.
-/// Async-signal-safe. All signals should be blocked while it runs (`sa_mask` full), since a
-/// handler that stores into the same region would wait for it for ever.
+/// three arguments of that handler (siginfo is its siginfo_t*). True when the fault was a store to
+/// a region and is resolved (return from the handler, the store runs again); false when it is not
+/// ours and nothing was done. Thread safe, async-signal-safe. Cost: that of the fault. All signals
+/// should be blocked while it runs (`sa_mask` full), since a handler that stores into the same
+/// region would wait for it for ever.
 COW_API bool try_handle_fault(int signal, void* siginfo, void* context) noexcept;
 
 /// What a page was to its region, before and after a fault.
@@ -40,30 +45,33 @@ struct FaultRecord {
   std::size_t page = 0;                    ///< page of the region
   std::size_t pages_taken = 0;             ///< pages made writable by this fault, windows included
   std::size_t pages_copied = 0;            ///< pages whose bytes were copied
-  PageState before = PageState::zero;
-  PageState after = PageState::zero;
-  std::uint64_t file_offset_before = 0;  ///< where the page's frame was in the frame file
-  std::uint64_t file_offset_after = 0;   ///< where it is now
-  std::uint64_t entered_ns = 0;          ///< the handler began
-  std::uint64_t located_ns = 0;          ///< region found, lock held, entry read
-  std::uint64_t allocated_ns = 0;        ///< a frame was allocated
-  std::uint64_t copied_ns = 0;           ///< the bytes were copied into it
-  std::uint64_t mapped_ns = 0;           ///< the page shows it, writable
+  PageState before = PageState::zero;      ///< what the page was when the handler had the lock
+  PageState after = PageState::zero;       ///< what it is now
+  std::uint64_t file_offset_before = 0;    ///< where the page's frame was in the frame file
+  std::uint64_t file_offset_after = 0;     ///< where it is now
+  std::uint64_t entered_ns = 0;            ///< the handler began
+  std::uint64_t located_ns = 0;            ///< region found, lock held, entry read
+  std::uint64_t allocated_ns = 0;          ///< a frame was allocated
+  std::uint64_t copied_ns = 0;             ///< the bytes were copied into it
+  std::uint64_t mapped_ns = 0;             ///< the page shows it, writable
 };
 
 /// While one is alive, the handler describes every write fault it resolves in `records`, oldest
 /// first, until they are full. For lectures and diagnosis: a recorded fault allocates its frame in
 /// a step of its own so that the two can be timed apart, which makes it slower.
 /// At most one recorder at a time (std::logic_error otherwise). It records the process that made
-/// it: in a child made by fork() it has ended.
+/// it, all its threads; in a child made by fork() it has ended.
 class COW_API FaultRecorder {
  public:
+  /// Starts recording into the `capacity` records at `records`, which must stay where they are
+  /// until the recorder is gone, and must not lie in a region. Cost: O(1).
   FaultRecorder(FaultRecord* records, std::size_t capacity);
+  /// Ends the recording, and waits for handlers that are writing a record. The records stay.
   ~FaultRecorder();
   FaultRecorder(const FaultRecorder&) = delete;
   FaultRecorder& operator=(const FaultRecorder&) = delete;
 
-  /// Faults recorded so far, at most `capacity`.
+  /// Faults recorded so far, at most `capacity`. Thread safe: the records below are complete.
   [[nodiscard]] std::size_t size() const noexcept;
 
  private:

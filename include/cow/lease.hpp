@@ -1,5 +1,8 @@
 #pragma once
 
+/// @file
+/// Leases: ranges that the kernel may write to.
+
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -30,7 +33,9 @@ class RegionState;
 /// some moment during the call, so only there it may cut between two stores of another thread.
 class COW_API WriteLease {
  public:
+  /// Takes the lease over; `other` then holds none.
   WriteLease(WriteLease&& other) noexcept;
+  /// Ends the lease held so far and takes over that of `other`.
   WriteLease& operator=(WriteLease&& other) noexcept;
   WriteLease(const WriteLease&) = delete;
   WriteLease& operator=(const WriteLease&) = delete;
@@ -41,6 +46,7 @@ class COW_API WriteLease {
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   /// Bytes of the range, as asked for.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// The range, as a span.
   [[nodiscard]] std::span<std::byte> bytes() const noexcept { return {data_, size_}; }
 
  private:

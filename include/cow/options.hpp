@@ -1,5 +1,8 @@
 #pragma once
 
+/// @file
+/// Choices made when a region or a clone is made.
+
 #include <cstddef>
 
 namespace cow {

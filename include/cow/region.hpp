@@ -1,5 +1,8 @@
 #pragma once
 
+/// @file
+/// The region: memory that can be cloned.
+
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -39,24 +42,36 @@ class COW_API Region {
  public:
   /// A zero-filled region of `size_bytes` (any size > 0). No memory is taken until it is stored
   /// to; the first store among 512 pages opens them all, and each takes memory when it is touched.
-  /// Cost: O(1).
+  /// Throws std::invalid_argument for a size of 0, for one that no address space holds, and for a
+  /// granule that RegionOptions does not allow; std::system_error when the system refuses
+  /// addresses, a file descriptor or memory. Thread safe. Cost: O(1).
   [[nodiscard]] static Region create(std::size_t size_bytes, const RegionOptions& options = {});
 
-  /// A writable region with the bytes of `snapshot`. Cost: O(runs of frames).
+  /// A writable region with the bytes of `snapshot`, at an address of its own. Thread safe.
+  /// Cost: O(runs of frames).
   [[nodiscard]] static Region from_snapshot(const Snapshot& snapshot);
 
+  /// Takes over the bytes of `other`, at the same address. `other` may then be assigned to or
+  /// destroyed; anything else is a std::logic_error.
   Region(Region&& other) noexcept;
+  /// Gives up what this region held and takes over `other`, as above.
   Region& operator=(Region&& other) noexcept;
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
+  /// Gives the addresses and the frames back: those of a clone or a snapshot are not touched. With
+  /// a lease alive the addresses stay until the last one ends. Cost: O(page tables of its own).
   ~Region();
 
   /// First byte, aligned to `page_bytes()`. It stays where it is for the region's whole life.
   [[nodiscard]] std::byte* data();
+  /// The same, for reading.
   [[nodiscard]] const std::byte* data() const;
   /// Size in bytes, as asked for.
   [[nodiscard]] std::size_t size() const;
+  /// All bytes of the region: `size()` of them from `data()` on. What lies between the end and that
+  /// of the last page belongs to libcow.
   [[nodiscard]] std::span<std::byte> bytes();
+  /// The same, for reading.
   [[nodiscard]] std::span<const std::byte> bytes() const;
   /// Bytes that are protected, copied and mapped as one page.
   [[nodiscard]] std::size_t page_bytes() const;

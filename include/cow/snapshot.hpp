@@ -1,5 +1,8 @@
 #pragma once
 
+/// @file
+/// Snapshots, and what differs between two of them.
+
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -45,9 +48,10 @@ class COW_API Snapshot {
 
 /// `page_count` pages from `first_page` on, in units of `Snapshot::page_bytes()`.
 struct PageRange {
-  std::size_t first_page = 0;
-  std::size_t page_count = 0;
+  std::size_t first_page = 0;  ///< counted from the beginning of the region
+  std::size_t page_count = 0;  ///< at least 1 in what `diff` returns
 
+  /// Whether both are the same pages.
   friend bool operator==(const PageRange&, const PageRange&) = default;
 };
 

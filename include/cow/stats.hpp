@@ -1,5 +1,8 @@
 #pragma once
 
+/// @file
+/// Counters of a region and of the process.
+
 #include <cstddef>
 #include <cstdint>
 

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cow/export.hpp>
-
 /// @file
 /// Which libcow this is. Versions are major.minor.patch. Before 1.0 a new minor version may change
 /// or take away what was there, and its shared library has another SONAME; a new patch changes
 /// neither.
+
+#include <cow/export.hpp>
 
 /// Major version of these headers.
 #define COW_VERSION_MAJOR 0
