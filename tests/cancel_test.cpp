@@ -93,7 +93,50 @@ std::string still_works(Region& region, std::uint64_t round) {
   return support::broken_invariant(region);
 }
 
+/// A thread that is cancelled before its first control call. The complaint is empty when none of
+/// them was a place to end at.
+struct Cancelled {
+  std::string complaint = "the thread ended in a control call";
+
+  void call_everything() {
+    Region region = Region::create(pages * support::page_bytes(), support::options());
+    const Snapshot before = region.snapshot();
+    support::store(region, 1, 1);
+    {
+      Region clone = region.clone();
+      support::store(clone, 2, 2);
+      const Region copy = region.clone(cow::CloneMode::eager);
+      const Region past = Region::from_snapshot(before);
+      const cow::WriteLease lease = region.write_lease(0, 2 * support::page_bytes());
+    }
+    const bool one_page = cow::diff(before, region.snapshot()).size() == 1;
+    region.restore(before);
+    (void)before.bytes();
+    (void)region.stats();
+    (void)cow::process_stats();
+    cow::reinstall_handler();
+    complaint = one_page ? "" : "diff is wrong";
+  }
+
+  static void* run(void* self) {
+    ::pthread_cancel(::pthread_self());
+    static_cast<Cancelled*>(self)->call_everything();
+    ::pthread_testcancel();
+    return nullptr;
+  }
+};
+
 }  // namespace
+
+TEST_CASE("no control call is a place where a cancelled thread ends") {
+  Cancelled cancelled;
+  pthread_t thread{};
+  REQUIRE(::pthread_create(&thread, nullptr, Cancelled::run, &cancelled) == 0);
+  void* result = nullptr;
+  ::pthread_join(thread, &result);
+  CHECK(result == PTHREAD_CANCELED);
+  CHECK(cancelled.complaint == "");
+}
 
 TEST_CASE("threads that are cancelled in the middle of a fault leave no lock behind") {
   if (support::has_thread_sanitizer) {

@@ -8,12 +8,20 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
+
+#include "os/syscall.hpp"
 
 namespace cow::os {
 
 namespace {
 
 constexpr rlim_t kOutOfTheWay = 512;
+
+// Unlike close(3) no cancellation point: destructors end here.
+void close_number(int number) noexcept {
+  raw_syscall(SYS_close, static_cast<std::uintptr_t>(number));
+}
 
 int move_out_of_the_way(int number) noexcept {
   rlimit limit{};
@@ -22,7 +30,7 @@ int move_out_of_the_way(int number) noexcept {
   if (number >= lowest) return number;
   const int moved = ::fcntl(number, F_DUPFD_CLOEXEC, lowest);
   if (moved < 0) return number;  // none is free up there
-  ::close(number);
+  close_number(number);
   return moved;
 }
 
@@ -36,7 +44,7 @@ bool DescriptorName::is_intact() const noexcept {
 }
 
 void DescriptorName::close_if_intact() const noexcept {
-  if (is_intact()) ::close(number);
+  if (is_intact()) close_number(number);
 }
 
 Descriptor::Descriptor(int number) noexcept {
@@ -44,9 +52,7 @@ Descriptor::Descriptor(int number) noexcept {
   name_.number = move_out_of_the_way(number);
   struct stat status {};
   if (::fstat(name_.number, &status) != 0) {
-    const int error = errno;
-    ::close(std::exchange(name_.number, -1));
-    errno = error;
+    close_number(std::exchange(name_.number, -1));
     return;
   }
   name_.device = status.st_dev;

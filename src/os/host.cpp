@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "os/syscall.hpp"
+
 namespace cow::os {
 
 namespace {
@@ -19,14 +21,18 @@ constexpr std::size_t kDefaultMaxMapCount = 65530;
 // Calls `use(data, size)` with each piece of a /proc file. False if it cannot be read.
 template <class Use>
 bool read_pieces(const char* path, const Use& use) noexcept {
-  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  constexpr int here = AT_FDCWD;
+  // No call of libc's: those are cancellation points, and nothing of ours may be left half done.
+  const long file = raw_syscall(SYS_openat, static_cast<std::uintptr_t>(here), argument(path),
+                                O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;
+  const auto number = static_cast<std::uintptr_t>(file);
   std::array<char, 16384> piece{};
-  ssize_t size = 0;
-  while ((size = ::read(file, piece.data(), piece.size())) > 0) {
+  long size = 0;
+  while ((size = raw_syscall(SYS_read, number, argument(piece.data()), piece.size())) > 0) {
     use(piece.data(), static_cast<std::size_t>(size));
   }
-  ::close(file);
+  raw_syscall(SYS_close, number);
   return size == 0;
 }
 
