@@ -1,10 +1,11 @@
-// A program with a SIGSEGV handler of its own loads the plugin, uses it, and unloads it. A signal
-// that is sent afterwards must still find its way: libcow's handler stands in front of the
+// A program with a SIGSEGV handler of its own loads plugins, uses them in turn, and unloads them. A
+// signal that is sent afterwards must still find its way: libcow's handler stands in front of the
 // program's, so its code must not be gone with the plugin.
 #include <dlfcn.h>
 #include <signal.h>
 
 #include <cstdio>
+#include <vector>
 
 namespace {
 
@@ -20,17 +21,26 @@ int fail(const char* what, const char* detail) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) return fail("usage", "consumer_host PLUGIN");
-  ::signal(SIGSEGV, handle);
-  void* const plugin = ::dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
-  if (plugin == nullptr) return fail("dlopen", ::dlerror());
   using Function = int (*)();
-  const auto use = reinterpret_cast<Function>(::dlsym(plugin, "use_a_region"));
-  if (use == nullptr) return fail("dlsym", ::dlerror());
-  if (use() != 0) return fail("plugin", "the region did not work");
-  if (::dlclose(plugin) != 0) return fail("dlclose", ::dlerror());
+  std::vector<void*> plugins;
+  std::vector<Function> uses;
+  ::signal(SIGSEGV, handle);
+  for (int i = 1; i < argc; ++i) {
+    plugins.push_back(::dlopen(argv[i], RTLD_NOW | RTLD_LOCAL));
+    if (plugins.back() == nullptr) return fail("dlopen", ::dlerror());
+    uses.push_back(reinterpret_cast<Function>(::dlsym(plugins.back(), "use_a_region")));
+    if (uses.back() == nullptr) return fail("dlsym", ::dlerror());
+  }
+  for (int round = 0; round < 10; ++round) {
+    for (const Function use : uses) {
+      if (use() != 0) return fail("plugin", "the region did not work");
+    }
+  }
+  for (void* const plugin : plugins) {
+    if (::dlclose(plugin) != 0) return fail("dlclose", ::dlerror());
+  }
   ::raise(SIGSEGV);
   if (handled == 0) return fail("raise", "the program's handler was not called");
-  std::puts("the program's handler is called after the plugin is unloaded");
+  std::puts("the program's handler is called after the plugins are unloaded");
   return 0;
 }

@@ -1,5 +1,5 @@
-// The program that tests/scripts/gdb_test.py runs under gdb: every store of `overwrite` to a new
-// page of the clone is a fault. With the argument `crash` it ends with a fault of its own.
+// The program that tests/scripts/gdb_test.py and memcheck_test.py run: every store of `overwrite`
+// to a new page of the clone is a fault. With the argument `crash` it ends with a fault of its own.
 
 #include <cow/cow.hpp>
 #include <cstddef>

@@ -209,11 +209,34 @@ class Installed(unittest.TestCase):
     def test_a_handler_outlives_the_plugin_that_brought_it(self):
         for kind in KINDS:
             build = build_consumer(f"plugin-{kind}", f"-DCMAKE_PREFIX_PATH={prefix(kind)}")
-            run(build / "consumer_host", build / "libconsumer_plugin.so")
+            plugin = build / "libconsumer_plugin.so"
+            run(build / "consumer_host", plugin)
             owner = prefix("shared") / "lib/libcow.so"
             if kind == "static":
-                owner = build / "libconsumer_plugin.so"
+                owner = plugin
             self.assertRegex(run("readelf", "-d", owner), r"FLAGS_1.*NODELETE")
+
+    def test_two_plugins_that_have_a_libcow_each_work_side_by_side(self):
+        build = build_consumer("plugins", f"-DCMAKE_PREFIX_PATH={prefix('static')}")
+        plugin = build / "libconsumer_plugin.so"
+        other = shutil.copy2(plugin, build / "other.so")
+        run(build / "consumer_host", plugin, other)
+
+    def test_the_programs_in_the_documents_compile_and_run(self):
+        flags = run("pkg-config", "--cflags", "--libs", "--static", "libcow",
+                    PKG_CONFIG_PATH=str(prefix("static") / "lib/pkgconfig")).split()
+        count = 0
+        for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+            for text in re.findall(r"^```cpp\n(.*?)^```", document.read_text("utf-8"), re.M | re.S):
+                if "int main(" not in text:
+                    continue
+                count += 1
+                source = WORK / f"document-{document.stem}-{count}.cpp"
+                source.write_text(text, encoding="utf-8")
+                run("g++", "-std=c++20", "-Wall", "-Wextra", "-Werror", source, *flags,
+                    "-o", source.with_suffix(""))
+                run(source.with_suffix(""))
+        self.assertGreaterEqual(count, 2)
 
     def test_pkg_config_finds_the_library_also_in_a_tree_that_was_moved(self):
         for kind in KINDS:
