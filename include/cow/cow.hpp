@@ -20,7 +20,9 @@
 /// The whole library.
 
 #include <cow/fault.hpp>
+#include <cow/image.hpp>
 #include <cow/lease.hpp>
+#include <cow/merge.hpp>
 #include <cow/options.hpp>
 #include <cow/region.hpp>
 #include <cow/snapshot.hpp>

@@ -4,11 +4,14 @@
 /// The region: memory that can be cloned.
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <cow/export.hpp>
+#include <cow/image.hpp>
 #include <cow/lease.hpp>
 #include <cow/options.hpp>
 #include <cow/snapshot.hpp>
@@ -51,6 +54,29 @@ class COW_API Region {
   /// Cost: O(runs of frames).
   [[nodiscard]] static Region from_snapshot(const Snapshot& snapshot);
 
+  /// A writable region with the bytes of a regular file, which is not read: a page of it is when it
+  /// is first touched. (Only the last page is read, if the file ends within it; it shows zeros
+  /// behind the end.) The file is never written: a store copies the page first. The region is as
+  /// long as the file is now.
+  /// As with every mapped file, what others write to it shows until the page is copied, and a page
+  /// that they cut off is SIGBUS when touched. `save` and `Region::load` make an independent copy;
+  /// so does `clone(CloneMode::eager)`. Replacing the file by another of its name is no harm.
+  /// Cost: O(1). Throws std::system_error that names the file: it cannot be opened, is empty, a
+  /// folder, a pipe, a device, or has more bytes than can be addressed.
+  [[nodiscard]] static Region open(const std::filesystem::path& path,
+                                   const RegionOptions& options = {});
+
+  /// A writable region with the bytes that `Snapshot::save` wrote to the first file, changed by
+  /// what `Snapshot::save_delta` wrote to the others, in the order in which they were saved. All is
+  /// checked before the region exists: a file that was cut, changed, or is not the next of its
+  /// chain is a std::system_error (EBADMSG) that names it. See LoadMode for what is read when. A
+  /// snapshot taken before anything is stored to the region can be the base of the next delta of
+  /// the chain. Throws std::invalid_argument without any file, std::system_error.
+  [[nodiscard]] static Region load(const std::vector<std::filesystem::path>& paths,
+                                   const LoadOptions& options = {});
+  [[nodiscard]] static Region load(const std::filesystem::path& path,
+                                   const LoadOptions& options = {});
+
   /// Takes over the bytes of `other`, at the same address. `other` may then be assigned to or
   /// destroyed; anything else is a std::logic_error.
   Region(Region&& other) noexcept;
@@ -91,6 +117,15 @@ class COW_API Region {
   /// again. Throws std::invalid_argument for a snapshot of another family.
   void restore(const Snapshot& snapshot);
 
+  /// Makes the pages of `ranges`, as `diff` names them, those of `from`, at the same address;
+  /// others stay. Frames are shared with a snapshot of the same family, as a restore does; bytes
+  /// are copied from any other of the same size and page size, and while leases live. The order of
+  /// the ranges does not matter. Like `restore` it needs other threads kept out, and no lease may
+  /// begin meanwhile. After an error the bytes are as they were. Cost: that of a snapshot, and
+  /// O(ranges), or O(pages in them) where they are copied. Throws std::invalid_argument for pages
+  /// past the end or a snapshot of another size.
+  void apply(const std::vector<PageRange>& ranges, const Snapshot& from);
+
   /// Makes `length` bytes from `offset` on safe for the kernel to write to, for as long as the
   /// lease lives: see WriteLease. A lease of 0 bytes is allowed and does nothing. Thread safe.
   /// Cost: that of the first store to each page. Throws std::invalid_argument for a range past the
@@ -104,6 +139,8 @@ class COW_API Region {
   friend std::string detail::check_invariants(const Region& region);
   explicit Region(std::shared_ptr<detail::RegionState> state) noexcept;
   [[nodiscard]] detail::RegionState& state() const;
+  bool apply_by_sharing(const std::vector<PageRange>& ranges, const Snapshot& from);
+  void apply_by_copying(const std::vector<PageRange>& ranges, const Snapshot& from);
 
   std::shared_ptr<detail::RegionState> state_;  // shared with the leases alone
 };

@@ -4,15 +4,20 @@
 /// Snapshots, and what differs between two of them.
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include <cow/export.hpp>
+#include <cow/image.hpp>
 
 namespace cow {
 
 class Region;
+struct MergeOptions;
+struct MergeResult;
+struct MergeConflict;
 struct PageRange;
 
 namespace detail {
@@ -37,9 +42,25 @@ class COW_API Snapshot {
   /// Throws std::system_error when the kernel refuses the mapping.
   [[nodiscard]] std::span<const std::byte> bytes() const;
 
+  /// Writes the bytes of this moment to a file that `Region::load` reads, while the program goes on
+  /// storing. Pages of zeros take no room. A reader of `path` sees what was there before until all
+  /// of it is on the disk, and then the new file; a symbolic link is replaced, not followed. After
+  /// an error, and when the process ends meanwhile, the file is what it was before.
+  /// Thread safe. Cost: O(pages with a frame). Throws std::system_error that names the file.
+  void save(const std::filesystem::path& path, const SaveOptions& options = {}) const;
+
+  /// The same with the pages alone that differ from `base`, a snapshot of the same family: load the
+  /// image of `base` and then this one. Cost: that of `diff(base, *this)`, and O(pages in it).
+  /// Throws std::invalid_argument if `base` is of another family.
+  void save_delta(const Snapshot& base, const std::filesystem::path& path,
+                  const SaveOptions& options = {}) const;
+
  private:
   friend class Region;
   friend std::vector<PageRange> diff(const Snapshot& from, const Snapshot& to);
+  friend MergeResult merge(const Snapshot& base, const Snapshot& ours, const Snapshot& theirs,
+                           const std::function<void(const MergeConflict&)>& resolver,
+                           const MergeOptions& options);
   explicit Snapshot(std::shared_ptr<detail::SnapshotState> state) noexcept;
   [[nodiscard]] detail::SnapshotState& state() const;
 

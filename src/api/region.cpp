@@ -1,11 +1,10 @@
 #include <cow/region.hpp>
 
-#include <bit>
-#include <cstdint>
 #include <string>
 #include <utility>
 
 #include "api/control_call.hpp"
+#include "api/new_family.hpp"
 #include "api/region_state.hpp"
 #include "api/snapshot_state.hpp"
 #include "base/error.hpp"
@@ -13,47 +12,6 @@
 #include "mm/clone.hpp"
 
 namespace cow {
-
-namespace {
-
-constexpr std::size_t kLargestGranule = std::size_t{2} << 20;
-
-// User addresses have 47 or 48 bits; what is larger cannot be meant.
-constexpr std::size_t kLargestRegion = std::size_t{1} << 47;
-
-std::size_t granule_of(const RegionOptions& options) {
-  const std::size_t host = os::page_bytes();
-  if (options.granule_bytes == 0) return host;
-  if (!std::has_single_bit(options.granule_bytes) || options.granule_bytes < host ||
-      options.granule_bytes > std::max(host, kLargestGranule)) {
-    throw_invalid_argument("RegionOptions::granule_bytes is " +
-                           std::to_string(options.granule_bytes) +
-                           "; it must be 0 or a power of two from " + std::to_string(host) +
-                           " (this host's page) to 2097152");
-  }
-  return options.granule_bytes;
-}
-
-std::shared_ptr<Family> new_family(std::size_t size_bytes, const RegionOptions& options) {
-  if (size_bytes == 0) {
-    throw_invalid_argument("Region::create: the size is 0; a region has at least one byte");
-  }
-  if (size_bytes > kLargestRegion) {
-    throw_invalid_argument("Region::create: " + std::to_string(size_bytes) +
-                           " bytes are more than a process can address; ask for less");
-  }
-  if (options.max_window_pages == 0) {
-    throw_invalid_argument(
-        "RegionOptions::max_window_pages is 0; a fault takes at least the page it is on, so use 1 "
-        "or more");
-  }
-  const PageGeometry geometry(granule_of(options));
-  return std::make_shared<Family>(geometry, geometry.pages_for(size_bytes),
-                                  options.max_window_pages,
-                                  options.reserve_frames ? Backing::reserved : Backing::on_store);
-}
-
-}  // namespace
 
 Region::Region(std::shared_ptr<detail::RegionState> state) noexcept : state_(std::move(state)) {}
 Region::Region(Region&& other) noexcept = default;
@@ -69,7 +27,8 @@ detail::RegionState& Region::state() const {
 
 Region Region::create(std::size_t size_bytes, const RegionOptions& options) {
   begin_control_call();
-  return Region(std::make_shared<detail::RegionState>(new_family(size_bytes, options), size_bytes));
+  return Region(std::make_shared<detail::RegionState>(
+      new_family(size_bytes, options, "Region::create"), size_bytes));
 }
 
 Region Region::from_snapshot(const Snapshot& snapshot) {
@@ -107,6 +66,7 @@ WriteLease Region::write_lease(std::size_t offset, std::size_t length) {
                            " are not in a region of " + std::to_string(size()) + " bytes");
   }
   begin_control_call(state().space().family());
+  if (length > 0) state().note_changed();  // the kernel's stores raise no fault
   return WriteLease(state_, offset, length);
 }
 
@@ -117,6 +77,7 @@ Snapshot Region::snapshot(SnapshotMode mode) const {
   take_snapshot(source, made->table(),
                 mode == SnapshotMode::quiescent ? AddressSpace::Spare::leased_and_hot
                                                 : AddressSpace::Spare::leased);
+  if (const ImageId* const image = state().loaded_image()) made->set_image_id(*image);
   return Snapshot(std::move(made));
 }
 
@@ -130,6 +91,7 @@ void Region::restore(const Snapshot& snapshot) {
   }
   if (restore_again(space, from.table())) return;
   begin_control_call(space.family());
+  state().note_changed();
   restore_snapshot(space, from.table());
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 
+#include "api/image_format.hpp"
 #include "fault/registry.hpp"
 #include "mm/address_space.hpp"
 
@@ -23,9 +25,26 @@ class RegionState {
   [[nodiscard]] AddressSpace& space() noexcept { return space_; }
   [[nodiscard]] std::size_t size_bytes() const noexcept { return size_bytes_; }
 
+  /// The bytes are those of an image, and every page is read-only. Called once.
+  void note_loaded(const ImageId& image) noexcept {
+    image_ = image;
+    as_loaded_.store(true);
+  }
+  /// Something other than a store, which would fault, may change the bytes.
+  void note_changed() noexcept { as_loaded_.store(false); }
+  /// The image that the region was loaded from, if nothing was changed since; or null. What is true
+  /// after a snapshot was taken was so before. Takes the family's lock.
+  [[nodiscard]] const ImageId* loaded_image() noexcept {
+    if (!as_loaded_.load()) return nullptr;
+    const Section section(space_.family());
+    return space_.counts().faults == 0 ? &image_ : nullptr;
+  }
+
  private:
   std::size_t size_bytes_;
   AddressSpace space_;
+  ImageId image_{};
+  std::atomic<bool> as_loaded_{false};
 };
 
 }  // namespace cow::detail

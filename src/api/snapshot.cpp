@@ -46,6 +46,14 @@ const std::byte* SnapshotState::view() {
   return mapped();
 }
 
+ImageId SnapshotState::image_id() {
+  ImageId drawn{};
+  os::fill_randomly(drawn.data(), drawn.size());
+  const Section section(*family_);
+  if (image_id_ == ImageId{}) image_id_ = drawn;
+  return image_id_;
+}
+
 }  // namespace detail
 
 Snapshot::Snapshot(std::shared_ptr<detail::SnapshotState> state) noexcept

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 
+#include "api/image_format.hpp"
 #include "mm/address_space.hpp"
 
 namespace cow::detail {
@@ -22,11 +23,18 @@ class SnapshotState {
   /// Maps the snapshot, the first time. Thread safe. Throws std::system_error.
   [[nodiscard]] const std::byte* view();
 
+  /// What images of this snapshot are known by. Drawn at random when first asked for. Thread safe.
+  /// Throws std::system_error.
+  [[nodiscard]] ImageId image_id();
+  /// Before anybody else has the snapshot.
+  void set_image_id(const ImageId& id) noexcept { image_id_ = id; }
+
  private:
   std::shared_ptr<Family> family_;
   std::size_t size_bytes_;
   KeptTable kept_;
   std::unique_ptr<AddressSpace> view_;  // set once, under the family's lock
+  ImageId image_id_{};                  // all zeros: none yet; the same
 };
 
 }  // namespace cow::detail

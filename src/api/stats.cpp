@@ -20,7 +20,7 @@ void count_pages(const AddressSpace& space, RegionStats& stats) noexcept {
     const PageSpan span = table.span_of(group);
     const Leaf* const leaf = table.leaf_at(group);
     if (leaf == nullptr) {
-      stats.pages_zero += span.count().value;
+      (frames.shows_file() ? stats.pages_shared : stats.pages_zero) += span.count().value;
       continue;
     }
     const bool owned = table.owns_leaf(span.first);

@@ -39,7 +39,8 @@ class AddressSpace {
  public:
   enum class Use { region, view };  ///< a view is read-only for good: a snapshot's bytes
 
-  /// An address space of zero pages. Takes the family's lock. Throws std::system_error.
+  /// An address space of untouched pages, of which it shows zeros until show_table(). Takes the
+  /// family's lock. Throws std::system_error.
   AddressSpace(std::shared_ptr<Family> family, Use use);
   /// Gives back the addresses and every frame nobody else references. Takes the family's lock.
   ~AddressSpace();
@@ -282,7 +283,11 @@ void for_each_mapping(const PageTable& table, const Use& use) {
       span.last = table.span_of(group).last;
     }
     if (leaf == nullptr) {
-      piece(span.last, Entry{}, Entry{});
+      const FrameStore& frames = table.store().frames;
+      const Entry first = frames.untouched(span.first);
+      const Entry end = frames.untouched(span.last - kOnePage);
+      // Where the file ends, at the last page of a table, there is a leaf.
+      piece(span.last, first, end);
     } else if (leaf->breaks == 0) {
       piece(span.last, leaf->entries[0], leaf->entries[span.count().value - 1]);
     } else {

@@ -46,6 +46,10 @@ class Carrier {
   std::byte* buffer_;
 };
 
+bool is_all_zeros(const PageTable& table, std::uint64_t group) noexcept {
+  return table.leaf_at(group) == nullptr && !table.store().frames.shows_file();
+}
+
 /// Gives `empty` frames of its own, side by side, with the bytes of one leaf of `source`. `copy`
 /// moves the bytes: `int copy(FrameRun from, PageIndex page, Frame to)`.
 template <class Copy>
@@ -53,8 +57,16 @@ void copy_leaf(const PageTable& source, std::uint64_t group, AddressSpace& empty
                bool writable, const Copy& copy) {
   FrameStore& frames = empty.family().frames();
   const PageSpan span = source.span_of(group);
-  const Leaf& from = *source.leaf_at(group);
+  Leaf untouched;
+  const Leaf& from = source.leaf_or(group, untouched);
   Leaf& leaf = empty.table().own_leaf(span.first);
+  if (frames.shows_file()) {
+    empty.edit(leaf, span, [&](PageIndex page, Entry& entry) {
+      if (entry.is_zero_page() || !from.entries[page.value % kTableEntries].shows_zeros()) return;
+      frames.drop_references({entry.frame(), kOnePage}, 1);
+      entry = Entry{};
+    });
+  }
   for_each_frame_run(from, [&](FrameRun run, std::size_t index) {
     // Within a run, pages that were never touched stay zero pages.
     for (std::size_t i = index; i < index + run.count.value;) {
@@ -66,6 +78,7 @@ void copy_leaf(const PageTable& source, std::uint64_t group, AddressSpace& empty
         const Frame to = home.after({pages.first.value});
         const FrameRun part{run.first.after({i - index}), pages.count()};
         empty.edit(leaf, pages, [&](PageIndex page, Entry& entry) {
+          if (!entry.is_zero_page()) frames.drop_references({entry.frame(), kOnePage}, 1);
           entry = Entry(home.after({page.value}));
           entry.set_writable(writable);
           entry.set_taken_along(true);  // a frame of its own, and nobody stored to it
@@ -102,7 +115,7 @@ void show(const PageTable& source, std::uint64_t runs, AddressSpace& empty, bool
   const Frame home = empty.add_home();
   const Carrier carrier(family.geometry());
   for (std::uint64_t group = 0; group < leaves_for(source.pages()); ++group) {
-    if (source.leaf_at(group) == nullptr) continue;
+    if (is_all_zeros(source, group)) continue;
     copy_leaf(source, group, empty, home, writable, [&](FrameRun from, PageIndex, Frame to) {
       return carrier.carry(family.frames(), from, to);
     });
@@ -158,7 +171,7 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
     source.family().ensure_reserve({});
     source.write_protect();  // other threads' stores wait for the lock until the copy is complete
     for (std::uint64_t group = 0; group < leaves_for(source.table().pages()); ++group) {
-      if (source.table().leaf_at(group) == nullptr) continue;
+      if (is_all_zeros(source.table(), group)) continue;
       copy_leaf(source.table(), group, empty, empty.first_home(), true,
                 [&](FrameRun from, PageIndex page, Frame to) {
                   return source.family().frames().fill({to, from.count}, source.address(page));
@@ -177,6 +190,29 @@ void take_snapshot(AddressSpace& source, PageTable& empty, AddressSpace::Spare s
   source.prepare_to_share(false);
   source.write_protect(spare);
   share_table(source, empty);
+}
+
+void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noexcept {
+  FrameStore& frames = kept.store().frames;
+  for (PageIndex page = span.first; page < span.last;) {
+    const std::uint64_t group = page.value / kTableEntries;
+    const PageSpan whole = kept.span_of(group);
+    const PageSpan part{page, std::min(span.last, whole.last)};
+    page = part.last;
+    if (part == whole) {
+      kept.adopt_leaf(group, other);
+      continue;
+    }
+    Leaf& leaf = kept.own_leaf(part.first);
+    edit_leaf(leaf, (part.first - whole.first).value, (part.last - whole.first).value,
+              whole.count().value, [&](std::size_t index, Entry& entry) {
+                const Entry old = entry;
+                entry = other.entry(whole.first + PageCount{index});
+                if (!entry.is_zero_page()) frames.add_references({entry.frame(), kOnePage}, 1);
+                if (!old.is_zero_page()) frames.drop_references({old.frame(), kOnePage}, 1);
+                leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
+              });
+  }
 }
 
 void show_snapshot(const PageTable& snapshot, AddressSpace& empty) {

@@ -22,6 +22,10 @@ void take_snapshot(AddressSpace& source, PageTable& empty, AddressSpace::Spare s
 /// `empty` was just made; it will show what `snapshot` holds.
 void show_snapshot(const PageTable& snapshot, AddressSpace& empty);
 
+/// `kept`, a table that is shown nowhere, holds what `other` holds in the pages of `span`. The
+/// caller holds the family's lock and has reserved the page tables of one more address space.
+void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noexcept;
+
 /// The bytes of `space` become those of `snapshot`. The caller keeps other threads out of them.
 void restore_snapshot(AddressSpace& space, const PageTable& snapshot);
 

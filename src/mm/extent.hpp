@@ -55,7 +55,8 @@ class SlotState {
 /// A *home* belongs to one address space and is as long as it: page i's private frame sits at slot
 /// i, so pages that are neighbours in memory are neighbours in the file and share one mapping.
 /// A *packed* extent takes frames in any order: the pages that snapshots keep.
-/// A *foreign* extent is only ever read: its frames belong to another process.
+/// A *foreign* extent is only ever read: its frames belong to another process, or are the pages of
+/// a user's file.
 struct Extent {
   int file = -1;
   os::FileOffset start;

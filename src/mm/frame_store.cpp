@@ -95,6 +95,23 @@ ExtentId FrameStore::open_extent() {
   return {static_cast<std::uint32_t>(count)};
 }
 
+void FrameStore::show_file(os::Descriptor file, os::FileOffset start, PageCount pages) {
+  if (!extents_.reserve(extents_.size() + 1) || !inherited_.reserve(inherited_.size() + 1)) {
+    no_metadata();
+  }
+  std::byte* const slots = map_metadata(bytes_of_slots(), backing_);
+  if (slots == nullptr) no_metadata();
+  Extent extent;
+  extent.file = file.number();
+  extent.start = start;
+  extent.slots = reinterpret_cast<SlotState*>(slots);
+  extent.foreign = true;
+  shown_file_ = {static_cast<std::uint32_t>(extents_.size())};
+  file_pages_ = pages;
+  extents_.push(extent);
+  inherited_.push(file.release());
+}
+
 void FrameStore::reserve_frames(os::FileOffset start) {
   if (backing_ == Backing::on_store) return;
   const std::size_t bytes = geometry_.bytes(slots_);
@@ -226,8 +243,15 @@ bool FrameStore::show_zeros(FrameRun run) noexcept {
 }
 
 void FrameStore::add_references(FrameRun run, std::uint32_t n) noexcept {
-  SlotState* const first = mutable_extent(run.first.extent()).slots + run.first.slot().value;
-  for (SlotState* slot = first; slot != first + run.count.value; ++slot) slot->add(n);
+  Extent& to = mutable_extent(run.first.extent());
+  SlotState* const first = to.slots + run.first.slot().value;
+  for (SlotState* slot = first; slot != first + run.count.value; ++slot) {
+    if (slot->references() == 0) {  // a page of a user's file that no leaf named until now
+      ++to.used;
+      ++used_;
+    }
+    slot->add(n);
+  }
 }
 
 void FrameStore::drop_references(FrameRun run, std::uint32_t n) noexcept {

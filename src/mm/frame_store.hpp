@@ -41,6 +41,16 @@ class FrameStore {
   /// At least `wanted` frames can be taken with take_packed(). Throws std::system_error.
   void ensure_packed(PageCount wanted);
 
+  /// Pages that no leaf names show `pages` pages of `file` from `start` on, and then zeros, instead
+  /// of zeros alone. Precondition: a family that was just made. Throws std::system_error.
+  void show_file(os::Descriptor file, os::FileOffset start, PageCount pages);
+  /// What a page shows that no leaf names. Signal context: yes.
+  [[nodiscard]] Entry untouched(PageIndex page) const noexcept {
+    return page.value < file_pages_.value ? Entry(Frame(shown_file_, page)) : Entry{};
+  }
+  /// Whether untouched() is anything but zeros for some page.
+  [[nodiscard]] bool shows_file() const noexcept { return file_pages_.value > 0; }
+
   // Frames.
 
   [[nodiscard]] bool is_free(Frame frame) const noexcept { return references(frame) == 0; }
@@ -155,9 +165,12 @@ class FrameStore {
   MetadataArray<Extent> extents_;   ///< by ExtentId
   MetadataArray<ExtentId> unused_;  ///< opened before, no frame and no owner now
   MetadataArray<ExtentId> packed_;
-  MetadataArray<os::DescriptorName> inherited_;  ///< frame files of ancestors of this process
-  std::uint64_t packed_free_ = 0;                ///< free slots of all packed extents
-  std::uint64_t used_ = 0;                       ///< the sum of Extent::used
+  /// Files that are only read: frame files of ancestors of this process, and a user's.
+  MetadataArray<os::DescriptorName> inherited_;
+  ExtentId shown_file_;  ///< the extent of a user's file: page i shows slot i
+  PageCount file_pages_{0};
+  std::uint64_t packed_free_ = 0;      ///< free slots of all packed extents
+  std::uint64_t used_ = 0;             ///< the sum of Extent::used
   std::uint64_t retired_ = 0;          ///< those of them that are never used again: see punch_freed
   std::uint64_t recycled_ = 0;         ///< the sum of Extent::recycled
   std::uint64_t fewest_recycled_ = 0;  ///< of the control calls counted in `age_`

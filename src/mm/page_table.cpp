@@ -28,7 +28,8 @@ Leaf& PageTable::own_leaf(PageIndex page) noexcept {
   Leaf*& leaf = directory.leaves[group % kTableEntries];
   if (leaf == nullptr) {
     leaf = store_.leaves.take();
-    leaf->group = static_cast<std::uint32_t>(group);
+    fill_untouched(*leaf, group);
+    count_frames(*leaf);
   } else if (leaf->references > 1) {
     leaf = &copy_leaf(*leaf);
   }
@@ -58,14 +59,28 @@ Leaf& PageTable::copy_leaf(Leaf& from) noexcept {
   copy.group = from.group;
   copy.any_never_stored = from.any_never_stored;
   copy.entries = from.entries;
-  for_each_frame_run(copy,
-                     [&](FrameRun run, std::size_t) { store_.frames.add_references(run, 1); });
+  count_frames(copy);
   copy.older = &from;
   copy.newer = from.newer;
   copy.newer->older = &copy;
   from.newer = &copy;
   --from.references;
   return copy;
+}
+
+void PageTable::fill_untouched(Leaf& leaf, std::uint64_t group) const noexcept {
+  leaf.group = static_cast<std::uint32_t>(group);
+  if (!store_.frames.shows_file()) return;
+  const PageSpan span = span_of(group);
+  for (std::size_t i = 0; i < span.count().value; ++i) {
+    leaf.entries[i] = store_.frames.untouched(span.first + PageCount{i});
+    if (i > 0 && !leaf.entries[i - 1].joins(leaf.entries[i])) ++leaf.breaks;
+  }
+}
+
+void PageTable::count_frames(const Leaf& leaf) noexcept {
+  for_each_frame_run(leaf,
+                     [&](FrameRun run, std::size_t) { store_.frames.add_references(run, 1); });
 }
 
 void TableStore::drop_leaf(Leaf* leaf) noexcept {

@@ -37,7 +37,7 @@ struct Leaf {
   std::array<Entry, kTableEntries> entries{};
 };
 
-/// The level above: 512 leaves. A null leaf is all zero pages.
+/// The level above: 512 leaves. The pages of a null leaf are untouched: see FrameStore::untouched.
 struct Directory {
   std::uint32_t references = 1;  ///< page tables that point here
   std::array<Leaf*, kTableEntries> leaves{};
@@ -69,7 +69,7 @@ constexpr std::uint64_t directories_for(PageCount pages) {
 /// only that array.
 class PageTable {
  public:
-  /// An empty table: every page is a zero page. Allocates; call it without the family's lock.
+  /// An empty table: every page is untouched. Allocates; call it without the family's lock.
   PageTable(TableStore& store, PageCount pages);
   /// Precondition: release() was called.
   ~PageTable() = default;
@@ -83,7 +83,8 @@ class PageTable {
 
   [[nodiscard]] Entry entry(PageIndex page) const noexcept {
     const Leaf* const leaf = leaf_of(page);
-    return leaf == nullptr ? Entry{} : leaf->entries[page.value % kTableEntries];
+    return leaf == nullptr ? store_.frames.untouched(page)
+                           : leaf->entries[page.value % kTableEntries];
   }
   [[nodiscard]] Leaf* leaf_of(PageIndex page) const noexcept {
     return leaf_at(page.value / kTableEntries);
@@ -91,6 +92,13 @@ class PageTable {
   [[nodiscard]] Leaf* leaf_at(std::uint64_t group) const noexcept {
     const Directory* const directory = directories_[group / kTableEntries];
     return directory == nullptr ? nullptr : directory->leaves[group % kTableEntries];
+  }
+  /// Leaf `group`, or `untouched` filled with what the table shows without one, uncounted.
+  [[nodiscard]] const Leaf& leaf_or(std::uint64_t group, Leaf& untouched) const noexcept {
+    const Leaf* const leaf = leaf_at(group);
+    if (leaf != nullptr) return *leaf;
+    fill_untouched(untouched, group);
+    return untouched;
   }
   /// The pages of leaf `group` that exist in this table.
   [[nodiscard]] PageSpan span_of(std::uint64_t group) const noexcept;
@@ -127,6 +135,8 @@ class PageTable {
  private:
   Directory& own_directory(std::uint64_t index) noexcept;
   Leaf& copy_leaf(Leaf& from) noexcept;
+  void fill_untouched(Leaf& leaf, std::uint64_t group) const noexcept;
+  void count_frames(const Leaf& leaf) noexcept;
 
   TableStore& store_;
   PageCount pages_;

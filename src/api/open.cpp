@@ -1,0 +1,59 @@
+#include <cow/region.hpp>
+
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "api/control_call.hpp"
+#include "api/new_family.hpp"
+#include "api/region_state.hpp"
+#include "base/error.hpp"
+#include "mm/placement.hpp"
+#include "os/frame_window.hpp"
+#include "os/named_file.hpp"
+
+namespace cow {
+
+namespace {
+
+constexpr std::uint64_t kLargestFile = std::uint64_t{1} << 47;
+
+void check_size(const os::ReadableFile& file) {
+  if (file.bytes() == 0) {
+    throw_system_error(ENODATA, "open",
+                       "'" + file.name() +
+                           "' is empty, and a region has at least one byte (files in /proc say "
+                           "that they are empty: copy them first)");
+  }
+  if (file.bytes() > kLargestFile) {
+    throw_system_error(EFBIG, "open",
+                       "'" + file.name() + "' has more bytes than a process can address");
+  }
+}
+
+}  // namespace
+
+Region Region::open(const std::filesystem::path& path, const RegionOptions& options) {
+  begin_control_call();
+  os::ReadableFile file = os::ReadableFile::open(path);
+  check_size(file);
+  const std::uint64_t size_bytes = file.bytes();
+  auto family = new_family(size_bytes, options, "Region::open");
+  const PageGeometry geometry = family->geometry();
+
+  // The end of the file may lie within a page. What the kernel shows behind it is not always zeros,
+  // so that page is copied now.
+  const PageIndex last_whole = geometry.page_at(size_bytes);
+  const std::size_t rest = size_bytes - geometry.offset(last_whole);
+  const os::Buffer end_of_file(geometry.page_bytes());
+  if (rest > 0) file.read(end_of_file.begin(), rest, {geometry.offset(last_whole)});
+
+  family->frames().show_file(file.take_descriptor(), {0}, last_whole - PageIndex{0});
+  auto made = std::make_shared<detail::RegionState>(std::move(family), size_bytes);
+  Placement placement(made->space());
+  if (rest > 0) placement.put({last_whole, last_whole + kOnePage}, end_of_file.begin());
+  placement.show();
+  return Region(std::move(made));
+}
+
+}  // namespace cow

@@ -1,0 +1,119 @@
+#include "mm/table_reader.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.hpp"
+
+namespace cow {
+
+namespace {
+
+PageCount pages_that_fit(PageGeometry geometry, std::size_t bytes, std::size_t most) {
+  return {std::clamp<std::uint64_t>(bytes / geometry.page_bytes(), 1, most)};
+}
+
+}  // namespace
+
+TableReader::TableReader(Family& family, const PageTable& table)
+    : family_(family),
+      table_(table),
+      most_pages_(pages_that_fit(family.geometry(), kBufferBytes, kMostPages)),
+      buffer_(family.geometry().bytes(most_pages_)) {}
+
+PageSpan TableReader::next(PageSpan span) const noexcept {
+  const Section section(family_);
+  const PageIndex first = past_zeros(span);
+  PageIndex last = first;
+  while (last < span.last && last - first < most_pages_ && !table_.entry(last).shows_zeros()) {
+    ++last;
+  }
+  return {first, last};
+}
+
+// Where leaves or whole directories are missing, so are frames.
+PageIndex TableReader::past_zeros(PageSpan span) const noexcept {
+  PageIndex page = span.first;
+  while (page < span.last && table_.entry(page).shows_zeros()) {
+    const std::uint64_t group = page.value / kTableEntries;
+    if (table_.directory_at(group / kTableEntries) == nullptr) {
+      page = {(group / kTableEntries + 1) * kTableEntries * kTableEntries};
+    } else if (table_.leaf_at(group) == nullptr) {
+      page = {(group + 1) * kTableEntries};
+    } else {
+      ++page;
+    }
+  }
+  return std::min(page, span.last);
+}
+
+void TableReader::read(PageSpan span) {
+  piece_count_ = 0;
+  int error = 0;
+  {
+    const Section section(family_);
+    error = copy(span);
+  }
+  if (error != 0) {
+    throw_system_error(error, "mmap", "the frames of a snapshot could not be mapped to be read");
+  }
+  for (std::size_t i = 0; i < piece_count_; ++i) {
+    const Piece& piece = pieces_[i];
+    const int refusal = os::read_frames(piece.file, piece.to, piece.bytes, piece.from);
+    if (refusal != 0) {
+      throw_system_error(refusal, "pread",
+                         "the file that a region was opened from could not be read; it may have "
+                         "become shorter meanwhile");
+    }
+  }
+}
+
+int TableReader::copy(PageSpan span) noexcept {
+  const FrameStore& frames = family_.frames();
+  const PageGeometry geometry = family_.geometry();
+  for (PageIndex page = span.first; page < span.last;) {
+    const Entry entry = table_.entry(page);
+    std::byte* const to = buffer_.begin() + geometry.bytes(page - span.first);
+    if (entry.shows_zeros()) {
+      std::memset(to, 0, geometry.page_bytes());
+      ++page;
+      continue;
+    }
+    const Frame first = entry.frame();
+    PageCount count = kOnePage;
+    while (page + count < span.last && !table_.entry(page + count).shows_zeros() &&
+           table_.entry(page + count).frame() == first.after(count)) {
+      count = count + kOnePage;
+    }
+    if (frames.is_foreign(first)) {
+      pieces_[piece_count_++] = {frames.file(first), frames.offset(first), to,
+                                 geometry.bytes(count)};
+    } else {
+      const std::byte* const from = mapped(first);
+      if (from == nullptr) return ENOMEM;
+      std::memcpy(to, from, geometry.bytes(count));
+    }
+    page = page + count;
+  }
+  return 0;
+}
+
+const std::byte* TableReader::mapped(Frame frame) noexcept {
+  const FrameStore& frames = family_.frames();
+  const PageGeometry geometry = family_.geometry();
+  const auto found = std::find_if(windows_.begin(), windows_.end(), [&](const Window& window) {
+    return window.extent == frame.extent() && window.frames.begin() != nullptr;
+  });
+  Window& window = found != windows_.end() ? *found : windows_[oldest_window_];
+  if (found == windows_.end()) {
+    oldest_window_ = (oldest_window_ + 1) % kMostWindows;
+    const Extent& extent = frames.extent(frame.extent());
+    window.frames = os::FrameWindow::map(extent.file, extent.start, geometry.bytes(frames.slots()));
+    window.extent = frame.extent();
+  }
+  return window.frames.begin() == nullptr ? nullptr
+                                          : window.frames.begin() + geometry.offset(frame.slot());
+}
+
+}  // namespace cow

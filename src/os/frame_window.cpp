@@ -1,0 +1,32 @@
+#include "os/frame_window.hpp"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+
+#include "base/error.hpp"
+#include "os/mapping.hpp"
+
+namespace cow::os {
+
+// libc's mmap and munmap, not the raw calls: see mapping.cpp.
+FrameWindow FrameWindow::map(int file, FileOffset at, std::size_t bytes) noexcept {
+  void* const got =
+      ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file, static_cast<off_t>(at.bytes));
+  if (got == MAP_FAILED) return {};
+  return {static_cast<std::byte*>(got), bytes};
+}
+
+FrameWindow::~FrameWindow() {
+  if (begin_ != nullptr) ::munmap(begin_, bytes_);
+}
+
+Buffer::Buffer(std::size_t bytes) : begin_(map_metadata(bytes)), bytes_(bytes) {
+  if (begin_ == nullptr) {
+    throw_system_error(ENOMEM, "mmap", "no memory is left to carry the bytes of a region");
+  }
+}
+
+Buffer::~Buffer() { unmap_metadata(begin_, bytes_); }
+
+}  // namespace cow::os

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "os/frame_file.hpp"
+
+namespace cow::os {
+
+/// Frames mapped to be read, wherever the kernel likes.
+class FrameWindow {
+ public:
+  FrameWindow() noexcept = default;
+  /// Nothing if the kernel refuses: see begin(). Signal context: yes.
+  static FrameWindow map(int file, FileOffset at, std::size_t bytes) noexcept;
+  FrameWindow(FrameWindow&& other) noexcept
+      : begin_(std::exchange(other.begin_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  FrameWindow& operator=(FrameWindow&& other) noexcept {
+    std::swap(begin_, other.begin_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~FrameWindow();
+
+  /// Null if nothing is mapped.
+  [[nodiscard]] const std::byte* begin() const noexcept { return begin_; }
+
+ private:
+  FrameWindow(std::byte* begin, std::size_t bytes) noexcept : begin_(begin), bytes_(bytes) {}
+
+  std::byte* begin_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// Memory outside of every region, for the kernel to fill and for the time that a lock is held.
+class Buffer {
+ public:
+  /// `bytes` is a multiple of the page size. Throws std::system_error.
+  explicit Buffer(std::size_t bytes);
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer();
+
+  [[nodiscard]] std::byte* begin() const noexcept { return begin_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  std::byte* begin_;
+  std::size_t bytes_;
+};
+
+}  // namespace cow::os

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include "os/descriptor.hpp"
+#include "os/frame_file.hpp"
+
+namespace cow::os {
+
+/// A regular file of the user's, open for reading alone.
+class ReadableFile {
+ public:
+  /// Throws std::system_error that names the file: what cannot be opened, and what is a folder, a
+  /// pipe, a device or the like.
+  static ReadableFile open(const std::filesystem::path& path);
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }  ///< for sentences
+  /// The size when it was opened.
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+  /// Gives up the descriptor.
+  [[nodiscard]] Descriptor take_descriptor() noexcept { return std::move(descriptor_); }
+
+  /// Reads exactly `bytes` bytes. Throws std::system_error, also if the file ends before.
+  /// Precondition: `target` is in no region.
+  void read(std::byte* target, std::size_t bytes, FileOffset from) const;
+
+  /// The first byte at or after `from` that is not in a hole of the file, at most bytes().
+  [[nodiscard]] std::uint64_t next_data(std::uint64_t from) const noexcept;
+  /// The first that is in one, at most bytes().
+  [[nodiscard]] std::uint64_t next_hole(std::uint64_t from) const noexcept;
+
+ private:
+  ReadableFile(Descriptor descriptor, std::string name, std::uint64_t bytes) noexcept
+      : descriptor_(std::move(descriptor)), name_(std::move(name)), bytes_(bytes) {}
+
+  Descriptor descriptor_;
+  std::string name_;
+  std::uint64_t bytes_;
+};
+
+/// A file that is written in full before anybody sees it, and then takes the place of the one of
+/// its name in one step. Until commit() returns, that name shows what it showed before; a process
+/// that ends meanwhile leaves no part of it behind where the file system knows nameless files
+/// (O_TMPFILE), else one file whose name begins with a dot.
+class ReplacementFile {
+ public:
+  /// Throws std::system_error: among others, if `path` is there and not a regular file.
+  explicit ReplacementFile(std::filesystem::path path);
+  /// Without commit(), nothing was written.
+  ~ReplacementFile();
+  ReplacementFile(const ReplacementFile&) = delete;
+  ReplacementFile& operator=(const ReplacementFile&) = delete;
+
+  // Each throws std::system_error that names the file.
+
+  /// The file's size; what is not written shows zeros and takes no room.
+  void resize(std::uint64_t bytes);
+  void write(const std::byte* source, std::size_t bytes, FileOffset to);
+  /// On return the bytes and the name are on the disk.
+  void commit();
+
+ private:
+  [[noreturn]] void refuse(int error, const char* call, const char* what) const;
+  void open_temporary();
+  void check_room(std::uint64_t bytes) const;  // beyond, the kernel would raise a signal
+
+  std::filesystem::path path_;
+  std::filesystem::path folder_;
+  std::filesystem::path temporary_;  ///< a name that has to go; empty if there is none
+  Descriptor descriptor_;
+};
+
+/// Random bytes from the kernel. Throws std::system_error.
+void fill_randomly(std::byte* target, std::size_t bytes);
+
+}  // namespace cow::os
