@@ -171,6 +171,7 @@ class ForkedChild {
   ForkedChild& operator=(const ForkedChild&) = delete;
 
   Peer& peer() { return peer_; }
+  [[nodiscard]] pid_t pid() const { return pid_; }
   /// Waits for the child to end.
   ChildResult wait();
 

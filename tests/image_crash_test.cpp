@@ -1,0 +1,95 @@
+// A process that is killed while it saves: a reader sees the old file or the new one.
+
+#include <unistd.h>
+
+#include <csignal>
+#include <ctime>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "folder.hpp"
+#include "support.hpp"
+
+using cow::Region;
+using cow::Snapshot;
+using support::Folder;
+
+namespace {
+
+/// Every page of a version has its number, so that no file of two versions can pass for one.
+void make_version(Region& region, unsigned version) {
+  for (std::size_t page = 0; page < region.size() / region.page_bytes(); ++page) {
+    support::word_at(region, page) = version;
+  }
+}
+
+/// The number of the version that a region shows; 0 if it is a mixture.
+std::uint64_t version_of(const Region& region) {
+  const std::uint64_t version = support::read_word(region.bytes(), 0);
+  for (std::size_t at = 0; at < region.size(); at += region.page_bytes()) {
+    if (support::read_word(region.bytes(), at) != version) return 0;
+  }
+  return version;
+}
+
+void pause_for(std::size_t nanoseconds) {
+  const timespec time{0, static_cast<long>(nanoseconds)};
+  ::nanosleep(&time, nullptr);
+}
+
+}  // namespace
+
+TEST_CASE("a process that is killed while it saves leaves the old file or the new one") {
+  const std::uint64_t seed = support::seed();
+  CAPTURE(seed);
+  support::Random random(seed);
+  const Folder folder;
+  Region region = Region::create(300 * support::page_bytes(), support::options());
+  make_version(region, 1);
+  const Snapshot first = region.snapshot();
+  first.save(folder / "full");
+  make_version(region, 2);
+  region.snapshot().save_delta(first, folder / "delta");
+
+  constexpr std::size_t kLongest = 20'000'000;
+  std::uint64_t newest = 2;
+  std::uint64_t newest_other = 1;
+  std::size_t seen_to_change = 0;
+  for (std::size_t kill = 0; kill < support::scaled(100); ++kill) {
+    support::ForkedChild child([&](support::Peer& peer) -> std::string {
+      if (!peer.say()) return "";
+      for (unsigned version = static_cast<unsigned>(newest) + 1;; ++version) {
+        make_version(region, version);
+        const Snapshot now = region.snapshot();
+        now.save_delta(first, folder / "delta");
+        now.save(folder / "other");
+      }
+    });
+    REQUIRE(child.peer().hear());
+    pause_for(random.below(kLongest));
+    ::kill(child.pid(), SIGKILL);
+    CHECK(child.wait().died_of(SIGKILL));
+
+    CAPTURE(kill);
+    const std::uint64_t version = version_of(Region::load({folder / "full", folder / "delta"}));
+    REQUIRE(version >= newest);
+    if (version > newest) ++seen_to_change;
+    newest = version;
+    if (std::filesystem::exists(folder / "other")) {
+      const std::uint64_t other = version_of(Region::load(folder / "other"));
+      REQUIRE(other >= newest_other);
+      newest_other = other;
+    }
+    // Between its name and its place there is a file that is complete and has no reader.
+    std::size_t left = 0;
+    for (const std::string& name : folder.names()) {
+      if (name[0] != '.') continue;
+      ++left;
+      std::filesystem::remove(folder / name);
+    }
+    REQUIRE(left <= 1);
+  }
+  CHECK(seen_to_change > 0);
+}
