@@ -113,6 +113,18 @@ ForkTimes time_fork() {
   return times;
 }
 
+double time_trial(const std::function<void()>& body) {
+  const std::uint64_t start = now_ns();
+  const pid_t child = fork_or_throw();
+  if (child == 0) {
+    end_after(body);
+  }
+  if (!reap(child)) {
+    throw std::runtime_error("a child process of a benchmark failed");
+  }
+  return elapsed_ns(start);
+}
+
 Samples in_child(std::size_t count, const std::function<void(std::span<double>)>& body) {
   const std::size_t bytes = count * sizeof(double);
   void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,

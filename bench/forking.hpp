@@ -20,6 +20,9 @@ struct ForkTimes {
 /// Forks this process once.
 [[nodiscard]] ForkTimes time_fork();
 
+/// Nanoseconds for a fork() whose child runs `body` and ends, until it is reaped.
+[[nodiscard]] double time_trial(const std::function<void()>& body);
+
 /// Runs `body` in a child of fork() and returns the `count` numbers it left.
 /// Throws std::runtime_error if the child did not end well.
 [[nodiscard]] Samples in_child(std::size_t count,

@@ -39,6 +39,14 @@ std::vector<std::size_t> choose_pages(std::size_t pages, std::size_t count, Orde
   return chosen;
 }
 
+std::vector<std::size_t> draw_pages(std::size_t pages, std::size_t count, std::uint64_t seed) {
+  std::mt19937_64 generator(seed);
+  std::uniform_int_distribution<std::size_t> any(0, pages - 1);
+  std::vector<std::size_t> drawn(count);
+  std::ranges::generate(drawn, [&] { return any(generator); });
+  return drawn;
+}
+
 std::size_t share_of(std::size_t pages, std::size_t per_mille) {
   return std::max<std::size_t>(1, pages * per_mille / 1000);
 }
@@ -77,6 +85,11 @@ double time_stores(const Pages& pages, std::span<const std::size_t> which, std::
     pages.store(page, value);
   }
   return elapsed_ns(start);
+}
+
+double time_per_store(const Pages& pages, std::size_t count, Order order, std::uint64_t seed) {
+  const auto chosen = choose_pages(pages.count, count, order, seed);
+  return time_stores(pages, chosen, seed) / static_cast<double>(count);
 }
 
 Samples time_each_store(const Pages& pages, std::span<const std::size_t> which,

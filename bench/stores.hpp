@@ -29,6 +29,11 @@ inline constexpr Order every_order[] = {Order::sequential, Order::random, Order:
 [[nodiscard]] std::vector<std::size_t> choose_pages(std::size_t pages, std::size_t count,
                                                     Order order, std::uint64_t seed);
 
+/// `count` pages of `pages`, each drawn anew, so that one may come more than once; the same for the
+/// same `seed`. Cost: O(count).
+[[nodiscard]] std::vector<std::size_t> draw_pages(std::size_t pages, std::size_t count,
+                                                  std::uint64_t seed);
+
 /// `per_mille` thousandths of `pages`, at least one.
 [[nodiscard]] std::size_t share_of(std::size_t pages, std::size_t per_mille);
 
@@ -64,6 +69,9 @@ void load_all(const Pages& pages);
 
 /// Nanoseconds that a store to each of `which` takes, altogether.
 double time_stores(const Pages& pages, std::span<const std::size_t> which, std::uint64_t value);
+
+/// Nanoseconds that a store takes if `count` pages are stored to in that order, see choose_pages.
+double time_per_store(const Pages& pages, std::size_t count, Order order, std::uint64_t seed);
 
 /// Nanoseconds that each single store takes, the two readings of the clock included.
 Samples time_each_store(const Pages& pages, std::span<const std::size_t> which,

@@ -5,11 +5,11 @@
 
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <numeric>
 
 #include "bare_faults.hpp"
 #include "fault_parts.hpp"
+#include "fork_sides.hpp"
 #include "forking.hpp"
 #include "memory_use.hpp"
 #include "plain_memory.hpp"
@@ -20,24 +20,6 @@
 namespace cow_bench {
 
 namespace {
-
-/// Calls the sides in turn, A B A B …, so that whatever slows the machine down meets both. The
-/// first turn of each is a rehearsal that no sample comes from.
-template <typename Side, typename... Sides>
-void take_turns(std::size_t rounds, const Side& side, const Sides&... sides) {
-  for (std::size_t round = 0; round <= rounds; ++round) {
-    side(round > 0);
-    (sides(round > 0), ...);
-  }
-}
-
-void keep(bool wanted, Samples& samples, double value) {
-  if (wanted) {
-    samples.add(value);
-  }
-}
-
-std::size_t rounds(std::size_t full) { return full_or_quick<std::size_t>(full, 2); }
 
 double time_clone(const cow::Region& region) {
   const std::uint64_t start = now_ns();
@@ -54,13 +36,7 @@ Group clone_against_fork() {
   Row reaped{.what = returned.what,
              .ours = returned.ours,
              .theirs = "the same, until the child is reaped"};
-  SideProcess other(2, [bytes]() -> SideProcess::Measure {
-    auto memory = std::make_shared<PlainMemory>(PlainMemory::anonymous(bytes));
-    return [memory] {
-      const ForkTimes times = time_fork();
-      return Samples({times.returned_ns, times.reaped_ns});
-    };
-  });
+  SideProcess other(2, [bytes] { return prepare_forks(bytes); });
   const cow::Region region = protected_region(bytes);
   take_turns(
       rounds(41), [&](bool wanted) { keep(wanted, returned.our_samples, time_clone(region)); },
@@ -138,28 +114,6 @@ Group clone_and_store() {
       rounds(21), [&](bool wanted) { side(cow::CloneMode::lazy, row.our_samples, wanted); },
       [&](bool wanted) { side(cow::CloneMode::eager, row.their_samples, wanted); });
   return {.rows = {row}};
-}
-
-/// Nanoseconds a store takes, stores to `count` pages of `pages` in `order` being measured
-/// together.
-double time_per_store(const Pages& pages, std::size_t count, Order order, std::uint64_t seed) {
-  const auto chosen = choose_pages(pages.count, count, order, seed);
-  return time_stores(pages, chosen, seed) / static_cast<double>(count);
-}
-
-/// A process with plain memory that measures the kernel's copy on write after fork(): per store in
-/// the child, and in the parent while a child lives.
-SideProcess::Measure prepare_fork_stores(std::size_t bytes, std::size_t per_mille, Order order) {
-  auto memory = std::make_shared<PlainMemory>(PlainMemory::anonymous(bytes));
-  const std::size_t count = share_of(memory->pages().count, per_mille);
-  return [memory, count, order, seed = std::uint64_t{0}]() mutable {
-    ++seed;
-    const Samples child = in_child(1, [&](std::span<double> result) {
-      result[0] = time_per_store(memory->pages(), count, order, seed);
-    });
-    const SleepingChild sharer;
-    return Samples({child.median(), time_per_store(memory->pages(), count, order, seed)});
-  };
 }
 
 Group fault_against_fork() {
@@ -350,7 +304,7 @@ Group throughput_of_private_pages() {
 
 }  // namespace
 
-const std::vector<NamedGroup>& every_group() {
+const std::vector<NamedGroup>& target_groups() {
   static const std::vector<NamedGroup> groups = {
       {"clone", clone_against_fork},        {"size", clone_of_any_size},
       {"snapshot", snapshot_against_eager}, {"stores", clone_and_store},

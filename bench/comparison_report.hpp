@@ -1,11 +1,11 @@
 #pragma once
 
-// The results of the targets as a Markdown table and as JSON.
+// The results of comparisons as a Markdown table and as JSON.
 
 #include <string>
 #include <vector>
 
-#include "target_rows.hpp"
+#include "comparison.hpp"
 
 namespace cow_bench {
 

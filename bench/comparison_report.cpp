@@ -1,4 +1,4 @@
-#include "target_report.hpp"
+#include "comparison_report.hpp"
 
 #include <cmath>
 #include <cstdio>
@@ -33,6 +33,7 @@ std::string value_text(Unit unit, double value) {
     case Unit::nanoseconds: return time_text(value);
     case Unit::frames: return format("%.0f frames", value);
     case Unit::bytes: return format("%.1f MiB", value / static_cast<double>(mib));
+    case Unit::mappings: return format("%.0f mappings", value);
   }
   return {};
 }
@@ -50,10 +51,13 @@ std::string target_text(const Row& row) {
     return "–";
   }
   const double most = *row.most;
-  return most < 1 ? "≤ 1/" + format("%.0f", 1 / most) : "≤ " + format("%.3g", most);
+  return most < 0.5 ? "≤ 1/" + format("%.0f", 1 / most) : "≤ " + format("%.3g", most);
 }
 
 std::string verdict(const Row& row) {
+  if (!row.left_out.empty()) {
+    return "left out";
+  }
   if (!row.most || quick()) {
     return "–";
   }
@@ -65,6 +69,7 @@ const char* name_of(Unit unit) {
     case Unit::nanoseconds: return "ns";
     case Unit::frames: return "frames";
     case Unit::bytes: return "bytes";
+    case Unit::mappings: return "mappings";
   }
   return "";
 }
@@ -78,6 +83,9 @@ nlohmann::ordered_json side_as_json(const std::string& what, const Samples& samp
 }
 
 nlohmann::ordered_json row_as_json(const Row& row) {
+  if (!row.left_out.empty()) {
+    return {{"what", row.what}, {"left_out", row.left_out}};
+  }
   nlohmann::ordered_json json = {{"what", row.what},
                                  {"unit", name_of(row.unit)},
                                  {"ours", side_as_json(row.ours, row.our_samples)},
@@ -93,6 +101,16 @@ nlohmann::ordered_json row_as_json(const Row& row) {
     json["note"] = row.note;
   }
   return json;
+}
+
+std::string as_table_row(const Row& row) {
+  const auto side = [&row](const std::string& what, const Samples& samples) {
+    return " | " + what +
+           (row.left_out.empty() ? ": " + value_text(row.unit, samples.median()) : "");
+  };
+  return "| " + row.what + side(row.ours, row.our_samples) + side(row.theirs, row.their_samples) +
+         " | " + (row.left_out.empty() ? ratio_text(row.ratio()) : "–") + " | " + target_text(row) +
+         " | " + verdict(row) + " |\n";
 }
 
 }  // namespace
@@ -111,12 +129,12 @@ std::string as_markdown(const std::vector<Group>& groups) {
   std::string notes;
   for (const Group& group : groups) {
     for (const Row& row : group.rows) {
-      text += "| " + row.what + " | " + row.ours + ": " +
-              value_text(row.unit, row.our_samples.median()) + " | " + row.theirs + ": " +
-              value_text(row.unit, row.their_samples.median()) + " | " + ratio_text(row.ratio()) +
-              " | " + target_text(row) + " | " + verdict(row) + " |\n";
+      text += as_table_row(row);
       if (!row.note.empty()) {
         notes += "\n" + row.what + ": " + row.note + ".\n";
+      }
+      if (!row.left_out.empty()) {
+        notes += "\n" + row.what + ": left out, since " + row.left_out + ".\n";
       }
     }
     for (const auto& [name, ns] : group.fault_parts_ns) {

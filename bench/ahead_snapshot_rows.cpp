@@ -1,0 +1,137 @@
+#include <cow/cow.hpp>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "ahead_rows.hpp"
+#include "fork_sides.hpp"
+#include "machine.hpp"
+#include "quiescent.hpp"
+
+namespace cow_bench {
+
+Group unchanged_snapshot_against_fork() {
+  const std::size_t bytes = full_or_quick(gib, 4 * mib);
+  Row returned{.what = "snapshot of 1 GiB, nothing written since the last",
+               .ours = "snapshot()",
+               .theirs = "fork() of a process with 1 GiB, until it returns",
+               .most = 1.0 / 1000};
+  Row reaped{.what = returned.what,
+             .ours = returned.ours,
+             .theirs = "the same, until the child is reaped"};
+  SideProcess other(2, [bytes] { return prepare_forks(bytes); });
+  const cow::Region region = protected_region(bytes);
+  take_turns(
+      rounds(31),
+      [&](bool wanted) {
+        const std::uint64_t start = now_ns();
+        const cow::Snapshot snapshot = region.snapshot();
+        keep(wanted, returned.our_samples, elapsed_ns(start));
+      },
+      [&](bool wanted) {
+        const std::vector<double> times = other.measure().values();
+        keep(wanted, returned.their_samples, times[0]);
+        keep(wanted, reaped.their_samples, times[1]);
+      });
+  reaped.our_samples = returned.our_samples;
+  return {.rows = {returned, reaped}};
+}
+
+namespace {
+
+/// Rounds over one region: a snapshot, stores, the end of the snapshot.
+template <typename TakeSnapshot>
+class SnapshotRounds {
+ public:
+  SnapshotRounds(std::size_t bytes, RoundPages round, TakeSnapshot take)
+      : region_(written_region(bytes)), round_(round), take_(std::move(take)) {
+    // What a region has been through for a while; the first rounds find it written from end to end.
+    for (std::size_t i = 0; i < rounds(20); ++i) {
+      time_one(settling_rounds + i);
+    }
+  }
+
+  /// Nanoseconds of round `turn`.
+  double time_one(std::uint64_t turn) {
+    const Pages memory = pages_of(region_);
+    const auto pages = round_.of(memory.count, turn);
+    const std::uint64_t start = now_ns();
+    {
+      const cow::Snapshot snapshot = take_(region_);
+      time_stores(memory, pages, turn);
+    }
+    return elapsed_ns(start);
+  }
+
+ private:
+  static constexpr std::uint64_t settling_rounds = 1'000'000;  // pages of their own
+
+  cow::Region region_;
+  RoundPages round_;
+  TakeSnapshot take_;
+};
+
+template <typename TakeSnapshot>
+void measure_rounds(Row& row, std::size_t bytes, RoundPages round, TakeSnapshot take) {
+  // Both hold the memory at once; below that the figures would be those of a machine that swaps.
+  if (available_bytes() / 4 * 3 < 2 * bytes) {
+    row.left_out = "there is not enough free memory";
+    return;
+  }
+  SideProcess other(1, [=] { return prepare_fork_snapshots(bytes, round); });
+  SnapshotRounds ours(bytes, round, std::move(take));
+  std::uint64_t turn = 0;
+  take_turns(
+      rounds(31), [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(++turn)); },
+      [&](bool wanted) { keep(wanted, row.their_samples, other.measure().median()); });
+}
+
+cow::Snapshot plain_snapshot(const cow::Region& region) { return region.snapshot(); }
+
+constexpr const char* same_with_fork = "fork(), the same stores, child reaped";
+
+}  // namespace
+
+Group scattered_snapshot_against_fork() {
+  Row row{.what = "4 GiB after 100 scattered stores: snapshot and the next 100 stores",
+          .ours = "snapshot(), stores, snapshot dropped",
+          .theirs = same_with_fork,
+          .most = 1.0 / 30};
+  measure_rounds(row, full_or_quick(4 * gib, 16 * mib), {.stores = 100}, plain_snapshot);
+  return {.rows = {row}};
+}
+
+Group snapshot_rounds_against_fork() {
+  Group group;
+  for (const auto& [stores, most] :
+       {std::pair<std::size_t, double>{10, 1.0 / 20}, {100, 1.0 / 5}, {1000, 1.2}, {10000, 3}}) {
+    Row row{
+        .what = "rounds of snapshot + " + std::to_string(stores) + " random stores + drop, 256 MiB",
+        .ours = "snapshot()",
+        .theirs = same_with_fork,
+        .most = most};
+    measure_rounds(row, full_or_quick(256 * mib, 4 * mib), {.stores = stores}, plain_snapshot);
+    group.rows.push_back(row);
+  }
+  return group;
+}
+
+Group quiescent_rounds_against_fork() {
+  Group group;
+  for (const std::size_t stores : {10, 100, 1000, 10000}) {
+    Row row{.what = "the same with the same " + std::to_string(stores) +
+                    " pages in every round, writers quiescent",
+            .ours = has_quiescent_snapshots<cow::Region> ? "snapshot(SnapshotMode::quiescent)"
+                                                         : "snapshot(), which promises nothing",
+            .theirs = same_with_fork,
+            .most = 0.7};
+    measure_rounds(row, full_or_quick(256 * mib, 4 * mib),
+                   {.stores = stores, .same_every_round = true},
+                   [](const cow::Region& region) { return quiescent_snapshot(region); });
+    group.rows.push_back(row);
+  }
+  return group;
+}
+
+}  // namespace cow_bench

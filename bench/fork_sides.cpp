@@ -1,0 +1,59 @@
+#include "fork_sides.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "plain_memory.hpp"
+#include "session.hpp"
+
+namespace cow_bench {
+
+namespace {
+
+std::shared_ptr<PlainMemory> filled(std::size_t bytes) {
+  return std::make_shared<PlainMemory>(PlainMemory::anonymous(bytes));
+}
+
+}  // namespace
+
+SideProcess::Measure prepare_forks(std::size_t bytes) {
+  return [memory = filled(bytes)] {
+    const ForkTimes times = time_fork();
+    return Samples({times.returned_ns, times.reaped_ns});
+  };
+}
+
+SideProcess::Measure prepare_fork_stores(std::size_t bytes, std::size_t per_mille, Order order) {
+  const auto memory = filled(bytes);
+  const std::size_t count = share_of(memory->pages().count, per_mille);
+  return [memory, count, order, seed = std::uint64_t{0}]() mutable {
+    ++seed;
+    const Samples child = in_child(1, [&](std::span<double> result) {
+      result[0] = time_per_store(memory->pages(), count, order, seed);
+    });
+    const SleepingChild sharer;
+    return Samples({child.median(), time_per_store(memory->pages(), count, order, seed)});
+  };
+}
+
+SideProcess::Measure prepare_fork_snapshots(std::size_t bytes, RoundPages round) {
+  return [memory = filled(bytes), round, turn = std::uint64_t{0}]() mutable {
+    const auto pages = round.of(memory->pages().count, ++turn);
+    const std::uint64_t start = now_ns();
+    {
+      const SleepingChild snapshot;
+      time_stores(memory->pages(), pages, turn);
+    }
+    return Samples({elapsed_ns(start)});
+  };
+}
+
+SideProcess::Measure prepare_fork_trials(std::size_t bytes, RoundPages round) {
+  return [memory = filled(bytes), round, turn = std::uint64_t{0}]() mutable {
+    const auto pages = round.of(memory->pages().count, ++turn);
+    return Samples({time_trial([&] { time_stores(memory->pages(), pages, turn); })});
+  };
+}
+
+}  // namespace cow_bench

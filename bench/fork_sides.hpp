@@ -1,0 +1,40 @@
+#pragma once
+
+// What fork() does instead of a clone, a snapshot or a rollback, each to be run in a SideProcess
+// that holds plain memory and nothing else. Every `prepare_…` fills `bytes` of memory and returns
+// how one turn is measured, in nanoseconds.
+
+#include <cstddef>
+
+#include "forking.hpp"
+#include "stores.hpp"
+
+namespace cow_bench {
+
+/// Which pages a round stores to: the same sequence on both sides of a comparison.
+struct RoundPages {
+  std::size_t stores = 0;
+  bool same_every_round = false;
+  /// Pages of round `round` among `pages`.
+  [[nodiscard]] std::vector<std::size_t> of(std::size_t pages, std::uint64_t round) const {
+    return draw_pages(pages, stores, same_every_round ? 0 : round);
+  }
+};
+
+/// Two figures: until fork() returns, and until the child, which ends at once, is reaped.
+[[nodiscard]] SideProcess::Measure prepare_forks(std::size_t bytes);
+
+/// Two figures, the kernel's copy on write per store: in the child of a fork(), and in the parent
+/// while a child lives.
+[[nodiscard]] SideProcess::Measure prepare_fork_stores(std::size_t bytes, std::size_t per_mille,
+                                                       Order order);
+
+/// One figure: a fork() whose child keeps the memory as it was, the parent's stores meanwhile, the
+/// end of the child.
+[[nodiscard]] SideProcess::Measure prepare_fork_snapshots(std::size_t bytes, RoundPages round);
+
+/// One figure: a fork() whose child does the stores and ends, so that the parent's memory is as it
+/// was.
+[[nodiscard]] SideProcess::Measure prepare_fork_trials(std::size_t bytes, RoundPages round);
+
+}  // namespace cow_bench
