@@ -26,11 +26,7 @@ void Placement::put(PageSpan span, const std::byte* bytes) {
     frames.take(home);
     entry = Entry(home);
   });
-  const Frame first = home_of(span.first);
-  const int error =
-      os::write_frames(frames.file(first), bytes, space_.family().geometry().bytes(span.count()),
-                       frames.offset(first));
-  if (error != 0) {
+  if (const int error = frames.fill({home_of(span.first), span.count()}, bytes); error != 0) {
     throw_system_error(error, "pwrite", "no memory is left for the bytes of a new region");
   }
 }
