@@ -139,7 +139,7 @@ TEST_CASE("children forked beside eight threads that fault store, snapshot, rest
   std::string complaint;
   std::size_t died = 0;
   Counters counters(region, seed);
-  for (std::size_t round = 0; round < support::scaled(150) && complaint.empty(); ++round) {
+  for (std::size_t round = 0; round < support::scaled(500) && complaint.empty(); ++round) {
     std::optional<Snapshot> snapshot;
     if (round % 3 == 0) snapshot = region.snapshot();
     const auto result = support::run_in_child([&] { return live_through(region, counters, 2); });

@@ -36,7 +36,7 @@ void await_change(Word word, std::uint64_t from) {
 
 TEST_CASE("sixty-four threads that store to one shared page make exactly one copy") {
   constexpr std::size_t threads = 64;
-  const std::size_t rounds = support::scaled(100);
+  const std::size_t rounds = support::scaled(400);
   Region base = zeroed(3);
   support::fill(base.bytes(), 1);
 
