@@ -228,7 +228,7 @@ TEST_CASE("a store for which there is no memory takes that of recycled frames") 
     return;
   }
   const auto result = support::run_in_child([&]() -> std::string {
-    ::alarm(60);  // rather than wait for memory for ever
+    ::alarm(300);  // rather than wait for memory for ever
     if (!limit.enter()) return "";
     support::die_silently_of_faults();
     Region region = Region::create(14 * mebibyte, support::single_page_options());

@@ -26,7 +26,7 @@ def gdb(*commands, program=None):
         words += ["-ex", command]
     environment = {key: value for key, value in os.environ.items() if key != "DEBUGINFOD_URLS"}
     result = subprocess.run([*words, *program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True, errors="replace", timeout=120,
+                            stderr=subprocess.STDOUT, text=True, errors="replace", timeout=600,
                             env=environment, check=False)
     return result.stdout
 

@@ -20,7 +20,7 @@ def main():
     command = ["valgrind", "--quiet", "--error-exitcode=9", "--leak-check=full", precise,
                sys.argv[1]]
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                            timeout=300, check=False)
+                            timeout=900, check=False)
     print(result.stdout, result.stderr)
     # Every fault was taken and told from a fault of the program's own; Memcheck found no error.
     right = result.stdout.split("\n")[:3] == ["32 faults", "1 2", "done"]
