@@ -263,7 +263,7 @@ End Tracer::follow(pid_t pid) {
     signal = 0;
     if (status >> 16 != 0) {  // it has forked: go after the child
       unsigned long forked = 0;
-      ::ptrace(PTRACE_GETEVENTMSG, pid, 0, &forked);
+      if (::ptrace(PTRACE_GETEVENTMSG, pid, 0, &forked) != 0 || forked == 0) continue;
       ::ptrace(PTRACE_DETACH, pid, 0, 0);
       pid = static_cast<pid_t>(forked);
       if (!wait_for(pid, status)) return End::of_patience;
