@@ -20,8 +20,6 @@ KINDS = ("static", "shared")
 VERSION = re.search(r'VERSION_MAJOR (\d+).*VERSION_MINOR (\d+).*VERSION_PATCH (\d+)',
                     (ROOT / "include/cow/version.hpp").read_text(encoding="utf-8"), re.S).groups()
 SONAME = f"libcow.so.{VERSION[0]}.{VERSION[1]}"
-# The one public header that needs more than the language's own library.
-BOOST_HEADER = "managed_region.hpp"
 
 
 def run(*command, ok=True, **more_environment):
@@ -33,6 +31,15 @@ def run(*command, ok=True, **more_environment):
     if (result.returncode == 0) != ok:
         raise AssertionError(f"{' '.join(words)}: {result.returncode}\n{result.stdout}")
     return result.stdout
+
+
+def headers(include):
+    """The public headers in a folder, by the names that programs include them by."""
+    return sorted(str(path.relative_to(include)) for path in (include / "cow").rglob("*.hpp"))
+
+
+def may_need_boost(header):
+    return header == "cow/managed_region.hpp" or header.startswith("cow/managed/")
 
 
 def fresh(folder):
@@ -82,9 +89,9 @@ class Tree(unittest.TestCase):
     """What is installed."""
 
     def test_the_headers_the_library_and_what_finds_it_are_installed_and_nothing_else(self):
-        headers = {f"include/cow/{path.name}" for path in (ROOT / "include/cow").iterdir()}
-        common = headers | {"lib/pkgconfig/libcow.pc", "lib/cmake/libcow/libcowConfig.cmake",
-                            "lib/cmake/libcow/libcowConfigVersion.cmake"}
+        includes = {f"include/{header}" for header in headers(ROOT / "include")}
+        common = includes | {"lib/pkgconfig/libcow.pc", "lib/cmake/libcow/libcowConfig.cmake",
+                             "lib/cmake/libcow/libcowConfigVersion.cmake"}
         for kind in KINDS:
             targets = {f"lib/cmake/libcow/libcow-{kind}{end}.cmake" for end in ("", "-release")}
             full = f"{SONAME}.{VERSION[2]}"
@@ -102,23 +109,24 @@ class Tree(unittest.TestCase):
 
     def test_every_header_stands_alone_and_compiles_without_a_warning(self):
         source = WORK / "header.cpp"
+        include = prefix("static") / "include"
         for compiler in filter(shutil.which, ("g++", "clang++")):
-            for header in sorted((prefix("static") / "include/cow").iterdir()):
-                if header.name == BOOST_HEADER and not Path("/usr/include/boost").exists():
-                    continue
-                source.write_text(f"#include <cow/{header.name}>\n" * 2, encoding="utf-8")
+            for header in headers(include):
+                source.write_text(f"#include <{header}>\n" * 2, encoding="utf-8")
                 run(compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic",
-                    "-Wconversion", "-Wshadow", "-Werror", "-I", prefix("static") / "include",
-                    source)
+                    "-Wconversion", "-Wshadow", "-Werror", "-I", include, source)
 
     def test_the_headers_include_each_other_and_the_standard_library_and_nothing_else(self):
-        for header in (prefix("static") / "include/cow").iterdir():
-            for name in re.findall(r'#\s*include\s*[<"]([^>"]*)', header.read_text()):
+        include = prefix("static") / "include"
+        for header in headers(include):
+            text = (include / header).read_text(encoding="utf-8")
+            for name in re.findall(r'#\s*include\s*[<"]([^>"]*)', text):
                 allowed = name.startswith("cow/") or re.fullmatch(r"[a-z_]+", name)
-                if header.name == BOOST_HEADER:
+                if may_need_boost(header):
                     allowed = allowed or name.startswith("boost/")
-                self.assertTrue(allowed, f"{header.name} includes {name}")
-                self.assertFalse(header.name != BOOST_HEADER and name == f"cow/{BOOST_HEADER}")
+                else:
+                    allowed = allowed and not may_need_boost(name)
+                self.assertTrue(allowed, f"{header} includes {name}")
 
 
 class Symbols(unittest.TestCase):
@@ -141,8 +149,8 @@ class Symbols(unittest.TestCase):
     def declared():
         """The classes and functions that the headers declare with COW_API."""
         names = set()
-        for header in (ROOT / "include/cow").iterdir():
-            text = re.sub(r"//.*", "", header.read_text(encoding="utf-8"))
+        for header in headers(ROOT / "include"):
+            text = re.sub(r"//.*", "", (ROOT / "include" / header).read_text(encoding="utf-8"))
             names.update(re.findall(r"\b(?:class|struct) COW_API (\w+)", text))
             names.update(re.findall(r"^(?!#)[^\n]*\bCOW_API [^;{(]*?(\w+)\(", text, re.M))
         return names
@@ -152,9 +160,8 @@ class Symbols(unittest.TestCase):
                             self.symbols(prefix("shared") / "lib/libcow.so", "--dynamic")])
         exported = set()
         for name in names:
-            self.assertRegex(name, r"^cow::\w+(::~?[\w=]+| )*")
-            self.assertFalse(name.startswith("cow::detail"), name)
-            exported.add(name.split("::")[1])
+            self.assertTrue(name.startswith("cow::"), name)
+            exported.add(name.removeprefix("cow::").removeprefix("detail::").split("::")[0])
         self.assertEqual(exported, self.declared())
         self.assertGreater(len(exported), 5)
 
