@@ -18,10 +18,11 @@
 #define COW_VERSION (COW_VERSION_MAJOR * 10000 + COW_VERSION_MINOR * 100 + COW_VERSION_PATCH)
 
 /// The version of these headers as a string literal: "1.2.3".
-#define COW_VERSION_STRING \
-  COW_VERSION_JOIN_(COW_VERSION_MAJOR, COW_VERSION_MINOR, COW_VERSION_PATCH)
-/// @cond the preprocessor's way to make a string of numbers
-#define COW_VERSION_JOIN_(major, minor, patch) COW_VERSION_QUOTE_(major.minor.patch)
+#define COW_VERSION_STRING             \
+  COW_VERSION_TEXT_(COW_VERSION_MAJOR) \
+  "." COW_VERSION_TEXT_(COW_VERSION_MINOR) "." COW_VERSION_TEXT_(COW_VERSION_PATCH)
+/// @cond a macro's value as text, not its name
+#define COW_VERSION_TEXT_(number) COW_VERSION_QUOTE_(number)
 #define COW_VERSION_QUOTE_(text) #text
 /// @endcond
 
