@@ -1,0 +1,72 @@
+// Whatever bytes are in the files of a chain, Region::load makes a region that works, or throws a
+// std::system_error with a sentence, and leaves nothing behind.
+
+#include <cow/cow.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "image_input.hpp"
+
+namespace {
+
+void require(bool condition, const std::string& otherwise) {
+  if (condition) return;
+  std::fprintf(stderr, "image_fuzz: %s\n", otherwise.c_str());
+  std::abort();
+}
+
+/// Loads, reads and stores a few pages, compares with a snapshot.
+void use(cow::Region& region) {
+  constexpr std::size_t kMostPages = 2000;
+  const std::size_t page = region.page_bytes();
+  const std::size_t pages = (region.size() + page - 1) / page;
+  const cow::Snapshot before = region.snapshot();
+  unsigned sum = 0;
+  const std::size_t step = pages / 64 + 1;
+  for (std::size_t i = 0; i < pages; i += step) {
+    sum += static_cast<unsigned>(region.bytes()[i * page]);
+    region.bytes()[i * page] ^= std::byte{1};
+  }
+  volatile unsigned seen = sum;
+  static_cast<void>(seen);
+  if (pages <= kMostPages) {
+    const std::string wrong = cow::detail::check_invariants(region);
+    require(wrong.empty(), wrong);
+  }
+  region.restore(before);
+  require(region.size() <= 64 * page || cow::diff(before, region.snapshot()).empty(),
+          "a restore is not complete");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t size) {
+  const fuzz::Files files({reinterpret_cast<const std::byte*>(input), size});
+  std::vector<std::filesystem::path> paths;
+  for (const int file : files.descriptors()) {
+    paths.push_back("/proc/self/fd/" + std::to_string(file));
+  }
+  if (paths.empty()) return 0;
+  const cow::ProcessStats before = cow::process_stats();
+  cow::LoadOptions options;
+  if ((files.choices() & fuzz::mapped) != 0) options.mode = cow::LoadMode::mapped;
+  try {
+    cow::Region region = cow::Region::load(paths, options);
+    use(region);
+  } catch (const std::system_error& error) {
+    require(error.code().value() > 0 && std::string(error.what()).size() > 20, error.what());
+  }
+  const cow::ProcessStats after = cow::process_stats();
+  require(after.regions == before.regions && after.families == before.families &&
+              after.bytes_in_use == before.bytes_in_use &&
+              after.mappings_in_use == before.mappings_in_use,
+          "something is left behind");
+  return 0;
+}
