@@ -35,6 +35,15 @@ template <typename T>
   return static_cast<double>(now_ns() - since);
 }
 
+/// The processor time this thread has had. For work that one thread does without ever waiting: what
+/// others do on the machine is not in it, but for the caches.
+[[nodiscard]] inline std::uint64_t thread_time_ns() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
 /// Touches `peak_bytes` of fresh memory and gives it back, so that no benchmark is the first user
 /// of a physical page: the host of a virtual machine provides it only then, which costs ten times
 /// what anything here measures. Takes at most three quarters of the memory that is free, and

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "call_filter.hpp"
+#include "mm/window.hpp"
 #include "support.hpp"
 
 namespace support {
@@ -118,13 +119,22 @@ inline FaultScene with_a_run(FaultScene scene) {
   return scene;
 }
 
-/// So many pages of one block were stored to that the next fault takes the rest along.
-inline FaultScene with_a_block_that_paid(FaultScene scene) {
-  for (std::size_t i = 0; i < 12; ++i) {
+/// So many pages of one block were stored to, at so much a fault, that the next takes the rest
+/// along.
+inline FaultScene with_a_block_that_paid(FaultScene scene, std::uint64_t price_in_pages) {
+  for (std::size_t i = 0; i + 1 < cow::kBlockPages / price_in_pages; ++i) {
     word_at(scene.region, 192 + 5 * i) = scene_word(192 + 5 * i);
   }
   scene.page = 254;
   return scene;
+}
+
+inline FaultScene scene_of_block_that_moves() {
+  return with_a_block_that_paid(scene_of_clone(), cow::kMovePriceInPages);
+}
+
+inline FaultScene scene_of_block_that_stays() {
+  return with_a_block_that_paid(scene_of_snapshot(), cow::kStayPriceInPages);
 }
 
 inline std::span<const FaultKind> fault_kinds() {
@@ -140,8 +150,8 @@ inline std::span<const FaultKind> fault_kinds() {
       {"a page shared with a snapshot, with reserved frames", scene_of_reserved_snapshot, 0, 1, 0},
       {"a run of pages that move", [] { return with_a_run(scene_of_clone()); }, 0, 64, 0},
       {"a run of pages that stay", [] { return with_a_run(scene_of_snapshot()); }, 0, 64, 0},
-      {"a block that moves", [] { return with_a_block_that_paid(scene_of_clone()); }, 0, 40, 0},
-      {"a block that stays", [] { return with_a_block_that_paid(scene_of_snapshot()); }, 0, 40, 0},
+      {"a block that moves", scene_of_block_that_moves, 0, 40, 0},
+      {"a block that stays", scene_of_block_that_stays, 0, 40, 0},
   }};
   return kinds;
 }

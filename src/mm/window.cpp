@@ -58,14 +58,15 @@ PageSpan clip(PageSpan span, PageSpan to) {
   return {std::max(span.first, to.first), std::min(span.last, to.last)};
 }
 
-bool block_has_paid(const Leaf& leaf, PageIndex page) {
+// Whether one more fault after this one would make the faults dearer than the copy.
+bool block_has_paid(const Leaf& leaf, PageIndex page, bool stays) {
   const std::uint64_t faults = leaf.block_faults[page.value % kTableEntries / kBlockPages];
-  return faults * kFaultPriceInPages >= kBlockPages;
+  return faults >= kBlockPages / (stays ? kStayPriceInPages : kMovePriceInPages);
 }
 
 }  // namespace
 
-PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex page,
+PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex page, bool stays,
                        const MappingShortage& shortage) noexcept {
   const PageTable& table = space.table();
   const PageSpan whole_leaf = table.span_of(leaf.group);
@@ -80,7 +81,7 @@ PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex pa
   }
 
   const std::uint64_t limit = space.family().max_window_pages();
-  if (limit >= kBlockPages && block_has_paid(leaf, page)) {
+  if (limit >= kBlockPages && block_has_paid(leaf, page, stays)) {
     return clip(aligned_block(page, kBlockPages), whole_leaf);
   }
   const std::uint64_t before = private_run_before(table, page, limit);

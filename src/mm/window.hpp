@@ -8,18 +8,22 @@
 namespace cow {
 
 /// What a write fault costs beside the pages it copies, in units of copying one page in a window:
-/// delivery, lookup and the change of mappings, against one page of a larger copy. Measured by
-/// bench/fault_bench.cpp; only the ratio matters and it differs little between machines.
-inline constexpr std::uint64_t kFaultPriceInPages = 5;
+/// delivery, lookup and the change of mappings, against one page of a larger copy. A page that
+/// moves to another frame needs a new mapping, one that stays where it is a change of protection.
+/// Measured, see "Prices" in docs/windows.md; only the ratios matter and they differ little between
+/// machines.
+inline constexpr std::uint64_t kMovePriceInPages = 7;
+inline constexpr std::uint64_t kStayPriceInPages = 5;
 
 /// The pages around `page` that a fault on it should make writable together. Within the leaf of
-/// `page`, and containing it.
+/// `page`, and containing it. `stays`: the page keeps its frame, see evacuation.hpp.
 ///
 /// A run of two or more pages that are private already, right before or behind, says that stores
 /// come in order: the window takes as many pages again, so it doubles, 1, 1, 2, 4 … up to the
-/// limit. A block whose pages keep faulting is taken whole once the faults paid equal the price of
-/// copying it. That is the ski-rental rule (Karlin, Manasse, Rudolph, Sleator 1988): whatever the
-/// pattern of stores, the total is at most about twice the better of all-lazy and all-eager.
+/// limit. A block whose pages keep faulting is taken whole by the last fault that leaves the faults
+/// paid no dearer than copying it. That is the ski-rental rule (Karlin, Manasse, Rudolph, Sleator
+/// 1988): the total is at most about twice the better of all-lazy and all-eager; docs/windows.md
+/// has the argument and its limits.
 ///
 /// When the process runs short of mappings, the window reaches to the nearest private page, so that
 /// both are one mapping; when it runs very short, it is a whole block, whose neighbours will be
@@ -27,6 +31,6 @@ inline constexpr std::uint64_t kFaultPriceInPages = 5;
 ///
 /// Signal context: yes.
 [[nodiscard]] PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex page,
-                                     const MappingShortage& shortage) noexcept;
+                                     bool stays, const MappingShortage& shortage) noexcept;
 
 }  // namespace cow

@@ -22,10 +22,18 @@ std::uint64_t stamp(const FaultSteps* steps) noexcept {
 class WriteFault {
  public:
   WriteFault(AddressSpace& space, Leaf& leaf, PageIndex page, FaultSteps* steps) noexcept
-      : space_(space), frames_(space.family().frames()), leaf_(leaf), page_(page), steps_(steps) {}
+      : space_(space),
+        frames_(space.family().frames()),
+        leaf_(leaf),
+        page_(page),
+        steps_(steps),
+        stays_(can_stay(page)) {}
+
+  /// Whether the page keeps its frame, which is cheaper than to move it.
+  [[nodiscard]] bool stays() const noexcept { return stays_; }
 
   FaultOutcome resolve(PageSpan window) noexcept {
-    if (can_stay(page_)) return write_in_place(widest(window, &WriteFault::can_stay));
+    if (stays_) return write_in_place(widest(window, &WriteFault::can_stay));
     target_ = target_frame();
     if (target_ == Frame{}) return {ENOSPC, kNoFrameLeft};
     return write_in_new_frames(widest(window, &WriteFault::can_move));
@@ -98,6 +106,7 @@ class WriteFault {
   Leaf& leaf_;
   PageIndex page_;
   FaultSteps* steps_;
+  bool stays_;
   Frame target_;
   bool target_is_home_ = false;
 };
@@ -225,8 +234,12 @@ os::Populate WriteFault::populate(PageSpan window) const noexcept {
 FaultOutcome resolve_in_leaf(AddressSpace& space, Leaf& leaf, PageIndex page,
                              FaultSteps* steps) noexcept {
   const std::uint32_t writable_before = leaf.writable;
-  const PageSpan window = choose_window(space, leaf, page, mapping_budget::shortage());
-  FaultOutcome outcome = WriteFault(space, leaf, page, steps).resolve(window);
+  const auto resolve = [&] {
+    WriteFault fault(space, leaf, page, steps);
+    return fault.resolve(
+        choose_window(space, leaf, page, fault.stays(), mapping_budget::shortage()));
+  };
+  FaultOutcome outcome = resolve();
   const bool no_memory =
       (outcome.error == ENOSPC || outcome.error == ENOMEM) &&
       (std::strcmp(outcome.call, "pwrite") == 0 || std::strcmp(outcome.call, "fallocate") == 0);
@@ -237,8 +250,7 @@ FaultOutcome resolve_in_leaf(AddressSpace& space, Leaf& leaf, PageIndex page,
   }
   if (outcome.error == ENOMEM && !no_memory) {
     mapping_budget::note_exhausted();
-    const PageSpan block = choose_window(space, leaf, page, mapping_budget::shortage());
-    outcome = WriteFault(space, leaf, page, steps).resolve(block);
+    outcome = resolve();
   }
   if (std::strcmp(outcome.call, kNoFrameLeft) == 0) outcome = first;  // which led to this one
   if (steps != nullptr) steps->pages_taken = leaf.writable - writable_before;

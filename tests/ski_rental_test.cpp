@@ -1,0 +1,172 @@
+// What windows cost: the bound of docs/windows.md, by counting what faults did and weighing it with
+// measured prices.
+
+#include "../bench/store_patterns.hpp"
+#include "catch.hpp"
+#include "support.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+using cow::Region;
+using cow::RegionStats;
+using cow::Snapshot;
+
+namespace {
+
+// In units of copying one page as part of a larger copy: see "Prices" in docs/windows.md. The
+// library's own constants are rounded, and are not used here on purpose.
+constexpr double kMoveFault = 7.2;
+constexpr double kStayFault = 5.9;
+constexpr double kPageCopied = 1;
+
+constexpr std::size_t kBlock = store_patterns::block_pages;
+
+/// A leaf has 512 pages: four of them.
+constexpr std::size_t kPages = 2048;
+
+struct Work {
+  double faults = 0;
+  double copied = 0;
+
+  [[nodiscard]] double cost(double price_of_fault) const {
+    return faults * price_of_fault + copied * kPageCopied;
+  }
+};
+
+Work work_between(const RegionStats& before, const RegionStats& after) {
+  return {static_cast<double>(after.faults - before.faults),
+          static_cast<double>(after.pages_copied - before.pages_copied)};
+}
+
+Region written(const cow::RegionOptions& options) {
+  Region region = Region::create(kPages * support::page_bytes(), options);
+  for (std::size_t page = 0; page < kPages; ++page) support::store(region, page, 1);
+  return region;
+}
+
+/// Calls `use(pages stored to, Work)` at each of `counts`, after storing to that many pages of
+/// `region` in order.
+template <typename Use>
+void store_in_order(Region& region, const store_patterns::Order& order,
+                    const std::vector<std::size_t>& counts, const Use& use) {
+  const RegionStats before = region.stats();
+  std::size_t stored = 0;
+  for (const std::size_t count : counts) {
+    for (; stored < count; ++stored) support::store(region, order[stored], 2);
+    use(count, work_between(before, region.stats()));
+  }
+}
+
+/// The greatest ratio to the better of all lazy and all eager, and where.
+struct Worst {
+  double ratio = 0;
+  std::size_t stored = 0;
+
+  void look_at(std::size_t count, double cost, double price_of_fault) {
+    const double lazy = static_cast<double>(count) * (price_of_fault + kPageCopied);
+    const double eager = static_cast<double>(kPages) * kPageCopied;
+    const double now = cost / std::min(lazy, eager);
+    if (now > ratio) *this = {now, count};
+  }
+};
+
+Worst worst_of_clone(const Region& original, const store_patterns::Order& order) {
+  Region clone = original.clone();
+  Worst worst;
+  store_in_order(clone, order, store_patterns::checkpoints(kPages, 60),
+                 [&](std::size_t count, const Work& work) {
+                   worst.look_at(count, work.cost(kMoveFault), kMoveFault);
+                 });
+  return worst;
+}
+
+Worst worst_after_snapshot(Region& region, const store_patterns::Order& order) {
+  const Snapshot snapshot = region.snapshot();
+  Worst worst;
+  store_in_order(region, order, store_patterns::checkpoints(kPages, 60),
+                 [&](std::size_t count, const Work& work) {
+                   worst.look_at(count, work.cost(kStayFault), kStayFault);
+                 });
+  return worst;
+}
+
+// The bounds of docs/windows.md: faults until a block is taken whole, their price, and the block.
+constexpr double kMostForClones = (9 * kMoveFault + kBlock) / kBlock;      // 2.01
+constexpr double kMostForSnapshots = (12 * kStayFault + kBlock) / kBlock;  // 2.11
+
+}  // namespace
+
+TEST_CASE("whatever the pattern, a lazy clone costs little more than twice the better of all lazy "
+          "and all eager") {
+  const std::uint64_t seed = support::seed();
+  CAPTURE(seed);
+  const Region original = written(support::options());
+  for (const auto& [name, order] : store_patterns::all(kPages, seed)) {
+    const Worst worst = worst_of_clone(original, order);
+    CAPTURE(name, worst.ratio, worst.stored);
+    CHECK(worst.ratio > 0.9);  // no pattern is cheaper than the better of both with one page stored
+    CHECK(worst.ratio <= kMostForClones + 0.001);
+  }
+}
+
+TEST_CASE("whatever the pattern, stores after a snapshot cost little more than twice the better of "
+          "all lazy and all eager") {
+  const std::uint64_t seed = support::seed();
+  CAPTURE(seed);
+  Region region = written(support::options());
+  for (const auto& [name, order] : store_patterns::all(kPages, seed)) {
+    const Worst worst = worst_after_snapshot(region, order);
+    CAPTURE(name, worst.ratio, worst.stored);
+    CHECK(worst.ratio > 0.9);
+    CHECK(worst.ratio <= kMostForSnapshots + 0.001);
+  }
+}
+
+TEST_CASE("without windows a clone costs a fault and a copied page for each page stored to") {
+  const std::uint64_t seed = support::seed();
+  CAPTURE(seed);
+  const Region original = written(support::single_page_options());
+  for (const auto& [name, order] : store_patterns::all(kPages, seed)) {
+    CAPTURE(name);
+    Region clone = original.clone();
+    store_in_order(clone, order, {1, kPages / 10, kPages}, [](std::size_t count, Work work) {
+      CHECK(work.faults == static_cast<double>(count));
+      CHECK(work.copied == static_cast<double>(count));
+    });
+  }
+}
+
+TEST_CASE("a run of stores copies at most twice the pages stored to, wherever it ends") {
+  const Region original = written(support::options());
+  const std::size_t last = GENERATE(1u, 2u, 3u, 5u, 17u, 64u, 65u, 66u, 129u, 130u, 400u);
+  for (const bool backwards : {false, true}) {
+    CAPTURE(last, backwards);
+    store_patterns::Order order =
+        backwards ? store_patterns::backward(kPages) : store_patterns::forward(kPages);
+    order.resize(last);
+    Region clone = original.clone();
+    store_in_order(clone, order, {last}, [](std::size_t count, Work work) {
+      CHECK(work.copied <= static_cast<double>(2 * count));
+      CHECK(work.copied < static_cast<double>(count + kBlock));
+    });
+  }
+}
+
+TEST_CASE(
+    "stores that follow every window of a run, and nothing else, stay below twice all eager") {
+  // The worst there is for runs: each fault takes 64 pages, the program stores to the first alone.
+  const Region original = written(support::options());
+  Region clone = original.clone();
+  store_patterns::Order order{0, 1, 2, 4, 8, 16, 32};
+  for (std::size_t page = kBlock; page < kPages; page += kBlock) order.push_back(page);
+  store_in_order(clone, order, {order.size()}, [](std::size_t count, const Work& work) {
+    CHECK(work.faults == static_cast<double>(count));
+    CHECK(work.copied == static_cast<double>(kPages));
+    const double lazy = static_cast<double>(count) * (kMoveFault + kPageCopied);
+    CHECK(work.cost(kMoveFault) <= (kMoveFault + kBlock) / (kMoveFault + 1) * lazy);
+    CHECK(work.cost(kMoveFault) <= 2 * static_cast<double>(kPages));
+  });
+}
