@@ -74,6 +74,7 @@ struct Outcome {
   std::string where;          ///< which part of its work it was in at its end
   unsigned refused = 0;       ///< failures that were injected
   std::string refused_calls;  ///< the calls that failed, each once
+  unsigned calls = 0;         ///< system calls in the last window that could have failed
   bool traceable = true;      ///< false where the system allows no tracing
   bool hung = false;          ///< it did not end by itself
 

@@ -248,7 +248,7 @@ End Tracer::follow(pid_t pid) {
   if (plan_.in_forked_child) options |= PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE;
   ::ptrace(PTRACE_SETOPTIONS, pid, 0, options);
   const pid_t first = pid;
-  calls_ = 0;
+  outcome_.calls = calls_ = 0;
   bool counting = !plan_.in_forked_child;
   bool entering = true;
   unsigned long signal = 0;
@@ -287,7 +287,7 @@ void Tracer::on_entry(pid_t pid) {
   Registers at(pid);
   refusing_ = false;
   if (!is_counted(plan_.what, at)) return;
-  ++calls_;
+  outcome_.calls = ++calls_;
   refusing_ = plan_.often == Often::once ? calls_ == plan_.k : calls_ >= plan_.k;
   if (!refusing_) return;
   ++outcome_.refused;
