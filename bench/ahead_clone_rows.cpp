@@ -29,7 +29,7 @@ Group stores_against_kernel(const std::string& what, std::size_t per_mille, Orde
   const std::size_t count = share_of(region.size() / region.page_bytes(), per_mille);
   std::uint64_t seed = 0;
   take_turns(
-      rounds(11),
+      rounds(7),
       [&](bool wanted) {
         cow::Region clone = region.clone();
         keep(wanted, child.our_samples, time_per_store(pages_of(clone), count, order, ++seed));
@@ -74,7 +74,7 @@ Group eager_clone_against_memcpy() {
   const PlainMemory memory = PlainMemory::anonymous(bytes);
   const auto pages = static_cast<double>(memory.pages().count);
   take_turns(
-      rounds(21),
+      rounds(15),
       [&](bool wanted) {
         const std::uint64_t start = now_ns();
         const cow::Region clone = region.clone(cow::CloneMode::eager);
@@ -107,7 +107,7 @@ Group lazy_against_eager() {
       keep(wanted, samples, elapsed_ns(start));
     };
     take_turns(
-        rounds(11), [&](bool wanted) { side(cow::CloneMode::lazy, row.our_samples, wanted); },
+        rounds(7), [&](bool wanted) { side(cow::CloneMode::lazy, row.our_samples, wanted); },
         [&](bool wanted) { side(cow::CloneMode::eager, row.their_samples, wanted); });
     group.rows.push_back(row);
   }

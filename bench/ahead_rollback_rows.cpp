@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "ahead_rows.hpp"
 #include "fork_sides.hpp"
@@ -26,31 +27,39 @@ double time_private_rollback(const PlainMemory& memory, const std::vector<std::s
   return elapsed_ns(start);
 }
 
-/// Rows of one number of pages: against MAP_PRIVATE, against a fork() with as much memory, and
-/// against one with a quarter of it.
-Group rollbacks_of(std::size_t bytes, RoundPages round) {
+/// What the rounds of libcow are compared with, for all rows: a private mapping, a process with as
+/// much memory, and one with a quarter of it.
+struct Others {
+  Others(std::size_t bytes, const std::vector<RoundPages>& every_round, std::size_t turns)
+      : large(1, [=] { return prepare_fork_trials(bytes, every_round, turns); }),
+        small(1, [=] { return prepare_fork_trials(bytes / 4, every_round, turns); }),
+        file(bytes),
+        memory(file.map_private()) {}
+
+  SideProcess large;
+  SideProcess small;
+  FilledMemfd file;
+  PlainMemory memory;
+};
+
+std::vector<Row> rollbacks_of(std::size_t bytes, const RoundPages& round, std::size_t turns,
+                              const Others& others) {
   const std::string which =
       round.same_every_round ? " pages, the same in every round" : " pages, others in every round";
-  Row base{.what = "rollback rounds of " + std::to_string(round.stores) + which + ", 1 GiB",
-           .ours = "stores, restore()",
-           .theirs = ""};
-  Row private_file = base;
-  private_file.theirs = "MAP_PRIVATE of a memfd, MADV_DONTNEED";
-  Row forked = base;
+  Row private_file{.what = "rollback rounds of " + std::to_string(round.stores) + which + ", 1 GiB",
+                   .ours = "stores, restore()",
+                   .theirs = "MAP_PRIVATE of a memfd, MADV_DONTNEED"};
+  Row forked = private_file;
   forked.theirs = "fork(), the child stores and ends";
-  Row small_fork = base;
+  Row small_fork = private_file;
   small_fork.theirs = "fork() of a process with 256 MiB";
   if (round.same_every_round) {
     private_file.most = 1.0 / 5;
     forked.most = 1.0 / 50;
   }
 
-  SideProcess large(1, [=] { return prepare_fork_trials(bytes, round); });
-  SideProcess small(1, [=] { return prepare_fork_trials(bytes / 4, round); });
   cow::Region region = written_region(bytes);
   const cow::Snapshot start_of_round = region.snapshot();
-  const FilledMemfd file(bytes);
-  const PlainMemory memory = file.map_private();
   const Pages pages = pages_of(region);
   const auto time_one = [&](std::uint64_t turn) {
     const auto chosen = round.of(pages.count, turn);
@@ -59,34 +68,43 @@ Group rollbacks_of(std::size_t bytes, RoundPages round) {
     region.restore(start_of_round);
     return elapsed_ns(start);
   };
-  std::uint64_t turn = 1'000'000;
-  for (std::size_t i = 0; i < rounds(20); ++i) {
-    time_one(++turn);
+  // A loop that has run for a while: the library has seen which pages it stores to.
+  constexpr std::uint64_t other_pages = 1'000'000;
+  for (std::size_t i = 0; i < rounds(round.same_every_round ? 20 : 5); ++i) {
+    time_one(other_pages + i);
   }
-  turn = 0;
+  std::uint64_t turn = 0;
   take_turns(
-      rounds(15), [&](bool wanted) { keep(wanted, private_file.our_samples, time_one(++turn)); },
+      turns - 1, [&](bool wanted) { keep(wanted, private_file.our_samples, time_one(++turn)); },
       [&](bool wanted) {
         keep(wanted, private_file.their_samples,
-             time_private_rollback(memory, round.of(pages.count, turn), turn));
+             time_private_rollback(others.memory, round.of(pages.count, turn), turn));
       },
-      [&](bool wanted) { keep(wanted, forked.their_samples, large.measure().median()); },
-      [&](bool wanted) { keep(wanted, small_fork.their_samples, small.measure().median()); });
+      [&](bool wanted) { keep(wanted, forked.their_samples, others.large.measure().median()); },
+      [&](bool wanted) {
+        keep(wanted, small_fork.their_samples, others.small.measure().median());
+      });
   forked.our_samples = private_file.our_samples;
   small_fork.our_samples = private_file.our_samples;
-  return {.rows = {private_file, forked, small_fork}};
+  return {private_file, forked, small_fork};
 }
 
 }  // namespace
 
 Group rollbacks_against_others() {
   const std::size_t bytes = full_or_quick(gib, 4 * mib);
-  Group group;
+  const std::size_t turns = rounds(11) + 1;
+  std::vector<RoundPages> every_round;
   for (const bool same : {true, false}) {
     for (const std::size_t pages : {16, 256, 4096}) {
-      const Group part = rollbacks_of(bytes, {.stores = pages, .same_every_round = same});
-      group.rows.insert(group.rows.end(), part.rows.begin(), part.rows.end());
+      every_round.push_back({.stores = pages, .same_every_round = same});
     }
+  }
+  const Others others(bytes, every_round, turns);
+  Group group;
+  for (const RoundPages& round : every_round) {
+    const std::vector<Row> part = rollbacks_of(bytes, round, turns, others);
+    group.rows.insert(group.rows.end(), part.begin(), part.end());
   }
   return group;
 }

@@ -73,7 +73,8 @@ class SnapshotRounds {
 };
 
 template <typename TakeSnapshot>
-void measure_rounds(Row& row, std::size_t bytes, RoundPages round, TakeSnapshot take) {
+void measure_rounds(Row& row, std::size_t bytes, RoundPages round, TakeSnapshot take,
+                    std::size_t turns = 21) {
   // Both hold the memory at once; below that the figures would be those of a machine that swaps.
   if (available_bytes() / 4 * 3 < 2 * bytes) {
     row.left_out = "there is not enough free memory";
@@ -83,7 +84,7 @@ void measure_rounds(Row& row, std::size_t bytes, RoundPages round, TakeSnapshot 
   SnapshotRounds ours(bytes, round, std::move(take));
   std::uint64_t turn = 0;
   take_turns(
-      rounds(31), [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(++turn)); },
+      rounds(turns), [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(++turn)); },
       [&](bool wanted) { keep(wanted, row.their_samples, other.measure().median()); });
 }
 
@@ -98,7 +99,7 @@ Group scattered_snapshot_against_fork() {
           .ours = "snapshot(), stores, snapshot dropped",
           .theirs = same_with_fork,
           .most = 1.0 / 30};
-  measure_rounds(row, full_or_quick(4 * gib, 16 * mib), {.stores = 100}, plain_snapshot);
+  measure_rounds(row, full_or_quick(4 * gib, 16 * mib), {.stores = 100}, plain_snapshot, 11);
   return {.rows = {row}};
 }
 

@@ -53,7 +53,7 @@ Group threads_beside_kernel() {
   std::array<Samples, thread_counts.size()> ours;
   std::array<Samples, thread_counts.size()> kernels;
   std::uint64_t seed = 0;
-  take_turns(rounds(11), [&](bool wanted) {
+  take_turns(rounds(7), [&](bool wanted) {
     const auto chosen = choose_pages(pages, stores, Order::random, ++seed);
     for (std::size_t i = 0; i < thread_counts.size(); ++i) {
       cow::Region clone = region.clone();

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "plain_memory.hpp"
 #include "session.hpp"
@@ -49,9 +50,12 @@ SideProcess::Measure prepare_fork_snapshots(std::size_t bytes, RoundPages round)
   };
 }
 
-SideProcess::Measure prepare_fork_trials(std::size_t bytes, RoundPages round) {
-  return [memory = filled(bytes), round, turn = std::uint64_t{0}]() mutable {
-    const auto pages = round.of(memory->pages().count, ++turn);
+SideProcess::Measure prepare_fork_trials(std::size_t bytes, std::vector<RoundPages> rounds,
+                                         std::size_t turns) {
+  return [memory = filled(bytes), rounds = std::move(rounds), turns,
+          measured = std::size_t{0}]() mutable {
+    const std::uint64_t turn = measured % turns + 1;
+    const auto pages = rounds.at(measured++ / turns).of(memory->pages().count, turn);
     return Samples({time_trial([&] { time_stores(memory->pages(), pages, turn); })});
   };
 }

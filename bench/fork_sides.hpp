@@ -5,6 +5,7 @@
 // how one turn is measured, in nanoseconds.
 
 #include <cstddef>
+#include <vector>
 
 #include "forking.hpp"
 #include "stores.hpp"
@@ -34,7 +35,9 @@ struct RoundPages {
 [[nodiscard]] SideProcess::Measure prepare_fork_snapshots(std::size_t bytes, RoundPages round);
 
 /// One figure: a fork() whose child does the stores and ends, so that the parent's memory is as it
-/// was.
-[[nodiscard]] SideProcess::Measure prepare_fork_trials(std::size_t bytes, RoundPages round);
+/// was. The first `turns` measurements are of the first of `rounds`, and so on.
+[[nodiscard]] SideProcess::Measure prepare_fork_trials(std::size_t bytes,
+                                                       std::vector<RoundPages> rounds,
+                                                       std::size_t turns);
 
 }  // namespace cow_bench
