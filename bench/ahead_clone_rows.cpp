@@ -54,7 +54,7 @@ Group overwrite_against_kernel() {
 
 Group random_stores_against_kernel() {
   Group group;
-  for (const std::size_t per_mille : {1000, 100, 10}) {
+  for (const std::size_t per_mille : {1000U, 100U, 10U}) {
     const std::string what =
         "random stores to " + std::to_string(per_mille / 10) + " % of a clone of 256 MiB, per page";
     const Group part = stores_against_kernel(what, per_mille, Order::random);

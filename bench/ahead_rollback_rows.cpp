@@ -96,7 +96,7 @@ Group rollbacks_against_others() {
   const std::size_t turns = rounds(11) + 1;
   std::vector<RoundPages> every_round;
   for (const bool same : {true, false}) {
-    for (const std::size_t pages : {16, 256, 4096}) {
+    for (const std::size_t pages : {16U, 256U, 4096U}) {
       every_round.push_back({.stores = pages, .same_every_round = same});
     }
   }

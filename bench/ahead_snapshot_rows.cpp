@@ -120,7 +120,7 @@ Group snapshot_rounds_against_fork() {
 
 Group quiescent_rounds_against_fork() {
   Group group;
-  for (const std::size_t stores : {10, 100, 1000, 10000}) {
+  for (const std::size_t stores : {10U, 100U, 1000U, 10000U}) {
     Row row{.what = "the same with the same " + std::to_string(stores) +
                     " pages in every round, writers quiescent",
             .ours = has_quiescent_snapshots<cow::Region> ? "snapshot(SnapshotMode::quiescent)"

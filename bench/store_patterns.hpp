@@ -145,7 +145,7 @@ inline std::vector<Pattern> all(std::size_t pages, std::uint64_t seed) {
                                    {"clustered", clustered(pages, seed)},
                                    {"one page a block", one_page_a_block(pages, seed)},
                                    {"whole blocks", whole_blocks(pages, seed)}};
-  for (const std::size_t stride : {2, 3, 4, 8, 16, 32, 64}) {
+  for (const std::size_t stride : {2U, 3U, 4U, 8U, 16U, 32U, 64U}) {
     patterns.push_back({"strided by " + std::to_string(stride), strided(pages, stride)});
   }
   return patterns;
