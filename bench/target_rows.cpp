@@ -8,10 +8,12 @@
 #include <numeric>
 
 #include "bare_faults.hpp"
+#include "comparison.hpp"
 #include "fault_parts.hpp"
 #include "fork_sides.hpp"
 #include "forking.hpp"
 #include "memory_use.hpp"
+#include "object_rows.hpp"
 #include "plain_memory.hpp"
 #include "session.hpp"
 #include "stores.hpp"
@@ -310,6 +312,7 @@ const std::vector<NamedGroup>& target_groups() {
       {"snapshot", snapshot_against_eager}, {"stores", clone_and_store},
       {"fault", fault_against_fork},        {"overwrite", overwrite_against_fork},
       {"memory", memory_of_clones},         {"throughput", throughput_of_private_pages},
+      {"objects", clone_of_objects},        {"map", map_in_a_region},
   };
   return groups;
 }
