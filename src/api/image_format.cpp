@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/zeros.hpp"
 #include "os/frame_window.hpp"
 #include "os/host.hpp"
 
@@ -227,8 +228,7 @@ void ImageFile::check_zeros(os::FileOffset from, os::FileOffset to) const {
   for (std::uint64_t at = file.next_data(from.bytes); at < to.bytes; at = file.next_data(at)) {
     const std::size_t bytes = std::min<std::uint64_t>(buffer.bytes(), to.bytes - at);
     file.read(buffer.begin(), bytes, {at});
-    if (std::any_of(buffer.begin(), buffer.begin() + bytes,
-                    [](std::byte byte) { return byte != std::byte{0}; })) {
+    if (!is_all_zeros({buffer.begin(), bytes})) {
       refuse("there are bytes where it has none");
     }
     at += bytes;

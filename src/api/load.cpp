@@ -13,6 +13,7 @@
 #include "api/new_family.hpp"
 #include "api/region_state.hpp"
 #include "base/error.hpp"
+#include "base/zeros.hpp"
 #include "mm/placement.hpp"
 #include "os/frame_window.hpp"
 
@@ -104,7 +105,7 @@ class Copying {
         image_.refuse("page " + std::to_string(page.value) + " is damaged");
       }
       // Nobody saves these, and a file of holes could ask for any amount of memory with them.
-      if (std::all_of(bytes, bytes + page_bytes, [](std::byte b) { return b == std::byte{0}; })) {
+      if (is_all_zeros({bytes, page_bytes})) {
         image_.refuse("page " + std::to_string(page.value) + " is listed and holds only zeros");
       }
     }

@@ -10,16 +10,13 @@
 #include "api/image_format.hpp"
 #include "api/snapshot_state.hpp"
 #include "base/error.hpp"
+#include "base/zeros.hpp"
 #include "mm/difference.hpp"
 #include "mm/table_reader.hpp"
 
 namespace cow {
 
 namespace {
-
-bool is_all_zeros(const std::byte* bytes, std::size_t count) noexcept {
-  return std::all_of(bytes, bytes + count, [](std::byte byte) { return byte == std::byte{0}; });
-}
 
 /// Writes the pages of one snapshot to a file that takes the place of `path` at the end.
 class Saving {
@@ -44,13 +41,21 @@ class Saving {
     for (PageIndex page = span.first; page < span.last;) {
       const PageSpan next = reader_.next({page, span.last});
       if (header_.kind == ImageKind::delta) note_zeros({page, next.first});
-      if (!next.empty()) write_stretch(next);
+      for (PageIndex at = next.first; at < next.last;) {
+        const PageCount room = reader_.most_pages() - PageCount{gathered_.size()};
+        const PageSpan fits{at, at + std::min(room, next.last - at)};
+        reader_.read(fits, {gathered_.size()});
+        for (PageIndex i = fits.first; i < fits.last; ++i) gathered_.push_back(i);
+        if (gathered_.size() == reader_.most_pages().value) write_gathered();
+        at = fits.last;
+      }
       report(next.last - page);
       page = next.last;
     }
   }
 
   void commit() {
+    write_gathered();
     finish_image(file_, header_, index_);
     call_back();
     file_.commit();
@@ -58,34 +63,38 @@ class Saving {
 
  private:
   void note_zeros(PageSpan span) {
+    if (span.empty()) return;
+    write_gathered();  // the index is in order
     for (PageIndex page = span.first; page < span.last; ++page) index_.add_zeros(page);
   }
 
-  // At most as long as the reader's buffer. Pages of zeros in it are left out.
-  void write_stretch(PageSpan span) {
-    reader_.read(span);
+  // What the reader's buffer holds. Pages of zeros in it are left out; pages whose places in the
+  // file are neighbours are written together.
+  void write_gathered() {
     const std::size_t page_bytes = geometry_.page_bytes();
-    PageSpan data{span.first, span.first};
-    const auto write_data = [&] {
-      if (data.empty()) return;
-      const std::uint64_t rank = index_.checksums.size() - data.count().value;
-      const std::size_t bytes = geometry_.bytes(data.count());
-      file_.write(reader_.bytes() + geometry_.bytes(data.first - span.first), bytes,
-                  header_.place_of(data.first, rank));
-      progress_.bytes_written += bytes;
+    const std::byte* bytes = reader_.bytes();
+    const std::byte* begin = bytes;
+    os::FileOffset place{0};
+    const auto write_until = [&](const std::byte* end) {
+      if (begin == end) return;
+      file_.write(begin, static_cast<std::size_t>(end - begin), place);
+      progress_.bytes_written += static_cast<std::size_t>(end - begin);
     };
-    for (PageIndex page = span.first; page < span.last; ++page) {
-      const std::byte* const bytes = reader_.bytes() + geometry_.bytes(page - span.first);
-      if (is_all_zeros(bytes, page_bytes)) {
-        write_data();
-        if (header_.kind == ImageKind::delta) index_.add_zeros(page);
-        data = {page + kOnePage, page + kOnePage};
-      } else {
-        index_.add_data(page, page_checksum(page, bytes, page_bytes));
-        data.last = page + kOnePage;
+    for (const PageIndex page : gathered_) {
+      const bool zeros = is_all_zeros({bytes, page_bytes});
+      const os::FileOffset here = header_.place_of(page, index_.checksums.size());
+      const auto pending = static_cast<std::size_t>(bytes - begin);
+      if (zeros || pending == 0 || here.bytes != place.bytes + pending) {
+        write_until(bytes);
+        begin = zeros ? bytes + page_bytes : bytes;
+        place = here;
       }
+      if (!zeros) index_.add_data(page, page_checksum(page, bytes, page_bytes));
+      if (zeros && header_.kind == ImageKind::delta) index_.add_zeros(page);
+      bytes += page_bytes;
     }
-    write_data();
+    write_until(bytes);
+    gathered_.clear();
   }
 
   void report(PageCount done) {
@@ -107,6 +116,7 @@ class Saving {
   ImageHeader header_;
   os::ReplacementFile file_;
   TableReader reader_;
+  std::vector<PageIndex> gathered_;  ///< whose bytes the reader's buffer holds
   ImageIndex index_;
   SaveProgress progress_;
   std::uint64_t reported_pages_ = 0;

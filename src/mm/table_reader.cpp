@@ -48,15 +48,15 @@ PageIndex TableReader::past_zeros(PageSpan span) const noexcept {
   return std::min(page, span.last);
 }
 
-void TableReader::read(PageSpan span) {
+void TableReader::read(PageSpan span, PageCount at) {
   piece_count_ = 0;
   int error = 0;
   {
     const Section section(family_);
-    error = copy(span);
+    error = copy(span, buffer_.begin() + family_.geometry().bytes(at));
   }
   if (error != 0) {
-    throw_system_error(error, "mmap", "the frames of a snapshot could not be mapped to be read");
+    throw_system_error(error, "mmap", "the frames of a snapshot could not be read");
   }
   for (std::size_t i = 0; i < piece_count_; ++i) {
     const Piece& piece = pieces_[i];
@@ -69,33 +69,43 @@ void TableReader::read(PageSpan span) {
   }
 }
 
-int TableReader::copy(PageSpan span) noexcept {
-  const FrameStore& frames = family_.frames();
+int TableReader::copy(PageSpan span, std::byte* to) noexcept {
   const PageGeometry geometry = family_.geometry();
-  for (PageIndex page = span.first; page < span.last;) {
+  int error = 0;
+  for (PageIndex page = span.first; error == 0 && page < span.last;) {
     const Entry entry = table_.entry(page);
-    std::byte* const to = buffer_.begin() + geometry.bytes(page - span.first);
+    PageCount count = kOnePage;
     if (entry.shows_zeros()) {
       std::memset(to, 0, geometry.page_bytes());
-      ++page;
-      continue;
-    }
-    const Frame first = entry.frame();
-    PageCount count = kOnePage;
-    while (page + count < span.last && !table_.entry(page + count).shows_zeros() &&
-           table_.entry(page + count).frame() == first.after(count)) {
-      count = count + kOnePage;
-    }
-    if (frames.is_foreign(first)) {
-      pieces_[piece_count_++] = {frames.file(first), frames.offset(first), to,
-                                 geometry.bytes(count)};
     } else {
-      const std::byte* const from = mapped(first);
-      if (from == nullptr) return ENOMEM;
-      std::memcpy(to, from, geometry.bytes(count));
+      const Frame first = entry.frame();
+      while (page + count < span.last && !table_.entry(page + count).shows_zeros() &&
+             table_.entry(page + count).frame() == first.after(count)) {
+        count = count + kOnePage;
+      }
+      error = copy_run({first, count}, to);
     }
+    to += geometry.bytes(count);
     page = page + count;
   }
+  return error;
+}
+
+int TableReader::copy_run(FrameRun run, std::byte* to) noexcept {
+  // A page that has to be mapped first costs more than one that the kernel copies.
+  constexpr std::size_t kWorthMapping = std::size_t{64} << 10;
+  const FrameStore& frames = family_.frames();
+  const std::size_t bytes = family_.geometry().bytes(run.count);
+  const int file = frames.file(run.first);
+  const os::FileOffset from = frames.offset(run.first);
+  if (frames.is_foreign(run.first)) {
+    pieces_[piece_count_++] = {file, from, to, bytes};
+    return 0;
+  }
+  if (bytes < kWorthMapping) return os::read_frames(file, to, bytes, from);
+  const std::byte* const source = mapped(run.first);
+  if (source == nullptr) return ENOMEM;
+  std::memcpy(to, source, bytes);
   return 0;
 }
 

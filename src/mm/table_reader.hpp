@@ -25,9 +25,9 @@ class TableReader {
   /// and how long it is, up to most_pages(); empty if there is none. Takes the family's lock.
   [[nodiscard]] PageSpan next(PageSpan span) const noexcept;
 
-  /// Copies the bytes of `span` to bytes(). Takes the family's lock. Throws std::system_error.
-  /// Precondition: at most most_pages().
-  void read(PageSpan span);
+  /// Copies the bytes of `span` to bytes(), `at` pages from its beginning. Takes the family's lock.
+  /// Throws std::system_error. Precondition: they fit, see most_pages().
+  void read(PageSpan span, PageCount at = {});
   [[nodiscard]] const std::byte* bytes() const noexcept { return buffer_.begin(); }
 
  private:
@@ -41,7 +41,8 @@ class TableReader {
   };
 
   [[nodiscard]] PageIndex past_zeros(PageSpan span) const noexcept;
-  int copy(PageSpan span) noexcept;
+  int copy(PageSpan span, std::byte* to) noexcept;
+  int copy_run(FrameRun run, std::byte* to) noexcept;
   [[nodiscard]] const std::byte* mapped(Frame frame) noexcept;
 
   static constexpr std::size_t kBufferBytes = std::size_t{256} << 10;
