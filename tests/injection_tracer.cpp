@@ -117,6 +117,11 @@ constexpr Call kCalls[] = {
 #if defined(SYS_pipe)
     {SYS_pipe, "pipe", 0},
 #endif
+    {SYS_fsync, "fsync", EIO},
+#if defined(SYS_unlink)
+    {SYS_unlink, "unlink", 0},
+#endif
+    {SYS_unlinkat, "unlink", 0},
     {SYS_munmap, "munmap", 0},
     {SYS_close, "close", 0},
     {SYS_msync, "msync", 0},

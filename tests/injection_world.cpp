@@ -208,6 +208,8 @@ Attempts attempt(const Scenario& scenario, const Window& window, World& world) {
     lines_now = support::count_process_mappings();
   }
   if (lines[kMost - 1] <= lines[kMost - 4] || support::has_sanitizer) return {};
+  // Frames that cannot be cleared are never used again: the next call needs others.
+  if (window.refuses_for_good("fallocate")) return {};
   return {false, "each refused call takes mappings: " + std::to_string(lines[kMost - 4]) +
                      ", then " + std::to_string(lines[kMost - 1])};
 }

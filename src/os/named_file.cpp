@@ -95,9 +95,9 @@ void ReplacementFile::open_temporary() {
   int number = ::open(folder_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, kMode);
   // Kernels and file systems without nameless files say one of these.
   if (number < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
-    const std::filesystem::path name = folder_ / temporary_name(path_);
-    number = ::open(name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, kMode);
-    if (number >= 0) temporary_ = name;
+    temporary_ = folder_ / temporary_name(path_);
+    number = ::open(temporary_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, kMode);
+    if (number < 0) temporary_.clear();
   }
   if (number < 0) refuse(errno, "open", "could not be written: no file can be made beside it");
   descriptor_ = Descriptor(number);
@@ -138,12 +138,13 @@ void ReplacementFile::commit() {
     refuse(errno, "fsync", "could not be brought to the disk; what was there before still is");
   }
   if (temporary_.empty()) {
-    const std::filesystem::path name = folder_ / temporary_name(path_);
     const std::string open_file = "/proc/self/fd/" + std::to_string(descriptor_.number());
-    if (::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0) {
-      refuse(errno, "linkat", "could not be given a name; what was there before still is");
+    temporary_ = folder_ / temporary_name(path_);
+    if (::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, temporary_.c_str(), AT_SYMLINK_FOLLOW)) {
+      const int error = errno;
+      temporary_.clear();
+      refuse(error, "linkat", "could not be given a name; what was there before still is");
     }
-    temporary_ = name;
   }
   const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.is_open()) refuse(errno, "open", "cannot be replaced: its folder cannot be opened");
