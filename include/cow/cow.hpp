@@ -10,14 +10,21 @@
 /// | <cow/snapshot.hpp> | cow::Snapshot, and cow::diff of two of them |
 /// | <cow/lease.hpp> | cow::WriteLease, for system calls that fill memory |
 /// | <cow/options.hpp> | cow::RegionOptions, cow::CloneMode |
-/// | <cow/stats.hpp> | cow::RegionStats, cow::process_stats() |
-/// | <cow/fault.hpp> | cow::try_handle_fault() and its like, cow::FaultRecorder |
-/// | <cow/version.hpp> | COW_VERSION, cow::version() |
+/// | <cow/image.hpp> | choices for saving to files and loading: cow::SaveOptions, cow::LoadOptions
+/// | | <cow/merge.hpp> | cow::merge: two lines of history become one | | <cow/stats.hpp> |
+/// cow::RegionStats, cow::process_stats() | | <cow/fault.hpp> | cow::try_handle_fault() and its
+/// like, cow::FaultRecorder | | <cow/version.hpp> | COW_VERSION, cow::version() |
+///
+/// One more header needs Boost and is not part of cow.hpp: <cow/managed_region.hpp> has
+/// cow::ManagedRegion, objects and containers in a region.
 ///
 /// docs/model.md explains the model, docs/embedding.md how to live with it in a program.
 
 /// @file
-/// The whole library.
+/// The whole library, but for what needs Boost.
+
+/// @namespace cow
+/// Everything that libcow has for programs.
 
 #include <cow/fault.hpp>
 #include <cow/image.hpp>

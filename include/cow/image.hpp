@@ -1,5 +1,8 @@
 #pragma once
 
+/// @file
+/// Choices for saving snapshots to files and loading them.
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -10,9 +13,9 @@ namespace cow {
 
 /// How far a save is.
 struct SaveProgress {
-  std::uint64_t pages_done = 0;   ///< pages looked at: written, or found to be zeros
-  std::uint64_t pages_total = 0;  ///< pages that the image is about
-  std::uint64_t bytes_written = 0;
+  std::uint64_t pages_done = 0;     ///< pages looked at: written, or found to be zeros
+  std::uint64_t pages_total = 0;    ///< pages that the image is about
+  std::uint64_t bytes_written = 0;  ///< to the file so far
 };
 
 /// Choices for `Snapshot::save` and `Snapshot::save_delta`.
@@ -37,6 +40,7 @@ enum class LoadMode {
 
 /// Choices for `Region::load`.
 struct LoadOptions {
+  /// Whether the pages of the first image are copied or mapped.
   LoadMode mode = LoadMode::copied;
   /// `granule_bytes` must be 0 or the images' own page size, which the region gets.
   RegionOptions region;

@@ -1,6 +1,7 @@
 #pragma once
 
-// Objects in a region: the one header that needs Boost (1.74 or newer; headers alone).
+/// @file
+/// Objects in a region: the one header that needs Boost (1.74 or newer; headers alone).
 
 #include <cstddef>
 #include <new>
@@ -23,8 +24,11 @@ using boost::interprocess::unique_instance;
 /// Thread safety: any number of threads may look up and read.
 class ManagedSnapshot {
  public:
+  /// Counts and bytes.
   using size_type = SegmentManager::size_type;
+  /// Goes through the objects that have a name.
   using const_named_iterator = SegmentManager::const_named_iterator;
+  /// Goes through the unique objects, one of each type.
   using const_unique_iterator = SegmentManager::const_unique_iterator;
 
   /// The objects in a snapshot that was taken of `ManagedRegion::region()`. Throws
@@ -41,16 +45,23 @@ class ManagedSnapshot {
 
   /// The named objects: `name()`, `name_length()` and `value()` of each. Shorter names come first.
   [[nodiscard]] const_named_iterator named_begin() const { return manager().named_begin(); }
+  /// Behind the last of them.
   [[nodiscard]] const_named_iterator named_end() const { return manager().named_end(); }
+  /// The unique objects: `name()` is that of the type.
   [[nodiscard]] const_unique_iterator unique_begin() const { return manager().unique_begin(); }
+  /// Behind the last of them.
   [[nodiscard]] const_unique_iterator unique_end() const { return manager().unique_end(); }
+  /// How many objects have a name.
   [[nodiscard]] size_type get_num_named_objects() const {
     return manager().get_num_named_objects();
   }
+  /// How many unique objects there are.
   [[nodiscard]] size_type get_num_unique_objects() const {
     return manager().get_num_unique_objects();
   }
+  /// Bytes in the segment then.
   [[nodiscard]] size_type get_size() const { return manager().get_size(); }
+  /// Those of them that were not in use.
   [[nodiscard]] size_type get_free_memory() const { return manager().get_free_memory(); }
 
   /// The snapshot itself: for diff, and to keep it in a file.
@@ -86,17 +97,26 @@ class ManagedSnapshot {
 /// otherwise those of Region.
 class ManagedRegion {
  public:
+  /// What does the work, by the name that Interprocess gives it.
   using segment_manager = SegmentManager;
+  /// Counts and bytes.
   using size_type = SegmentManager::size_type;
+  /// Goes through the objects that have a name.
   using const_named_iterator = SegmentManager::const_named_iterator;
+  /// Goes through the unique objects, one of each type.
   using const_unique_iterator = SegmentManager::const_unique_iterator;
+  /// What names an object: a string, `unique_instance` or `anonymous_instance`.
   using Name = SegmentManager::char_ptr_holder_t;
+  /// What containers in the region allocate with.
   template <class T>
   using allocator = cow::allocator<T>;
+  /// Destroys an object of the region; for smart pointers.
   template <class T>
   using deleter = boost::interprocess::deleter<T, SegmentManager>;
+  /// What `construct` returns: called with arguments, it makes the object.
   template <class T>
   using Construct = boost::interprocess::ipcdetail::named_proxy<SegmentManager, T, false>;
+  /// What `construct_it` returns: called with iterators, it makes an array.
   template <class T>
   using ConstructEach = boost::interprocess::ipcdetail::named_proxy<SegmentManager, T, true>;
 
@@ -105,6 +125,7 @@ class ManagedRegion {
   /// stored to, so a limit that will never be reached costs next to nothing. Cost: O(1).
   [[nodiscard]] static ManagedRegion create(std::size_t bytes, std::size_t max_bytes = 0,
                                             const RegionOptions& options = {});
+  /// The same with a segment that has all of `bytes` from the start.
   [[nodiscard]] static ManagedRegion create(std::size_t bytes, const RegionOptions& options) {
     return create(bytes, 0, options);
   }
@@ -135,6 +156,7 @@ class ManagedRegion {
 
   /// The memory below, for leases and counters. Its first bytes are the segment's.
   [[nodiscard]] Region& region() { return region_; }
+  /// The same, for reading.
   [[nodiscard]] const Region& region() const { return region_; }
   /// Gives the region away. This object is then as if it was moved from.
   [[nodiscard]] Region release() && { return std::move(region_); }
@@ -149,6 +171,7 @@ class ManagedRegion {
   [[nodiscard]] Construct<T> construct(Name name) {
     return {&manager(), name.get(), false, true};
   }
+  /// The same, with a null pointer for what it would throw.
   template <class T>
   [[nodiscard]] Construct<T> construct(Name name, const std::nothrow_t& /*no_throw*/) {
     return {&manager(), name.get(), false, false};
@@ -158,6 +181,7 @@ class ManagedRegion {
   [[nodiscard]] Construct<T> find_or_construct(Name name) {
     return {&manager(), name.get(), true, true};
   }
+  /// The same, with a null pointer for what it would throw.
   template <class T>
   [[nodiscard]] Construct<T> find_or_construct(Name name, const std::nothrow_t& /*no_throw*/) {
     return {&manager(), name.get(), true, false};
@@ -167,6 +191,7 @@ class ManagedRegion {
   [[nodiscard]] ConstructEach<T> construct_it(Name name) {
     return {&manager(), name.get(), false, true};
   }
+  /// The same, unless there is such an object already.
   template <class T>
   [[nodiscard]] ConstructEach<T> find_or_construct_it(Name name) {
     return {&manager(), name.get(), true, true};
@@ -178,6 +203,7 @@ class ManagedRegion {
   [[nodiscard]] std::pair<T*, size_type> find(Name name) {
     return manager().template find<T>(name);
   }
+  /// The same, for reading.
   template <class T>
   [[nodiscard]] std::pair<const T*, size_type> find(Name name) const {
     return manager().template find<T>(name);
@@ -199,6 +225,7 @@ class ManagedRegion {
   [[nodiscard]] allocator<T> get_allocator() {
     return allocator<T>(&manager());
   }
+  /// For smart pointers to what is in the region.
   template <class T>
   [[nodiscard]] deleter<T> get_deleter() {
     return deleter<T>(&manager());
@@ -206,19 +233,26 @@ class ManagedRegion {
 
   /// The named objects: `name()`, `name_length()` and `value()` of each. Shorter names come first.
   [[nodiscard]] const_named_iterator named_begin() const { return manager().named_begin(); }
+  /// Behind the last of them.
   [[nodiscard]] const_named_iterator named_end() const { return manager().named_end(); }
+  /// The unique objects: `name()` is that of the type.
   [[nodiscard]] const_unique_iterator unique_begin() const { return manager().unique_begin(); }
+  /// Behind the last of them.
   [[nodiscard]] const_unique_iterator unique_end() const { return manager().unique_end(); }
+  /// How many objects have a name.
   [[nodiscard]] size_type get_num_named_objects() const {
     return manager().get_num_named_objects();
   }
+  /// How many unique objects there are.
   [[nodiscard]] size_type get_num_unique_objects() const {
     return manager().get_num_unique_objects();
   }
+  /// The name of an object that `construct` made; null if it has none.
   template <class T>
   [[nodiscard]] static const char* get_instance_name(const T* object) {
     return SegmentManager::get_instance_name(object);
   }
+  /// How many objects were constructed together with it.
   template <class T>
   [[nodiscard]] static size_type get_instance_length(const T* object) {
     return SegmentManager::get_instance_length(object);
@@ -228,22 +262,29 @@ class ManagedRegion {
 
   /// Raw bytes of the segment; bad_alloc when it is full.
   [[nodiscard]] void* allocate(size_type bytes) { return manager().allocate(bytes); }
+  /// The same at a multiple of `alignment`, a power of two.
   [[nodiscard]] void* allocate_aligned(size_type bytes, size_type alignment) {
     return manager().allocate_aligned(bytes, alignment);
   }
+  /// Gives back what `allocate` or `allocate_aligned` returned.
   void deallocate(void* memory) { manager().deallocate(memory); }
 
-  /// Bytes in the segment now, those of them not in use, and how many it may have.
+  /// Bytes in the segment now.
   [[nodiscard]] size_type get_size() const { return manager().get_size(); }
+  /// Those of them that are not in use.
   [[nodiscard]] size_type get_free_memory() const { return manager().get_free_memory(); }
+  /// Bytes it may grow to.
   [[nodiscard]] size_type get_max_size() const { return manager().limit(); }
   /// Makes the segment larger before that is needed. Throws bad_alloc beyond the limit.
   void grow(size_type bytes) { manager().grow(bytes); }
   /// Makes it smaller, down to the last object in it.
   void shrink_to_fit() { manager().shrink_to_fit(); }
 
+  /// Whether nothing is left in it.
   [[nodiscard]] bool all_memory_deallocated() const { return manager().all_memory_deallocated(); }
+  /// Whether the allocator's books are in order. Cost: O(blocks).
   [[nodiscard]] bool check_sanity() const { return manager().check_sanity(); }
+  /// Whether the address lies in the segment as it is now.
   [[nodiscard]] bool belongs_to_segment(const void* address) const {
     const auto* const byte = static_cast<const std::byte*>(address);
     return !std::less<>()(byte, begin()) && std::less<>()(byte, begin() + get_size());
@@ -252,10 +293,12 @@ class ManagedRegion {
   [[nodiscard]] size_type get_handle_from_address(const void* address) const {
     return static_cast<size_type>(static_cast<const std::byte*>(address) - begin());
   }
+  /// The other way round.
   [[nodiscard]] void* get_address_from_handle(size_type handle) {
     return const_cast<std::byte*>(begin()) + handle;
   }
 
+  /// The segment manager itself.
   [[nodiscard]] SegmentManager* get_segment_manager() { return &manager(); }
 
  private:

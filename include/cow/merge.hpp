@@ -1,5 +1,8 @@
 #pragma once
 
+/// @file
+/// Bringing two lines of history together.
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -15,16 +18,17 @@ namespace cow {
 /// A stretch of bytes that both sides changed, in different ways. The spans are as long as the
 /// stretch and valid during the call.
 struct MergeConflict {
-  std::size_t offset = 0;  ///< of the first byte, in the region
-  std::span<const std::byte> base;
-  std::span<const std::byte> ours;
-  std::span<const std::byte> theirs;
-  std::span<std::byte> result;  ///< holds the bytes of ours; what is left in it is taken
+  std::size_t offset = 0;             ///< of the first byte, in the region
+  std::span<const std::byte> base;    ///< as they were in the common ancestor
+  std::span<const std::byte> ours;    ///< as our side has them
+  std::span<const std::byte> theirs;  ///< as the other side has them
+  std::span<std::byte> result;        ///< holds the bytes of ours; what is left in it is taken
 };
 
 /// Decides one conflict by writing `result`. What it throws ends the merge and comes out of it.
 using MergeResolver = std::function<void(const MergeConflict&)>;
 
+/// Choices for `merge`.
 struct MergeOptions {
   /// What is changed as a whole: within a page both sides changed, bytes are compared and taken in
   /// units of so many bytes, aligned in the region. With 8, two threads of history that changed
@@ -35,7 +39,7 @@ struct MergeOptions {
 
 /// What became of a merge.
 struct MergeResult {
-  Region merged;
+  Region merged;  ///< a new region of the same family, with the changes of both sides
   /// Pages that both sides changed, in different ways; ascending, neighbours joined. Without a
   /// resolver they show ours. With one they were merged unit by unit.
   std::vector<PageRange> conflicts;

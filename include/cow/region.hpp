@@ -74,6 +74,7 @@ class COW_API Region {
   /// the chain. Throws std::invalid_argument without any file, std::system_error.
   [[nodiscard]] static Region load(const std::vector<std::filesystem::path>& paths,
                                    const LoadOptions& options = {});
+  /// The same for one complete image.
   [[nodiscard]] static Region load(const std::filesystem::path& path,
                                    const LoadOptions& options = {});
 

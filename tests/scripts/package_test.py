@@ -61,6 +61,7 @@ def build_and_install(kind, into, *options):
               f"-DBUILD_SHARED_LIBS={'ON' if kind == 'shared' else 'OFF'}",
               f"-DCMAKE_INSTALL_PREFIX={into}", "-DCMAKE_INSTALL_LIBDIR=lib",
               "-DCOW_BUILD_TESTS=OFF", "-DCOW_BUILD_BENCHMARKS=OFF", "-DCOW_BUILD_TOOL=OFF",
+              "-DCMAKE_DISABLE_FIND_PACKAGE_Boost=ON",
               *options)
     run("cmake", "--build", build)
     return build
@@ -213,6 +214,14 @@ class Installed(unittest.TestCase):
             build_consumer("missing", f"-DCMAKE_PREFIX_PATH={prefix('static')}",
                            "-DCONSUMER_COMPONENTS=shared")
 
+    def test_the_component_managed_finds_boost_and_the_others_do_not_look_for_it(self):
+        for kind in KINDS:
+            build = self.check_consumer(f"managed-{kind}", prefix(kind), kind,
+                                        "-DCONSUMER_MANAGED=ON")
+            run(build / "consumer_managed")
+            self.check_consumer(f"no-boost-{kind}", prefix(kind), kind,
+                                "-DCMAKE_DISABLE_FIND_PACKAGE_Boost=ON")
+
     def test_a_handler_outlives_the_plugin_that_brought_it(self):
         for kind in KINDS:
             build = build_consumer(f"plugin-{kind}", f"-DCMAKE_PREFIX_PATH={prefix(kind)}")
@@ -303,9 +312,9 @@ class Subproject(unittest.TestCase):
     NOTHING_ELSE = [f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in
                     ("Catch2", "CLI11", "fmt", "nlohmann_json", "benchmark", "Python3", "Boost")]
 
-    def take(self, way, source, *options):
+    def take(self, way, source, *options, nothing_else=True):
         build = build_consumer(way, f"-DCONSUMER_WAY={way}", f"-DCONSUMER_LIBCOW={source}",
-                               *self.NOTHING_ELSE, *options)
+                               *(self.NOTHING_ELSE if nothing_else else []), *options)
         run(build / "consumer")
         stage = fresh(WORK / "stage-subproject")
         run("cmake", "--install", build, "--prefix", stage)
@@ -313,6 +322,11 @@ class Subproject(unittest.TestCase):
 
     def test_as_a_subdirectory(self):
         self.assertEqual(self.take("subdirectory", ROOT), {"bin/consumer"})
+
+    def test_as_a_subdirectory_with_objects(self):
+        installed = self.take("subdirectory", ROOT, "-DCONSUMER_MANAGED=ON", nothing_else=False)
+        run(WORK / "subdirectory" / "consumer_managed")
+        self.assertEqual(installed, {"bin/consumer"})
 
     def test_fetched_from_a_folder_as_a_shared_library(self):
         self.assertEqual(self.take("fetch_folder", ROOT, "-DBUILD_SHARED_LIBS=ON"),

@@ -1,6 +1,7 @@
 #pragma once
 
-// A region's memory for structures with raw pointers. Included by <cow/managed_region.hpp>.
+/// @file
+/// A region's memory for structures with raw pointers. Included by <cow/managed_region.hpp>.
 
 #include <cstddef>
 #include <memory_resource>
@@ -27,6 +28,7 @@ class ManagedRegion;
 /// is what users of std::pmr expect.
 class RegionResource : public std::pmr::memory_resource {
  public:
+  /// The memory of `region`, which the resource does not own.
   explicit RegionResource(ManagedRegion& region);
 
  private:

@@ -1,7 +1,8 @@
 #pragma once
 
-// Boost.Interprocess's segment manager, set up for a region. Included by <cow/managed_region.hpp>.
-//
+/// @file
+/// Boost.Interprocess's segment manager, set up for a region. Included by <cow/managed_region.hpp>.
+
 // What differs from Interprocess's own choice, and why:
 // - No mutex: locking is a store, so a lookup would copy a page, and a locked mutex would be cloned
 //   locked.
@@ -150,9 +151,11 @@ namespace cow {
 class SegmentManager
     : public boost::interprocess::segment_manager<char, detail::GrowingBestFit, detail::NameIndex> {
  public:
+  /// Interprocess's own.
   using Base =
       boost::interprocess::segment_manager<char, detail::GrowingBestFit, detail::NameIndex>;
 
+  /// For a segment of `segment_bytes`, itself included, that may grow to `limit_bytes`.
   SegmentManager(size_type segment_bytes, size_type limit_bytes) : Base(segment_bytes) {
     algorithm().set_limit(limit_bytes);
   }
@@ -219,21 +222,27 @@ class allocator : public boost::interprocess::allocator<T, SegmentManager> {
  public:
   using typename Base::pointer;
   using typename Base::size_type;
-  // Containers allocate by plain `allocate` from version 1, and expand in place from version 2. A
-  // class of its own, as T may be incomplete until a container asks.
+  /// Containers allocate by plain `allocate` from version 1, and expand in place from version 2. A
+  /// class of its own, as T may be incomplete until a container asks.
   struct version {
+    /// Types of more than the usual alignment cannot be expanded in place.
     static constexpr unsigned value = alignof(T) > detail::GrowingBestFit::Alignment ? 1 : 2;
   };
+  /// The same allocator for another type.
   template <class U>
   struct rebind {
+    /// The allocator of U.
     using other = allocator<U>;
   };
 
+  /// Allocates in `segment`, as `ManagedRegion::get_allocator` gives it.
   allocator(SegmentManager* segment) : Base(segment) {}  // NOLINT: as Interprocess's
+  /// The same segment, for another type.
   template <class U>
   allocator(const boost::interprocess::allocator<U, SegmentManager>& other)
       : Base(other.get_segment_manager()) {}
 
+  /// Room for `count` objects; throws boost::interprocess::bad_alloc.
   pointer allocate(size_type count, boost::interprocess::offset_ptr<const void> = nullptr) {
     if (count > max_size()) throw boost::interprocess::bad_alloc();
     SegmentManager& segment = *this->get_segment_manager();
@@ -243,8 +252,10 @@ class allocator : public boost::interprocess::allocator<T, SegmentManager> {
       return static_cast<T*>(segment.allocate(count * sizeof(T)));
     }
   }
+  /// Room for one.
   pointer allocate_one() { return allocate(1); }
 
+  /// More than any segment could hold: whether there is room shows when it is asked for.
   [[nodiscard]] size_type max_size() const {
     return static_cast<size_type>(std::numeric_limits<std::ptrdiff_t>::max()) / sizeof(T);
   }
