@@ -79,10 +79,10 @@ def needed(program):
     return re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-d", program))
 
 
-def build_consumer(name, *options):
+def build_consumer(name, *options, targets=("consumer",)):
     build = fresh(WORK / name)
     configure(CONSUMER, build, *options)
-    run("cmake", "--build", build)
+    run("cmake", "--build", build, "--target", *targets)
     return build
 
 
@@ -188,8 +188,8 @@ class Symbols(unittest.TestCase):
 class Installed(unittest.TestCase):
     """Programs that find the installed library."""
 
-    def check_consumer(self, name, tree, kind, *options):
-        build = build_consumer(name, f"-DCMAKE_PREFIX_PATH={tree}", *options)
+    def check_consumer(self, name, tree, kind, *options, targets=("consumer",)):
+        build = build_consumer(name, f"-DCMAKE_PREFIX_PATH={tree}", *options, targets=targets)
         run(build / "consumer")
         self.assertEqual(SONAME in needed(build / "consumer"), kind == "shared")
         return build
@@ -217,14 +217,16 @@ class Installed(unittest.TestCase):
     def test_the_component_managed_finds_boost_and_the_others_do_not_look_for_it(self):
         for kind in KINDS:
             build = self.check_consumer(f"managed-{kind}", prefix(kind), kind,
-                                        "-DCONSUMER_MANAGED=ON")
+                                        "-DCONSUMER_MANAGED=ON",
+                                        targets=("consumer", "consumer_managed"))
             run(build / "consumer_managed")
             self.check_consumer(f"no-boost-{kind}", prefix(kind), kind,
                                 "-DCMAKE_DISABLE_FIND_PACKAGE_Boost=ON")
 
     def test_a_handler_outlives_the_plugin_that_brought_it(self):
         for kind in KINDS:
-            build = build_consumer(f"plugin-{kind}", f"-DCMAKE_PREFIX_PATH={prefix(kind)}")
+            build = build_consumer(f"plugin-{kind}", f"-DCMAKE_PREFIX_PATH={prefix(kind)}",
+                                   targets=("consumer_plugin", "consumer_host"))
             plugin = build / "libconsumer_plugin.so"
             run(build / "consumer_host", plugin)
             owner = prefix("shared") / "lib/libcow.so"
@@ -233,7 +235,8 @@ class Installed(unittest.TestCase):
             self.assertRegex(run("readelf", "-d", owner), r"FLAGS_1.*NODELETE")
 
     def test_two_plugins_that_have_a_libcow_each_work_side_by_side(self):
-        build = build_consumer("plugins", f"-DCMAKE_PREFIX_PATH={prefix('static')}")
+        build = build_consumer("plugins", f"-DCMAKE_PREFIX_PATH={prefix('static')}",
+                               targets=("consumer_plugin", "consumer_host"))
         plugin = build / "libconsumer_plugin.so"
         other = shutil.copy2(plugin, build / "other.so")
         run(build / "consumer_host", plugin, other)
@@ -312,9 +315,10 @@ class Subproject(unittest.TestCase):
     NOTHING_ELSE = [f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in
                     ("Catch2", "CLI11", "fmt", "nlohmann_json", "benchmark", "Python3", "Boost")]
 
-    def take(self, way, source, *options, nothing_else=True):
+    def take(self, way, source, *options, targets=("consumer",)):
+        nothing_else = self.NOTHING_ELSE if targets == ("consumer",) else []
         build = build_consumer(way, f"-DCONSUMER_WAY={way}", f"-DCONSUMER_LIBCOW={source}",
-                               *(self.NOTHING_ELSE if nothing_else else []), *options)
+                               *nothing_else, *options, targets=targets)
         run(build / "consumer")
         stage = fresh(WORK / "stage-subproject")
         run("cmake", "--install", build, "--prefix", stage)
@@ -324,7 +328,8 @@ class Subproject(unittest.TestCase):
         self.assertEqual(self.take("subdirectory", ROOT), {"bin/consumer"})
 
     def test_as_a_subdirectory_with_objects(self):
-        installed = self.take("subdirectory", ROOT, "-DCONSUMER_MANAGED=ON", nothing_else=False)
+        installed = self.take("subdirectory", ROOT, "-DCONSUMER_MANAGED=ON",
+                              targets=("consumer", "consumer_managed"))
         run(WORK / "subdirectory" / "consumer_managed")
         self.assertEqual(installed, {"bin/consumer"})
 
