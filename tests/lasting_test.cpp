@@ -30,7 +30,7 @@ class LongLife {
  public:
   explicit LongLife(std::uint64_t seed)
       : region_(Region::create(kPages * support::page_bytes(), support::options())), random_(seed) {
-    for (std::size_t page = 0; page < kPages; ++page) support::store(region_, page, 1);
+    support::fill(region_.bytes(), seed);  // every host page of a larger granule, too
     while (kept_.size() < kKept) kept_.push_back(region_.snapshot());
   }
 
