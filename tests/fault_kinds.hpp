@@ -104,6 +104,29 @@ inline FaultScene scene_of_reserved_snapshot() {
   return scene;
 }
 
+/// The copy goes to a frame that the clone before this one left behind.
+inline FaultScene scene_of_recycled_frame() {
+  cow::Region original = stored_to_everywhere();
+  {
+    cow::Region clone = original.clone();
+    for (std::size_t page = 0; page < scene_pages; ++page) word_at(clone, page, 8) = 99;
+  }
+  FaultScene scene{original.clone(), 150};
+  scene.clones.push_back(std::move(original));
+  return scene;
+}
+
+/// A snapshot gets its copy in a frame that held one for the snapshot before.
+inline FaultScene scene_of_recycled_packed_frame() {
+  FaultScene scene{stored_to_everywhere(), 150};
+  {
+    const cow::Snapshot snapshot = scene.region.snapshot();
+    for (std::size_t page = 0; page < scene_pages; ++page) word_at(scene.region, page, 16) = 99;
+  }
+  scene.snapshots.push_back(scene.region.snapshot());
+  return scene;
+}
+
 inline FaultScene scene_of_sole_owner() {
   FaultScene scene = scene_of_clone();
   scene.clones.clear();
@@ -138,7 +161,7 @@ inline FaultScene scene_of_block_that_stays() {
 }
 
 inline std::span<const FaultKind> fault_kinds() {
-  static constexpr std::array<FaultKind, 13> kinds{{
+  static constexpr std::array<FaultKind, 15> kinds{{
       {"a zero page", scene_of_zeros, 1, 0, 0},
       {"a page shared with a clone", scene_of_clone, 0, 1, 0},
       {"a page shared with a snapshot nobody mapped", scene_of_snapshot, 0, 1, 0},
@@ -148,6 +171,8 @@ inline std::span<const FaultKind> fault_kinds() {
       {"a zero page with a reserved frame", scene_of_reserved_zeros, 1, 0, 0},
       {"a page shared with a clone, with reserved frames", scene_of_reserved_clone, 0, 1, 0},
       {"a page shared with a snapshot, with reserved frames", scene_of_reserved_snapshot, 0, 1, 0},
+      {"a page that moves to a recycled frame", scene_of_recycled_frame, 0, 1, 0},
+      {"a page whose copy goes to a recycled frame", scene_of_recycled_packed_frame, 0, 1, 0},
       {"a run of pages that move", [] { return with_a_run(scene_of_clone()); }, 0, 64, 0},
       {"a run of pages that stay", [] { return with_a_run(scene_of_snapshot()); }, 0, 64, 0},
       {"a block that moves", scene_of_block_that_moves, 0, 40, 0},

@@ -23,6 +23,7 @@
 #include "call_filter.hpp"
 #include "catch.hpp"
 #include "fault_kinds.hpp"
+#include "huge_pages.hpp"
 #include "sanitizer.hpp"
 #include "support.hpp"
 
@@ -117,6 +118,19 @@ support::ChildResult take_filtered(const FaultKind& kind, const CallFilter& filt
 }
 
 std::string nothing_before() { return ""; }
+
+Region with_huge_pages() {
+  cow::RegionOptions options = support::options();
+  options.huge_pages = true;
+  return Region::create(support::scene_pages * support::page_bytes(), options);
+}
+
+FaultScene scene_of_clone_with_huge_pages() {
+  FaultScene scene{with_huge_pages(), 150};
+  support::store(scene.region, scene.page, 1);
+  scene.clones.push_back(scene.region.clone());
+  return scene;
+}
 
 // ---- The stress run -----------------------------------------------------------------------------
 
@@ -260,6 +274,31 @@ TEST_CASE("a fault that finds no memory for its window adds no call") {
   for (const FaultKind& kind : support::fault_kinds()) {
     CallFilter filter;
     allow_fault(support::refuse_windows(filter));
+    const auto result = take_filtered(kind, filter, nothing_before);
+    CAPTURE(kind.name);
+    CHECK(result.complaint == "");
+    CHECK(result.exited());
+  }
+}
+
+TEST_CASE("a fault in a family with huge pages adds madvise") {
+  if (!can_filter()) return;
+  const support::HugePageSetting setting("advise");
+  if (!setting.is_set()) {
+    WARN("skipped: huge pages for shared memory cannot be allowed here");
+    return;
+  }
+  const std::array<FaultKind, 2> kinds{{
+      {"a zero page",
+       [] {
+         return FaultScene{with_huge_pages(), 150};
+       },
+       1, 0, 0},
+      {"a page shared with a clone", scene_of_clone_with_huge_pages, 0, 1, 0},
+  }};
+  for (const FaultKind& kind : kinds) {
+    CallFilter filter;
+    allow_fault(filter).allow(SYS_madvise, {is(2, MADV_HUGEPAGE)});
     const auto result = take_filtered(kind, filter, nothing_before);
     CAPTURE(kind.name);
     CHECK(result.complaint == "");

@@ -140,6 +140,7 @@ class Forest {
     if (random_.one_in(4)) size = random_.between(1, 8) * page + random_.below(3) - 1;
     if (random_.one_in(40)) size = random_.between(500, 1100) * page;  // several leaves
     auto options = random_.one_in(2) ? support::options() : support::single_page_options();
+    options.huge_pages = random_.one_in(3);
     options.reserve_frames = size <= 24 * page && random_.one_in(4);
     regions_.push_back({Region::create(size, options),
                         {Bytes(size), std::vector<std::uint64_t>((size + page - 1) / page)},

@@ -26,6 +26,16 @@ struct RegionOptions {
   /// for the region it was made from, the first snapshot of a region its size once. Without it,
   /// memory is taken as it is stored to, and a store that finds none ends the process.
   bool reserve_frames = false;
+
+  /// The kernel may use huge pages (2 MiB on most machines) for the family's memory, if the system
+  /// allows them for shared memory when the first region is created:
+  /// /sys/kernel/mm/transparent_hugepage/shmem_enabled says `advise`, `always` or `within_size`.
+  /// Otherwise the option does nothing; the bytes are the same either way. Writing to a new region
+  /// and protecting it, by its first snapshot or clone, then cost much less. In exchange memory is
+  /// taken and counted 2 MiB at a time where a new region is stored to, and the first store to a
+  /// protected page splits the huge page around it. With `advise`, frames that copies and
+  /// `reserve_frames` make are small ones.
+  bool huge_pages = false;
 };
 
 /// What the caller of `Region::snapshot` promises.

@@ -48,7 +48,8 @@ std::shared_ptr<Family> new_family(std::uint64_t size_bytes, const RegionOptions
   const PageGeometry geometry(granule_of(options));
   return std::make_shared<Family>(geometry, geometry.pages_for(size_bytes),
                                   options.max_window_pages,
-                                  options.reserve_frames ? Backing::reserved : Backing::on_store);
+                                  options.reserve_frames ? Backing::reserved : Backing::on_store,
+                                  options.huge_pages ? os::allowed_huge_pages() : os::HugePages{});
 }
 
 }  // namespace cow

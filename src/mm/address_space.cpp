@@ -18,7 +18,8 @@ constexpr std::int64_t kGuardMappings = 2;
 
 os::AddressRange reserve_addresses(const Family& family) {
   const PageGeometry geometry = family.geometry();
-  return os::AddressRange::reserve(geometry.bytes(family.pages()), geometry.page_bytes());
+  return os::AddressRange::reserve(geometry.bytes(family.pages()),
+                                   std::max(geometry.page_bytes(), family.huge_pages().bytes));
 }
 
 std::atomic<std::uint64_t> g_protections{0};
@@ -140,10 +141,31 @@ void AddressSpace::reopen(PageSpan span) noexcept {
       [&](PageSpan writable) { static_cast<void>(make_writable(writable)); });
 }
 
+// A leaf that was written from end to end: without looking at its entries one by one, which for a
+// large region would take longer than the kernel takes to protect huge pages.
+bool AddressSpace::close_in_one(Leaf& leaf, HoleFinder& holes) noexcept {
+  const PageSpan span = table().span_of(leaf.group);
+  if (!leases_.empty() || leaf.writable != span.count().value || leaf.breaks > 0) return false;
+  const FrameStore& frames = family_->frames();
+  const Frame first = leaf.entries[0].frame();
+  if (leaf.any_never_stored && !holes.is_all_data(frames.file(first), frames.offset(first),
+                                                  family_->geometry().bytes(span.count()))) {
+    return false;
+  }
+  const std::int64_t edges_before = edges(leaf.group);
+  for (std::size_t i = 0; i < span.count().value; ++i) leaf.entries[i].close();
+  leaf.writable = 0;
+  leaf.any_never_stored = false;
+  count_mappings(edges(leaf.group) - edges_before);
+  note_writable(leaf);
+  return true;
+}
+
 // The leaf's pages are read-only now, but for those to spare. Where a window of zero pages was
 // opened, it is time to learn which of them were touched: the others have no memory behind them.
 void AddressSpace::close_leaf(Leaf& leaf, Spare spare, HoleFinder& holes) noexcept {
-  FrameStore& frames = family_->frames();
+  if (spare == Spare::leased && close_in_one(leaf, holes)) return;
+  const FrameStore& frames = family_->frames();
   const bool look = leaf.any_never_stored;
   leaf.any_never_stored = false;
   const auto keep_zeros = [&](Entry& entry) {
@@ -151,7 +173,6 @@ void AddressSpace::close_leaf(Leaf& leaf, Spare spare, HoleFinder& holes) noexce
     if (holes.is_hole(frames.file(entry.frame()), frames.offset(entry.frame()))) {
       leaf.any_never_stored = true;
     } else {
-      frames.note_touched(entry.frame());
       entry.set_never_stored(false);
       entry.set_taken_along(true);
     }
@@ -186,16 +207,14 @@ int AddressSpace::map_all(std::uint64_t runs) noexcept {
   int error = 0;
   const auto map_run = [&](PageSpan run, Entry first) {
     if (error != 0 || first.is_zero_page()) return;
-    const std::size_t bytes = family_->geometry().bytes(run.count());
-    const int file = frames.file(first.frame());
-    const os::FileOffset offset = frames.offset(first.frame());
     if (use_ == Use::view) {
-      error = os::map_frames_for_reading(address(run.first), bytes, file, offset);
+      error = os::map_frames_for_reading(address(run.first), family_->geometry().bytes(run.count()),
+                                         frames.file(first.frame()), frames.offset(first.frame()));
       return;
     }
     const auto protection =
         first.writable() ? os::Protection::read_write : os::Protection::read_only;
-    error = os::map_frames(address(run.first), bytes, file, offset, protection, os::Populate::no);
+    error = map(run, first.frame(), protection);
   };
   if (runs == 1) {
     map_run({PageIndex{0}, PageIndex{table().pages().value}}, table().entry(PageIndex{0}));
@@ -228,18 +247,16 @@ Frame AddressSpace::add_home() {
   return {homes_[home_count_++], PageIndex{0}};
 }
 
-int AddressSpace::map_writable(PageSpan span, Frame first, os::Populate populate) noexcept {
+int AddressSpace::map(PageSpan span, Frame first, os::Protection protection,
+                      os::Populate populate) noexcept {
   const FrameStore& frames = family_->frames();
+  const auto advice = family_->huge_pages().by_advice ? os::Advice::huge_pages : os::Advice::none;
   return os::map_frames(address(span.first), family_->geometry().bytes(span.count()),
-                        frames.file(first), frames.offset(first), os::Protection::read_write,
-                        populate);
+                        frames.file(first), frames.offset(first), protection, populate, advice);
 }
 
 int AddressSpace::map_read_only(PageIndex page) noexcept {
-  const FrameStore& frames = family_->frames();
-  const Frame frame = table().entry(page).frame();
-  return os::map_frames(address(page), family_->geometry().page_bytes(), frames.file(frame),
-                        frames.offset(frame), os::Protection::read_only, os::Populate::no);
+  return map({page, page + kOnePage}, table().entry(page).frame(), os::Protection::read_only);
 }
 
 int AddressSpace::make_writable(PageSpan span) noexcept {
@@ -261,17 +278,13 @@ void AddressSpace::protect_again(Leaf& leaf, PageSpan span) noexcept {
 
 bool AddressSpace::show_again(PageSpan span) noexcept {
   if (os::is_mapped(address(span.first), family_->geometry().bytes(span.count()))) return true;
-  const FrameStore& frames = family_->frames();
   for (PageIndex page = span.first; page < span.last; ++page) {
     const Entry entry = table().entry(page);
-    const std::size_t bytes = family_->geometry().page_bytes();
     const auto protection =
         entry.writable() ? os::Protection::read_write : os::Protection::read_only;
-    const int error =
-        entry.is_zero_page()
-            ? os::map_zeros(address(page), bytes)
-            : os::map_frames(address(page), bytes, frames.file(entry.frame()),
-                             frames.offset(entry.frame()), protection, os::Populate::no);
+    const int error = entry.is_zero_page()
+                          ? os::map_zeros(address(page), family_->geometry().page_bytes())
+                          : map({page, page + kOnePage}, entry.frame(), protection);
     if (error != 0) return false;
   }
   return true;

@@ -118,8 +118,10 @@ class AddressSpace {
 
   // For faults. Signal context: yes.
 
-  /// Maps the frames from `first` on over `span`, writable. 0 or an errno value.
-  [[nodiscard]] int map_writable(PageSpan span, Frame first, os::Populate populate) noexcept;
+  /// Maps the frames from `first` on over `span`. 0 or an errno value; on an error nothing has
+  /// changed that a load could see.
+  [[nodiscard]] int map(PageSpan span, Frame first, os::Protection protection,
+                        os::Populate populate = os::Populate::no) noexcept;
   /// Shows the frame of `page`'s entry again, read-only. 0 or an errno value.
   [[nodiscard]] int map_read_only(PageIndex page) noexcept;
   /// Lets `span` be written where it is. 0 or an errno value.
@@ -179,6 +181,7 @@ class AddressSpace {
   void write_protect_cold(HoleFinder& holes);
   void protect(PageSpan hull, Spare spare);
   void close_leaf(Leaf& leaf, Spare spare, HoleFinder& holes) noexcept;
+  [[nodiscard]] bool close_in_one(Leaf& leaf, HoleFinder& holes) noexcept;
   void reopen(PageSpan span) noexcept;
   void note_writable(const Leaf& leaf) noexcept;
   [[nodiscard]] std::uint64_t writable_groups_words() const noexcept {

@@ -69,6 +69,12 @@ class Entry {
   [[nodiscard]] constexpr bool never_stored() const { return (bits_ & kNeverStored) != 0; }
   constexpr void set_never_stored(bool on) { set(kNeverStored, on); }
 
+  /// Read-only from now on, in a frame that was touched if nobody knew.
+  constexpr void close() {
+    const std::uint64_t taken_along = (bits_ & kNeverStored) << 1;
+    bits_ = (bits_ & ~(kWritable | kNeverStored)) | taken_along;
+  }
+
   /// A WriteLease keeps the page writable: who would share its frame gets a copy instead.
   [[nodiscard]] constexpr bool leased() const { return (bits_ & kLeased) != 0; }
   constexpr void set_leased(bool on) { set(kLeased, on); }
@@ -109,6 +115,8 @@ class Entry {
   static constexpr std::uint64_t kLeased = std::uint64_t{1} << 60;
   static constexpr unsigned kHeatShift = 55;
   static constexpr std::uint64_t kFrameMask = (std::uint64_t{1} << kHeatShift) - 1;
+
+  static_assert(kNeverStored << 1 == kTakenAlong);
 
   constexpr void set(std::uint64_t flag, bool on) { bits_ = on ? bits_ | flag : bits_ & ~flag; }
 

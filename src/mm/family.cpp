@@ -17,11 +17,12 @@ constexpr std::size_t kMostTablesSearched = 128;
 }  // namespace
 
 Family::Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_pages,
-               Backing backing)
+               Backing backing, os::HugePages huge_pages)
     : geometry_(geometry),
       pages_(pages),
       max_window_pages_(max_window_pages),
-      store_(geometry, pages, backing) {
+      huge_pages_(huge_pages),
+      store_(geometry, pages, backing, huge_pages.bytes) {
   FamilyList::instance().add(*this);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/units.hpp"
 #include "mm/page_table.hpp"
+#include "os/host.hpp"
 #include "os/lock.hpp"
 #include "os/signal_mask.hpp"
 
@@ -43,7 +44,8 @@ struct KeptTable {
 class Family {
  public:
   /// Throws std::system_error.
-  Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_pages, Backing backing);
+  Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_pages, Backing backing,
+         os::HugePages huge_pages);
   ~Family();
   Family(const Family&) = delete;
   Family& operator=(const Family&) = delete;
@@ -52,6 +54,7 @@ class Family {
   /// Pages of every address space of this family.
   [[nodiscard]] PageCount pages() const noexcept { return pages_; }
   [[nodiscard]] std::uint64_t max_window_pages() const noexcept { return max_window_pages_; }
+  [[nodiscard]] os::HugePages huge_pages() const noexcept { return huge_pages_; }
   [[nodiscard]] TableStore& store() noexcept { return store_; }
   [[nodiscard]] FrameStore& frames() noexcept { return store_.frames; }
   [[nodiscard]] os::Lock& lock() noexcept { return lock_; }
@@ -137,6 +140,7 @@ class Family {
   PageGeometry geometry_;
   PageCount pages_;
   std::uint64_t max_window_pages_;
+  os::HugePages huge_pages_;  ///< the same for every mapping, so that they merge
   os::Lock lock_;
   mutable std::atomic<std::uint64_t> generation_{0};
   TableStore store_;

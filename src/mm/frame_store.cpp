@@ -26,11 +26,13 @@ constexpr std::uint64_t kShareOfMemory = 16;
 
 }  // namespace
 
-FrameStore::FrameStore(PageGeometry geometry, PageCount pages_of_a_space, Backing backing)
+FrameStore::FrameStore(PageGeometry geometry, PageCount pages_of_a_space, Backing backing,
+                       std::size_t alignment)
     : geometry_(geometry),
       backing_(backing),
       slots_(backing == Backing::reserved ? pages_of_a_space
                                           : std::max(pages_of_a_space, kFewestSlots)),
+      alignment_(std::max(alignment, geometry.page_bytes())),
       recycled_bytes_limit_(os::memory_bytes() / kShareOfMemory),
       file_(os::FrameFile::create()) {
   if (!extents_.reserve(1)) no_metadata();
@@ -51,7 +53,9 @@ FrameStore::~FrameStore() {
 }
 
 ExtentId FrameStore::open_extent() {
-  const std::size_t room = geometry_.bytes(slots_ + kOnePage);  // one slot apart: see Frame
+  // One slot apart: see Frame.
+  const std::uint64_t room =
+      (geometry_.bytes(slots_ + kOnePage) + alignment_ - 1) / alignment_ * alignment_;
   const bool again = !unused_.empty();
   const std::uint64_t end =
       (again ? extent(unused_[unused_.size() - 1]).start.bytes : next_offset_) + room;
@@ -224,11 +228,6 @@ void FrameStore::note_filled(FrameRun run) noexcept {
   if (backing_ == Backing::reserved) return;
   SlotState* const first = mutable_extent(run.first.extent()).slots + run.first.slot().value;
   for (SlotState* slot = first; slot != first + run.count.value; ++slot) slot->note_filled();
-}
-
-void FrameStore::note_touched(Frame frame) noexcept {
-  // Of a larger granule, some host pages may have been touched and others not.
-  if (geometry_.page_bytes() == os::page_bytes()) note_filled({frame, kOnePage});
 }
 
 bool FrameStore::show_zeros(FrameRun run) noexcept {

@@ -24,8 +24,9 @@ struct FrameRun {
 /// allocates nothing and may run in the fault handler.
 class FrameStore {
  public:
-  /// Throws std::system_error.
-  FrameStore(PageGeometry geometry, PageCount pages_of_a_space, Backing backing);
+  /// Extents start at multiples of `alignment`, a power of two or 0. Throws std::system_error.
+  FrameStore(PageGeometry geometry, PageCount pages_of_a_space, Backing backing,
+             std::size_t alignment);
   ~FrameStore();
   FrameStore(const FrameStore&) = delete;
   FrameStore& operator=(const FrameStore&) = delete;
@@ -70,8 +71,6 @@ class FrameStore {
   [[nodiscard]] int allocate(FrameRun run) noexcept;
   /// Frames that were just taken show zeros. False if the kernel refuses even to overwrite them.
   [[nodiscard]] bool show_zeros(FrameRun run) noexcept;
-  /// A frame in use was found to be no hole.
-  void note_touched(Frame frame) noexcept;
   void add_references(FrameRun run, std::uint32_t n) noexcept;
   /// Drops references. Frames that nobody has left are recycled, within bounds, or given back to
   /// the kernel; reserved ones are kept, and hold zeros.
@@ -159,7 +158,8 @@ class FrameStore {
 
   PageGeometry geometry_;
   Backing backing_;
-  PageCount slots_;                     ///< of every extent of this family
+  PageCount slots_;  ///< of every extent of this family
+  std::uint64_t alignment_;
   std::uint64_t recycled_bytes_limit_;  ///< of all families together
   os::FrameFile file_;
   MetadataArray<Extent> extents_;   ///< by ExtentId

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 #include "base/units.hpp"
@@ -24,6 +25,11 @@ class HoleFinder {
       known_to_ = known_hole_ ? data : std::max(end, os::next_hole(file, data));
     }
     return known_hole_;
+  }
+
+  /// Whether all frames of a run were touched.
+  [[nodiscard]] bool is_all_data(int file, os::FileOffset first, std::size_t bytes) noexcept {
+    return !is_hole(file, first) && first.bytes + bytes <= known_to_;
   }
 
  private:

@@ -45,8 +45,8 @@ struct Directory {
 
 /// What the page tables of one family are made of. The caller holds the family's lock.
 struct TableStore {
-  TableStore(PageGeometry geometry, PageCount pages, Backing backing)
-      : frames(geometry, pages, backing) {}
+  TableStore(PageGeometry geometry, PageCount pages, Backing backing, std::size_t alignment)
+      : frames(geometry, pages, backing, alignment) {}
 
   FrameStore frames;
   NodePool<Leaf> leaves;

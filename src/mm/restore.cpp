@@ -119,10 +119,8 @@ class Restore {
 
   int show(PageSpan span, Entry first) noexcept {
     if (first.is_zero_page()) return os::map_zeros(space_.address(span.first), bytes(span));
-    return os::map_frames(space_.address(span.first), bytes(span), frames_.file(first.frame()),
-                          frames_.offset(first.frame()),
-                          first.writable() ? os::Protection::read_write : os::Protection::read_only,
-                          os::Populate::no);
+    return space_.map(span, first.frame(),
+                      first.writable() ? os::Protection::read_write : os::Protection::read_only);
   }
 
   // False if the kernel refused: then all is mapped as it was.
@@ -186,7 +184,6 @@ class Restore {
       space_.edit(leaf, space_.table().span_of(leaf.group), [&](PageIndex, Entry& entry) {
         if (!entry.writable() || !entry.never_stored()) return;
         if (holes.is_hole(frames_.file(entry.frame()), frames_.offset(entry.frame()))) return;
-        frames_.note_touched(entry.frame());
         entry.set_never_stored(false);
         entry.set_taken_along(true);
       });

@@ -141,7 +141,8 @@ FaultOutcome WriteFault::write_in_new_frames(PageSpan window) noexcept {
     return copied;
   }
   const Frame first = target_of(window.first);
-  if (const int error = space_.map_writable(window, first, populate(window)); error != 0) {
+  if (const int error = space_.map(window, first, os::Protection::read_write, populate(window));
+      error != 0) {
     const bool left_hole = !space_.show_again(window);
     if (!left_hole) drop_targets(window);
     return {.error = error, .call = "mmap", .left_hole = left_hole};

@@ -7,6 +7,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
@@ -36,23 +39,36 @@ bool read_pieces(const char* path, const Use& use) noexcept {
   return size == 0;
 }
 
+constexpr const char* kHugePageFolder = "/sys/kernel/mm/transparent_hugepage/";
+
+/// The first `size` characters of a small file, or fewer.
+template <std::size_t size>
+std::string_view read_start(const char* path, std::array<char, size>& text) noexcept {
+  std::size_t length = 0;
+  read_pieces(path, [&](const char* data, std::size_t n) {
+    const std::size_t room = std::min(n, size - length);
+    std::copy_n(data, room, text.data() + length);
+    length += room;
+  });
+  return {text.data(), length};
+}
+
+std::uint64_t leading_number(std::string_view text) noexcept {
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
 // "MemAvailable: N kB" in /proc/meminfo: free memory and what the kernel could free at once.
 // `otherwise` where it cannot be read.
 std::uint64_t available_bytes(std::uint64_t otherwise) noexcept {
   constexpr std::string_view kName = "MemAvailable:";
-  std::uint64_t kilobytes = 0;
-  bool found = false;
-  read_pieces("/proc/meminfo", [&](const char* data, std::size_t n) {
-    const std::string_view text(data, n);
-    std::size_t at = found ? text.npos : text.find(kName);
-    if (at == text.npos) return;
-    found = true;
-    at = text.find_first_not_of(' ', at + kName.size());
-    for (; at < n && text[at] >= '0' && text[at] <= '9'; ++at) {
-      kilobytes = kilobytes * 10 + static_cast<std::uint64_t>(text[at] - '0');
-    }
-  });
-  return found ? kilobytes * 1024 : otherwise;
+  std::array<char, 1024> start{};  // it is the third line
+  std::string_view text = read_start("/proc/meminfo", start);
+  const std::size_t at = text.find(kName);
+  if (at == text.npos) return otherwise;
+  text.remove_prefix(text.find_first_not_of(' ', at + kName.size()));
+  return leading_number(text) * 1024;
 }
 
 }  // namespace
@@ -75,6 +91,26 @@ bool is_memory_short() noexcept {
 std::size_t page_bytes() noexcept {
   static const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   return bytes;
+}
+
+HugePages allowed_huge_pages() noexcept {
+  std::array<char, 256> path{};
+  std::array<char, 128> text{};
+  const auto read = [&](const char* format, std::size_t kilobytes) {
+    std::snprintf(path.data(), path.size(), format, kHugePageFolder, kilobytes);
+    return read_start(path.data(), text);
+  };
+  const std::uint64_t bytes = leading_number(read("%shpage_pmd_size", 0));
+  if (bytes < page_bytes() || !std::has_single_bit(bytes)) return {};
+  // The setting for this size, since Linux 6.11, unless it refers to the one for all sizes.
+  std::string_view setting = read("%shugepages-%zukB/shmem_enabled", bytes / 1024);
+  if (setting.empty() || setting.find("[inherit]") != setting.npos) {
+    setting = read("%sshmem_enabled", 0);
+  }
+  const auto is_set_to = [&](std::string_view word) { return setting.find(word) != setting.npos; };
+  if (is_set_to("[advise]")) return {bytes, true};
+  const bool always = is_set_to("[always]") || is_set_to("[within_size]") || is_set_to("[force]");
+  return always ? HugePages{bytes, false} : HugePages{};
 }
 
 std::size_t max_map_count() noexcept {

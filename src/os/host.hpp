@@ -14,6 +14,15 @@ std::uint64_t memory_bytes() noexcept;
 /// Whether hardly any memory is left for anybody, as far as the kernel says.
 bool is_memory_short() noexcept;
 
+/// What the system allows for memory that is shared, as frame files are.
+struct HugePages {
+  std::size_t bytes = 0;   ///< the size of one; 0: not allowed, or no such thing here
+  bool by_advice = false;  ///< only for mappings that ask for them (Advice::huge_pages)
+};
+
+/// Reads /sys/kernel/mm/transparent_hugepage. Where it cannot be read, nothing is allowed.
+HugePages allowed_huge_pages() noexcept;
+
 /// vm.max_map_count; its default where /proc cannot be read.
 std::size_t max_map_count() noexcept;
 

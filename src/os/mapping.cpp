@@ -81,9 +81,14 @@ AddressRange::~AddressRange() {
 }
 
 int map_frames(std::byte* address, std::size_t bytes, int file, FileOffset at,
-               Protection protection, Populate populate) noexcept {
+               Protection protection, Populate populate, Advice advice) noexcept {
   const std::uintptr_t fill = populate == Populate::yes ? MAP_POPULATE : 0;
-  return map_fixed(address, bytes, flags_of(protection), MAP_SHARED | fill, file, at.bytes);
+  const int error =
+      map_fixed(address, bytes, flags_of(protection), MAP_SHARED | fill, file, at.bytes);
+  if (error == 0 && advice == Advice::huge_pages) {
+    raw_syscall(SYS_madvise, argument(address), bytes, MADV_HUGEPAGE);
+  }
+  return error;
 }
 
 int map_frames_for_reading(std::byte* address, std::size_t bytes, int file,

@@ -13,7 +13,8 @@ enum class Protection { none, read_only, read_write };
 /// Until frames are mapped it shows zeros and refuses stores.
 class AddressRange {
  public:
-  /// `bytes` is a multiple of `alignment_bytes`, a power of two. Throws std::system_error.
+  /// `alignment_bytes` is a power of two, `bytes` a multiple of the page size. Throws
+  /// std::system_error.
   static AddressRange reserve(std::size_t bytes, std::size_t alignment_bytes);
 
   AddressRange() noexcept = default;
@@ -36,11 +37,14 @@ class AddressRange {
 /// for each page.
 enum class Populate { no, yes };
 
+/// What the kernel is told about a mapping. Where it does not listen, nothing is different.
+enum class Advice { none, huge_pages };
+
 /// Shows frames at `address`, replacing what was there in one step: another thread sees the old
 /// bytes or the new mapping, never a hole. 0 or an errno value; on an error nothing has changed
 /// that a load could see. Signal context: yes.
 int map_frames(std::byte* address, std::size_t bytes, int file, FileOffset at,
-               Protection protection, Populate populate) noexcept;
+               Protection protection, Populate populate, Advice advice) noexcept;
 
 /// Shows frames to somebody who must never change them: read-only, and whoever lifts the protection
 /// stores to memory of his own (MAP_PRIVATE). 0 or an errno value.
