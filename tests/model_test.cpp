@@ -1,5 +1,4 @@
-// The model test: random operations on a forest of regions and snapshots, held against plain
-// vectors of bytes after every one of them.
+// Random operations on a forest of regions and snapshots, held against plain vectors of bytes.
 
 #include <sys/random.h>
 

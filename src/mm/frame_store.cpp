@@ -219,8 +219,7 @@ int FrameStore::allocate(FrameRun run) noexcept {
   };
   int error = reach();
   if ((error == ENOSPC || error == ENOMEM) && give_back_recycled(recycled_) > 0) error = reach();
-  if (error == 0) note_filled(run);
-  return error;
+  return error;  // not note_filled(): until it is touched the kernel counts such a frame as a hole
 }
 
 // Reserved frames are never recycled, so it is never asked whether they are holes.
