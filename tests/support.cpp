@@ -29,12 +29,14 @@ constexpr std::size_t gibibyte = std::size_t{1} << 30;
 
 std::size_t host_page_bytes() { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
 
+double factor_from(const char* variable) {
+  const char* text = std::getenv(variable);
+  const double value = text != nullptr ? std::strtod(text, nullptr) : 1.0;
+  return value > 0.0 ? value : 1.0;
+}
+
 double scale() {
-  static const double factor = [] {
-    const char* text = std::getenv("COW_TEST_SCALE");
-    const double value = text != nullptr ? std::strtod(text, nullptr) : 1.0;
-    return value > 0.0 ? value : 1.0;
-  }();
+  static const double factor = factor_from("COW_TEST_SCALE") * factor_from("COW_TEST_SHARE");
   return factor;
 }
 

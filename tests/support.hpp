@@ -3,6 +3,7 @@
 //
 //   COW_TEST_GRANULE  bytes of one page of every region (unset: the host's page)
 //   COW_TEST_SCALE    multiplies the work of the long tests, fractions allowed (unset: 1)
+//   COW_TEST_SHARE    multiplies it once more: for a run beside the one that does the work
 //   COW_TEST_SEED     repeats a run whose failure printed this seed (unset: a new one)
 #pragma once
 
@@ -31,7 +32,7 @@ cow::RegionOptions single_page_options();
 /// Bytes in one page of a region that was made with these options.
 std::size_t page_bytes();
 
-/// `n` times COW_TEST_SCALE, at least 1.
+/// `n` times COW_TEST_SCALE and COW_TEST_SHARE, at least 1.
 std::size_t scaled(std::size_t n);
 
 /// The size for the tests that want 1 GiB: less when COW_TEST_SCALE is below 1 or when `copies`
