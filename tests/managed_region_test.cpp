@@ -312,7 +312,11 @@ TEST_CASE("a managed region that was moved from says so") {
   CHECK(*region.find<int>("n").first == 1);
 }
 
-TEST_CASE("a managed region can be as small as it likes and is refused at size 0 only by room") {
+TEST_CASE("a managed region is refused at size 0 and has room for its segment at any other") {
+  CHECK_THROWS_AS(ManagedRegion::create(0, support::options()), std::invalid_argument);
+  CHECK_THROWS_AS(ManagedRegion::create(0, mib, support::options()), std::invalid_argument);
+  CHECK_THROWS_AS(ManagedRegion::create(~std::size_t{0}, support::options()),
+                  std::invalid_argument);
   ManagedRegion region = ManagedRegion::create(1, support::options());
   CHECK(region.all_memory_deallocated());
   CHECK(region.get_size() <= region.region().size());

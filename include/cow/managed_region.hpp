@@ -3,8 +3,12 @@
 /// @file
 /// Objects in a region: the one header that needs Boost (1.74 or newer; headers alone).
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <new>
+#include <span>
 #include <utility>
 
 #include <cow/managed/containers.hpp>
@@ -123,6 +127,7 @@ class ManagedRegion {
   /// A region with an empty segment of `bytes`. When it is exhausted it grows in place, as far as
   /// `max_bytes` (if that is more): addresses are set aside for that, memory is taken as it is
   /// stored to, so a limit that will never be reached costs next to nothing. Cost: O(1).
+  /// A segment too small to be one is made as large as it has to be; 0 is std::invalid_argument.
   [[nodiscard]] static ManagedRegion create(std::size_t bytes, std::size_t max_bytes = 0,
                                             const RegionOptions& options = {});
   /// The same with a segment that has all of `bytes` from the start.
@@ -339,8 +344,8 @@ inline ManagedRegion ManagedRegion::create(std::size_t bytes, std::size_t max_by
   constexpr std::size_t alignment = detail::GrowingBestFit::Alignment;
   constexpr std::size_t header = detail::managed_header_bytes;
   const std::size_t least = header + SegmentManager::get_min_size();
-  const std::size_t first = std::max(bytes, least);
-  ManagedRegion made(Region::create(std::max(first, max_bytes), options));
+  const std::size_t first = bytes == 0 ? 0 : std::max(bytes, least);  // Region::create refuses 0
+  ManagedRegion made(Region::create(first == 0 ? 0 : std::max(first, max_bytes), options));
   const std::size_t limit = (made.region_.size() - header) / alignment * alignment;
   ::new (&made.manager()) SegmentManager((first - header) / alignment * alignment, limit);
   detail::write_managed_header(made.region_.bytes(), detail::managed_layout());
