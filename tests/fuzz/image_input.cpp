@@ -19,6 +19,7 @@ using cow::ImageRun;
 
 constexpr std::size_t kMostFiles = 4;
 constexpr std::size_t kMostListBytes = 4096;
+constexpr std::uint64_t kMostPages = 64;
 constexpr std::uint64_t kMostFileBytes = std::uint64_t{1} << 44;
 
 void write_at(int file, std::span<const std::byte> bytes, std::uint64_t at) {
@@ -58,7 +59,8 @@ void for_each_page(const Layout& layout, const Use& use) {
     if ((i + 1) * sizeof(ImageRun) > layout.list.size()) return;
     ImageRun run;
     std::memcpy(&run, layout.list.data() + i * sizeof(run), sizeof(run));
-    for (std::uint64_t page = 0; page < std::min<std::uint64_t>(run.count, 256); ++page) {
+    for (std::uint64_t page = 0; page < run.count; ++page) {
+      if (rank == kMostPages) return;
       use(cow::PageIndex{run.first + page}, rank++);
     }
   }
