@@ -49,17 +49,6 @@ class HugePagesAllowed {
   bool allowed_ = false;
 };
 
-/// Asks for huge pages where the library has the option. False if it has not.
-template <typename Options>
-bool ask_for_huge_pages(Options& options) {
-  if constexpr (requires { options.huge_pages = true; }) {
-    options.huge_pages = true;
-    return true;
-  } else {
-    return false;
-  }
-}
-
 }  // namespace
 
 Group huge_snapshot_against_fork() {
@@ -75,16 +64,14 @@ Group huge_snapshot_against_fork() {
     returned.left_out = reason;
     return Group{.rows = {returned}};
   };
-  cow::RegionOptions options;
-  if (!ask_for_huge_pages(options)) {
-    return leave_out("this version of the library has no RegionOptions::huge_pages");
-  }
   const HugePagesAllowed allowed;
   if (!allowed) {
     return leave_out("this system does not allow huge pages for shared memory, and changing "
                      "/sys/kernel/mm/transparent_hugepage/shmem_enabled was refused");
   }
   SideProcess other(2, [bytes] { return prepare_forks(bytes); });
+  cow::RegionOptions options;
+  options.huge_pages = true;
   cow::Region region = written_region(bytes, options);
   const Pages pages = pages_of(region);
   take_turns(

@@ -7,7 +7,6 @@
 #include "ahead_rows.hpp"
 #include "fork_sides.hpp"
 #include "machine.hpp"
-#include "quiescent.hpp"
 
 namespace cow_bench {
 
@@ -123,13 +122,12 @@ Group quiescent_rounds_against_fork() {
   for (const std::size_t stores : {10U, 100U, 1000U, 10000U}) {
     Row row{.what = "the same with the same " + std::to_string(stores) +
                     " pages in every round, writers quiescent",
-            .ours = has_quiescent_snapshots<cow::Region> ? "snapshot(SnapshotMode::quiescent)"
-                                                         : "snapshot(), which promises nothing",
+            .ours = "snapshot(SnapshotMode::quiescent)",
             .theirs = same_with_fork,
             .most = 0.7};
-    measure_rounds(row, full_or_quick(256 * mib, 4 * mib),
-                   {.stores = stores, .same_every_round = true},
-                   [](const cow::Region& region) { return quiescent_snapshot(region); });
+    measure_rounds(
+        row, full_or_quick(256 * mib, 4 * mib), {.stores = stores, .same_every_round = true},
+        [](const cow::Region& region) { return region.snapshot(cow::SnapshotMode::quiescent); });
     group.rows.push_back(row);
   }
   return group;
