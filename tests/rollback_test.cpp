@@ -14,6 +14,7 @@
 
 #include "call_filter.hpp"
 #include "catch.hpp"
+#include "folder.hpp"
 #include "sanitizer.hpp"
 #include "support.hpp"
 
@@ -213,4 +214,16 @@ TEST_CASE("two regions rolled back to one snapshot do not disturb each other") {
   }
   CHECK(support::broken_invariant(a) == "");
   CHECK(support::broken_invariant(b) == "");
+}
+
+TEST_CASE("pages of a user's file come to rest, and the frames are counted right") {
+  const support::Folder folder;
+  const auto path = folder / "image";
+  support::write_file(path, std::vector<std::byte>(3 * support::page_bytes()));
+  Region region = Region::open(path, support::single_page_options());
+  const Snapshot start = region.snapshot();
+  rounds(3, region, start, {0, 1});
+  rounds(many_rounds, region, start, {});
+  CHECK(support::all_zero(region.bytes()));
+  CHECK(support::broken_invariant(region) == "");
 }

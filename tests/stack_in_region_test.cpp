@@ -115,3 +115,37 @@ TEST_CASE("without an alternate stack a fiber with its stack in a region dies of
   CHECK(result.complaint == "");
   CHECK(result.died_of(SIGSEGV));
 }
+
+namespace {
+
+Region* rolled_back = nullptr;
+const Snapshot* start_of_round = nullptr;
+std::size_t refusals = 0;
+
+void restore_own_stack() {
+  for (int i = 0; i < 3; ++i) {
+    try {
+      rolled_back->restore(*start_of_round);
+    } catch (const std::logic_error&) {
+      ++refusals;
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a rollback loop is refused on a stack that it would roll back") {
+  if (!can_switch_stacks()) return;
+  std::thread([] {
+    const support::AlternateStack for_handlers(support::AlternateStack::minimal_bytes() + 4096);
+    Region stack = Region::create(stack_bytes, support::options());
+    const Snapshot start = stack.snapshot();
+    rolled_back = &stack;
+    start_of_round = &start;
+    for (unsigned round = 0; round < 5; ++round) {  // its pages get hot
+      Fiber(stack, restore_own_stack).run();
+      stack.restore(start);
+    }
+  }).join();
+  CHECK(refusals == 5 * 3);
+}

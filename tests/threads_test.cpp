@@ -317,3 +317,31 @@ TEST_CASE("threads may store to both sides of a clone while others look at stats
   }
   CHECK(crossed == 0);
 }
+
+// What is a hole of the frame file may be believed only where nobody can store any more. The two
+// windows are so far apart that they are protected one after the other.
+TEST_CASE("first stores to open zero pages are not lost while a clone is taken") {
+  constexpr std::size_t last_window = 7680;
+  for (std::size_t round = 0; round < support::scaled(300); ++round) {
+    Region region = zeroed(8192);
+    support::store(region, 0, 1);
+    support::store(region, 8000, 1);  // opens the window of pages 7680 to 8191
+    std::atomic<bool> started{false};
+    Crew crew;
+    crew.run([&] {
+      started = true;
+      for (std::size_t page = last_window; page < 8000; ++page) {
+        shared_word(region, page).store(page, std::memory_order_relaxed);
+      }
+    });
+    while (!started) std::this_thread::yield();
+    const Region clone = region.clone();
+    crew.join();
+    std::size_t lost = 0;
+    for (std::size_t page = last_window; page < 8000; ++page) {
+      support::store(region, page, 1, 64);
+      lost += shared_word(region, page).load() != page;
+    }
+    REQUIRE(lost == 0);
+  }
+}

@@ -140,6 +140,7 @@ Region Region::load(const std::vector<std::filesystem::path>& paths, const LoadO
   auto family = new_family(header.size_bytes, options_for(first, options), "Region::load");
   const bool map_first = options.mode == LoadMode::mapped;
   if (map_first) {
+    const Section section(*family);  // other threads look at all families there are
     family->frames().show_file(first.file.take_descriptor(), {header.data_offset}, header.pages());
   }
   auto made = std::make_shared<detail::RegionState>(std::move(family), header.size_bytes);

@@ -17,11 +17,11 @@ constexpr std::uint32_t kVersion = 1;
 constexpr std::array<char, 8> kMagic = {'c', 'o', 'w', 's', 'e', 'g', 'm', '\n'};
 
 struct Header {
-  std::array<char, 8> magic;
-  std::uint32_t version;
-  std::uint32_t header_bytes;
-  ManagedLayout layout;
-  std::uint64_t region_bytes;
+  std::array<char, 8> magic{};
+  std::uint32_t version = 0;
+  std::uint32_t header_bytes = 0;
+  ManagedLayout layout{};
+  std::uint64_t region_bytes = 0;
 };
 static_assert(sizeof(Header) <= managed_header_bytes);
 

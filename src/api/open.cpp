@@ -48,7 +48,10 @@ Region Region::open(const std::filesystem::path& path, const RegionOptions& opti
   const os::Buffer end_of_file(geometry.page_bytes());
   if (rest > 0) file.read(end_of_file.begin(), rest, {geometry.offset(last_whole)});
 
-  family->frames().show_file(file.take_descriptor(), {0}, last_whole - PageIndex{0});
+  {
+    const Section section(*family);  // other threads look at all families there are
+    family->frames().show_file(file.take_descriptor(), {0}, last_whole - PageIndex{0});
+  }
   auto made = std::make_shared<detail::RegionState>(std::move(family), size_bytes);
   Placement placement(made->space());
   if (rest > 0) placement.put({last_whole, last_whole + kOnePage}, end_of_file.begin());

@@ -36,7 +36,7 @@ class RegionState {
   /// after a snapshot was taken was so before. Takes the family's lock.
   [[nodiscard]] const ImageId* loaded_image() noexcept {
     if (!as_loaded_.load()) return nullptr;
-    const Section section(space_.family());
+    const Section section(space_.family(), Section::Intent::look);
     return space_.counts().faults == 0 ? &image_ : nullptr;
   }
 

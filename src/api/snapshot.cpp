@@ -49,7 +49,7 @@ const std::byte* SnapshotState::view() {
 ImageId SnapshotState::image_id() {
   ImageId drawn{};
   os::fill_randomly(drawn.data(), drawn.size());
-  const Section section(*family_);
+  const Section section(*family_, Section::Intent::look);
   if (image_id_ == ImageId{}) image_id_ = drawn;
   return image_id_;
 }

@@ -64,17 +64,18 @@ AddressSpace::~AddressSpace() {
 }
 
 void AddressSpace::write_protect(Spare spare) {
-  HoleFinder holes(family_->geometry());
-  spare == Spare::leased ? write_protect_together(holes) : write_protect_cold(holes);
+  spare == Spare::leased ? write_protect_together() : write_protect_cold();
 }
 
-void AddressSpace::write_protect_together(HoleFinder& holes) {
+void AddressSpace::write_protect_together() {
   // Ranges that lie close together are protected in one call: passing over pages that are
   // read-only already costs the kernel less than another call.
   constexpr PageCount kCloseTogether{4 * kTableEntries};
   const auto is_writable = [](Entry entry) { return entry.writable(); };
   const auto close = [&](PageSpan hull) {
     protect(hull, Spare::leased);
+    // Not one for all: what was a hole when it looked may be touched until it is protected.
+    HoleFinder holes(family_->geometry());
     for (std::uint64_t group = hull.first.value / kTableEntries;
          group * kTableEntries < hull.last.value; ++group) {
       Leaf* const leaf = table().leaf_at(group);
@@ -94,7 +95,8 @@ void AddressSpace::write_protect_together(HoleFinder& holes) {
   close(hull);
 }
 
-void AddressSpace::write_protect_cold(HoleFinder& holes) {
+void AddressSpace::write_protect_cold() {
+  HoleFinder holes(family_->geometry());  // nobody stores meanwhile
   const auto is_cold = [](Entry entry) {
     return entry.writable() && !entry.leased() && !entry.hot();
   };

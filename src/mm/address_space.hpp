@@ -177,8 +177,8 @@ class AddressSpace {
  private:
   [[nodiscard]] std::int64_t edges(std::uint64_t group) const noexcept;
   void count_mappings(std::int64_t change) noexcept;
-  void write_protect_together(HoleFinder& holes);
-  void write_protect_cold(HoleFinder& holes);
+  void write_protect_together();
+  void write_protect_cold();
   void protect(PageSpan hull, Spare spare);
   void close_leaf(Leaf& leaf, Spare spare, HoleFinder& holes) noexcept;
   [[nodiscard]] bool close_in_one(Leaf& leaf, HoleFinder& holes) noexcept;

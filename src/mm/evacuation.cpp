@@ -75,7 +75,7 @@ bool can_evacuate(const AddressSpace& space, const Leaf& leaf, PageIndex page) n
 
 bool can_reunite(const AddressSpace& space, const Leaf& leaf, PageIndex page,
                  Frame frame) noexcept {
-  return only_unseen_have(space, leaf, page, frame);
+  return !space.family().frames().is_foreign(frame) && only_unseen_have(space, leaf, page, frame);
 }
 
 void reunite(AddressSpace& space, Leaf& leaf, PageIndex page, Frame frame) noexcept {

@@ -49,6 +49,9 @@ class FrameStore {
   [[nodiscard]] Entry untouched(PageIndex page) const noexcept {
     return page.value < file_pages_.value ? Entry(Frame(shown_file_, page)) : Entry{};
   }
+  [[nodiscard]] bool is_of_users_file(Frame frame) const noexcept {
+    return shows_file() && frame.extent() == shown_file_;
+  }
   /// Whether untouched() is anything but zeros for some page.
   [[nodiscard]] bool shows_file() const noexcept { return file_pages_.value > 0; }
 
@@ -140,7 +143,7 @@ class FrameStore {
   [[nodiscard]] std::size_t bytes_of_slots() const noexcept;
   [[nodiscard]] bool may_recycle(const Extent& extent, PageIndex slot) const noexcept;
   void count_recycled(Extent& extent, std::int64_t change) noexcept;
-  [[nodiscard]] FrameRun take_recycled(ExtentId packed, PageCount most) noexcept;
+  [[nodiscard]] FrameRun take_recycled(ExtentId id, PageCount most) noexcept;
   void link_recycled(Extent& packed, PageSpan slots) noexcept;
   void note_filled(FrameRun run) noexcept;
   using SlotTest = bool (*)(SlotState) noexcept;

@@ -9,7 +9,8 @@
 
 namespace cow {
 
-/// Answers "was this frame ever touched?" for frames in ascending order with few system calls.
+/// Answers "was this frame ever touched?" for frames in ascending order with few system calls. It
+/// remembers holes, so make it when nobody can store to any of the frames it will be asked for.
 class HoleFinder {
  public:
   explicit HoleFinder(PageGeometry geometry) noexcept : page_bytes_(geometry.page_bytes()) {}

@@ -120,8 +120,7 @@ class Checker {
         if (state.unpunched() && extent.owner != nullptr) wrong("a home has unpunched slots");
         if (!state.recycled() || extent.foreign) continue;
         ++recycled;
-        const std::uint64_t begin = frames_.offset({{i}, slot}).bytes;
-        if (os::next_data(extent.file, begin) != begin) wrong("a recycled frame is a hole");
+        check_is_no_hole({{i}, slot});
       }
       if (used != extent.used) wrong("extent ", i, " counts ", extent.used, " frames, not ", used);
       if (recycled != extent.recycled) {
@@ -133,6 +132,11 @@ class Checker {
     }
     if (all_recycled != frames_.recycled()) wrong("recycled frames are miscounted");
     if (all_used < frames_.used()) wrong("frames in use are miscounted");
+  }
+
+  void check_is_no_hole(Frame recycled) {
+    const std::uint64_t begin = frames_.offset(recycled).bytes;
+    if (os::next_data(frames_.file(recycled), begin) != begin) wrong("a recycled frame is a hole");
   }
 
   static std::uint64_t listed(const Extent& packed) {

@@ -216,8 +216,9 @@ class Restore {
   // Lists the page; whether its bytes have to be put back.
   bool note_change(PageIndex page) noexcept {
     const Entry past = then(page);
-    const std::byte* const bytes_then =
-        past.shows_zeros() ? nullptr : frames_.readable(past.frame());
+    // Not a user's file: a page that somebody cuts off it would be SIGBUS with all signals masked.
+    const bool can_be_read = !past.shows_zeros() && !frames_.is_of_users_file(past.frame());
+    const std::byte* const bytes_then = can_be_read ? frames_.readable(past.frame()) : nullptr;
     if (bytes_then == nullptr && !past.shows_zeros()) {
       space_.rollback().give_up();
       return true;

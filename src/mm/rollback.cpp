@@ -67,6 +67,9 @@ bool restore_again(AddressSpace& space, const PageTable& snapshot) noexcept {
   if (!list.complete_ || !list.follows(snapshot) || family.generation() != list.generation_) {
     return false;
   }
+  // On a stack that would be put back itself the call is refused, which is not done here.
+  const auto* const stack = static_cast<const std::byte*>(__builtin_frame_address(0));
+  if (space.begin() <= stack && stack < space.end()) return false;
   const std::size_t bytes = family.geometry().page_bytes();
   bool some_are_idle = false;
   for (HotPage& hot : list.pages_) {

@@ -23,7 +23,7 @@ TableReader::TableReader(Family& family, const PageTable& table)
       buffer_(family.geometry().bytes(most_pages_)) {}
 
 PageSpan TableReader::next(PageSpan span) const noexcept {
-  const Section section(family_);
+  const Section section(family_, Section::Intent::look);
   const PageIndex first = past_zeros(span);
   PageIndex last = first;
   while (last < span.last && last - first < most_pages_ && !table_.entry(last).shows_zeros()) {
@@ -52,7 +52,7 @@ void TableReader::read(PageSpan span, PageCount at) {
   piece_count_ = 0;
   int error = 0;
   {
-    const Section section(family_);
+    const Section section(family_, Section::Intent::look);
     error = copy(span, buffer_.begin() + family_.geometry().bytes(at));
   }
   if (error != 0) {

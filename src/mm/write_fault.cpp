@@ -89,6 +89,7 @@ class WriteFault {
   FaultOutcome write_in_place(PageSpan window) noexcept;
   FaultOutcome write_in_new_frames(PageSpan window) noexcept;
   [[nodiscard]] FaultOutcome copy_to_target(PageSpan window) noexcept;
+  [[nodiscard]] bool clear_targets_of_zeros(PageSpan window) noexcept;
   // Others of the window show their target already.
   [[nodiscard]] bool moves(PageIndex page) const noexcept {
     const Entry at = entry(page);
@@ -185,15 +186,21 @@ void WriteFault::drop_targets(PageSpan window) noexcept {
   }
 }
 
-FaultOutcome WriteFault::copy_to_target(PageSpan window) noexcept {
-  const PageGeometry geometry = space_.family().geometry();
+// Zero pages that move need no copy, but a frame without what a recycled one held.
+bool WriteFault::clear_targets_of_zeros(PageSpan window) noexcept {
   const auto is_zero = [&](PageIndex page) { return moves(page) && !needs_copy(page); };
   for (PageIndex page = window.first; page < window.last;) {
     PageIndex end = page;
     while (end < window.last && is_zero(end)) ++end;
-    if (page < end && !frames_.show_zeros({target_of(page), end - page})) return {EIO, "fallocate"};
+    if (page < end && !frames_.show_zeros({target_of(page), end - page})) return false;
     page = std::max(end, page + kOnePage);
   }
+  return true;
+}
+
+FaultOutcome WriteFault::copy_to_target(PageSpan window) noexcept {
+  const PageGeometry geometry = space_.family().geometry();
+  if (!clear_targets_of_zeros(window)) return {EIO, "fallocate"};
   if (steps_ != nullptr) {
     const int error = frames_.allocate({target_, kOnePage});
     if (error != 0) return {error, "fallocate"};

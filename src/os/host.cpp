@@ -66,7 +66,7 @@ std::uint64_t available_bytes(std::uint64_t otherwise) noexcept {
   std::array<char, 1024> start{};  // it is the third line
   std::string_view text = read_start("/proc/meminfo", start);
   const std::size_t at = text.find(kName);
-  if (at == text.npos) return otherwise;
+  if (at == std::string_view::npos) return otherwise;
   text.remove_prefix(text.find_first_not_of(' ', at + kName.size()));
   return leading_number(text) * 1024;
 }
@@ -104,10 +104,12 @@ HugePages allowed_huge_pages() noexcept {
   if (bytes < page_bytes() || !std::has_single_bit(bytes)) return {};
   // The setting for this size, since Linux 6.11, unless it refers to the one for all sizes.
   std::string_view setting = read("%shugepages-%zukB/shmem_enabled", bytes / 1024);
-  if (setting.empty() || setting.find("[inherit]") != setting.npos) {
+  if (setting.empty() || setting.find("[inherit]") != std::string_view::npos) {
     setting = read("%sshmem_enabled", 0);
   }
-  const auto is_set_to = [&](std::string_view word) { return setting.find(word) != setting.npos; };
+  const auto is_set_to = [&](std::string_view word) {
+    return setting.find(word) != std::string_view::npos;
+  };
   if (is_set_to("[advise]")) return {bytes, true};
   const bool always = is_set_to("[always]") || is_set_to("[within_size]") || is_set_to("[force]");
   return always ? HugePages{bytes, false} : HugePages{};
