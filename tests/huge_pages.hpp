@@ -2,15 +2,21 @@
 // while.
 #pragma once
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <fstream>
 #include <string>
 
 namespace support {
 
-/// Sets what the system allows, for as long as it lives, where this process may do so.
+/// Sets what the system allows, for as long as it lives, where this process may do so. The setting
+/// is everybody's: one test at a time holds it, whichever processes they are in.
 class HugePageSetting {
  public:
-  explicit HugePageSetting(const std::string& word) {
+  explicit HugePageSetting(const std::string& word) : lock_(::open(file, O_RDONLY | O_CLOEXEC)) {
+    if (lock_ < 0 || ::flock(lock_, LOCK_EX) != 0) return;
     std::ifstream in(file);
     for (std::string other; in >> other;) {
       if (other.front() == '[') before_ = other.substr(1, other.size() - 2);
@@ -19,6 +25,10 @@ class HugePageSetting {
   }
   ~HugePageSetting() {
     if (is_set_) write(before_);
+    if (lock_ >= 0) {
+      ::flock(lock_, LOCK_UN);
+      ::close(lock_);
+    }
   }
   HugePageSetting(const HugePageSetting&) = delete;
   HugePageSetting& operator=(const HugePageSetting&) = delete;
@@ -34,6 +44,7 @@ class HugePageSetting {
     return out.good();
   }
 
+  int lock_;
   std::string before_;
   bool is_set_ = false;
 };
