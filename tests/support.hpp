@@ -6,7 +6,6 @@
 //   COW_TEST_SHARE    multiplies it once more: for a run beside the one that does the work
 //   COW_TEST_SEED     repeats a run whose failure printed this seed (unset: a new one)
 //   COW_TEST_ALONE    set where no test runs in another process: allows what all would notice
-//   COW_TEST_ALONE    set where no test runs in another process: allows those that all would notice
 #pragma once
 
 #include <sys/types.h>
