@@ -262,7 +262,9 @@ TEST_CASE("files that cannot be opened as a region are refused in a sentence tha
   REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
   CHECK(refusal(folder / "fifo").find("is a pipe") != std::string::npos);
   CHECK(refusal("/dev/null").find("is a device") != std::string::npos);
-  CHECK(refusal("/proc/self/maps").find("is empty") != std::string::npos);
+  if (!support::is_emulated()) {  // qemu makes a real file of it
+    CHECK(refusal("/proc/self/maps").find("is empty") != std::string::npos);
+  }
   CHECK(refusal("").find("could not be opened") != std::string::npos);
   support::write_file(folder / "huge", {});
   std::error_code too_large;
