@@ -89,7 +89,7 @@ void before_fork() noexcept {
   if (child != nullptr && !child->lifeline.is_open()) delete std::exchange(child, nullptr);
   all.being_born = child;
   for_each_family_locked([](Family& family) {
-    family.lock().lock();
+    family.lock().lock_alone();
     family.note_change();
   });
   if (child == nullptr) return;
@@ -152,6 +152,7 @@ void in_child() noexcept {
   g_has_children.store(false);
   Registry::instance().forget_readers();
   forget_recorder();
+  for_each_family_locked([](Family& family) { family.lock().forget_others(); });
   bool complete = all.being_born != nullptr;
   if (complete) {
     all.being_born->lifeline.keep_child_end();

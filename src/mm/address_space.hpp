@@ -143,8 +143,9 @@ class AddressSpace {
   [[nodiscard]] Frame free_home_slot(PageIndex page) const noexcept;
 
   /// Where bytes of `frame`, shown at `page`, are mapped and most likely in the processor's page
-  /// table already: in the space whose home the frame is, or else here.
-  [[nodiscard]] const std::byte* source_of(PageIndex page, Frame frame) const noexcept;
+  /// table already: in the space whose home the frame is, if `turn` lets us read there, or else
+  /// here.
+  [[nodiscard]] const std::byte* source_of(PageIndex page, Frame frame, Turn& turn) const noexcept;
 
   // Leases: see lease.hpp.
 

@@ -6,20 +6,22 @@ namespace cow {
 
 namespace {
 
-// A fault looks through no more versions of a leaf than this. Pages that more snapshots share are
-// moved like pages that a clone shares.
+// A fault looks through no more versions of a leaf than this before it decides. Pages that more
+// snapshots share are moved like pages that a clone shares. Once it has decided there may be a few
+// more, which other faults made while the kernel copied.
 constexpr std::uint32_t kMostVersions = 256;
+constexpr std::uint32_t kAllVersions = ~std::uint32_t{0};
 
 /// Calls `use(Leaf&)` for each other leaf whose entry `index` has `frame`, newest first, until it
-/// returns false. Returns whether all of them were found and used.
+/// returns false or has looked at `most` leaves. Returns whether all of them were found and used.
 template <class Use>
 bool for_each_sharer(const FrameStore& frames, const Leaf& leaf, std::size_t index, Frame frame,
-                     const Use& use) noexcept {
+                     std::uint32_t most, const Use& use) noexcept {
   const bool is_own = leaf.entries[index].frame() == frame;
   std::uint32_t missing = frames.references(frame) - (is_own ? 1 : 0);
   std::uint32_t versions = 0;
   for (Leaf* other = leaf.older; missing > 0 && other != &leaf; other = other->older) {
-    if (++versions > kMostVersions) return false;
+    if (++versions > most) return false;
     if (other->entries[index].frame() != frame) continue;
     if (!use(*other)) return false;
     --missing;
@@ -35,7 +37,7 @@ std::uint32_t redirect(AddressSpace& space, Leaf& leaf, std::size_t index, Frame
   FrameStore& frames = space.family().frames();
   const std::size_t valid = space.table().span_of(leaf.group).count().value;
   std::uint32_t redirected = 0;
-  for_each_sharer(frames, leaf, index, frame, [&](Leaf& sharer) {
+  for_each_sharer(frames, leaf, index, frame, kAllVersions, [&](Leaf& sharer) {
     edit_leaf(sharer, index, index + 1, valid, [&](std::size_t, Entry& entry) {
       const bool taken_along = entry.taken_along();
       entry = to;
@@ -60,9 +62,9 @@ void evacuate_page(AddressSpace& space, Leaf& leaf, std::size_t index, Entry to)
 bool only_unseen_have(const AddressSpace& space, const Leaf& leaf, PageIndex page,
                       Frame frame) noexcept {
   const FrameStore& frames = space.family().frames();
-  return for_each_sharer(frames, leaf, index_of(page), frame, [&](const Leaf& sharer) {
-    return !space.family().shown_elsewhere(sharer, space.shown());
-  });
+  return for_each_sharer(
+      frames, leaf, index_of(page), frame, kMostVersions,
+      [&](const Leaf& sharer) { return !space.family().shown_elsewhere(sharer, space.shown()); });
 }
 
 }  // namespace
@@ -87,7 +89,8 @@ void reunite(AddressSpace& space, Leaf& leaf, PageIndex page, Frame frame) noexc
   frames.drop_references({frame, kOnePage}, redirected);
 }
 
-Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to) noexcept {
+Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to,
+                   Turn& turn) noexcept {
   FrameStore& frames = space.family().frames();
   const auto is_shared = [&](PageIndex page) {
     const Entry entry = leaf.entries[index_of(page)];
@@ -110,7 +113,9 @@ Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex s
     }
     const FrameRun copies = frames.take_packed(end - page);
     if (copies.count == PageCount{0}) return {ENOSPC, result.pages_copied};
-    result.error = frames.fill(copies, space.address(page));
+    const std::byte* const source = space.address(page);
+    const int refusal = turn.aside([&] { return frames.write(copies, source); });
+    result.error = frames.finish_fill(copies, source, refusal);
     if (result.error != 0) {
       frames.drop_references(copies, 1);
       return result;

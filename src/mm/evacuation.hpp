@@ -34,6 +34,7 @@ struct Evacuated {
 /// the sole owner of every frame in it. Pages that are writable or sole already are passed over.
 /// `stored_to` is the page of the store; the others of the window are marked as taken along.
 /// Precondition: can_evacuate() held for every other page. Signal context: yes.
-Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to) noexcept;
+Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to,
+                   Turn& turn) noexcept;
 
 }  // namespace cow

@@ -6,6 +6,7 @@
 
 #include "base/units.hpp"
 #include "mm/page_table.hpp"
+#include "mm/turn.hpp"
 #include "os/host.hpp"
 #include "os/lock.hpp"
 #include "os/signal_mask.hpp"
@@ -57,7 +58,7 @@ class Family {
   [[nodiscard]] os::HugePages huge_pages() const noexcept { return huge_pages_; }
   [[nodiscard]] TableStore& store() noexcept { return store_; }
   [[nodiscard]] FrameStore& frames() noexcept { return store_.frames; }
-  [[nodiscard]] os::Lock& lock() noexcept { return lock_; }
+  [[nodiscard]] FamilyLock& lock() noexcept { return lock_; }
 
   /// How often the family may have changed. Whoever finds the same number before and after reading
   /// page tables and frames without the lock has read what belongs together. A process that holds
@@ -141,7 +142,7 @@ class Family {
   PageCount pages_;
   std::uint64_t max_window_pages_;
   os::HugePages huge_pages_;  ///< the same for every mapping, so that they merge
-  os::Lock lock_;
+  FamilyLock lock_;
   mutable std::atomic<std::uint64_t> generation_{0};
   TableStore store_;
   ShownTable* shown_ = nullptr;
@@ -153,18 +154,22 @@ class Family {
   Family* previous_ = nullptr;
 };
 
-/// Holds a family's lock for a control call.
+/// Holds a family's lock for a control call, alone.
 class [[nodiscard]] Section {
  public:
   enum class Intent { change, look };
 
-  explicit Section(Family& family, Intent intent = Intent::change) noexcept : lock_(family.lock()) {
-    if (intent == Intent::change) family.note_change();
+  explicit Section(Family& family, Intent intent = Intent::change) noexcept : family_(family) {
+    family_.lock().lock_alone();
+    if (intent == Intent::change) family_.note_change();
   }
+  ~Section() { family_.lock().unlock(); }
+  Section(const Section&) = delete;
+  Section& operator=(const Section&) = delete;
 
  private:
   os::SignalsMasked signals_;
-  os::LockGuard lock_;
+  Family& family_;
 };
 
 /// The families of this process.

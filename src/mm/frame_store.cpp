@@ -203,12 +203,14 @@ FrameRun FrameStore::take_packed(PageCount most) noexcept {
   return {Frame{}, PageCount{0}};
 }
 
-int FrameStore::fill(FrameRun run, const std::byte* source) noexcept {
-  const auto write = [&] {
-    return os::write_frames(file(run.first), source, geometry_.bytes(run.count), offset(run.first));
-  };
-  int error = write();
-  if ((error == ENOSPC || error == ENOMEM) && give_back_recycled(recycled_) > 0) error = write();
+int FrameStore::write(FrameRun run, const std::byte* source) const noexcept {
+  return os::write_frames(file(run.first), source, geometry_.bytes(run.count), offset(run.first));
+}
+
+int FrameStore::finish_fill(FrameRun run, const std::byte* source, int error) noexcept {
+  if ((error == ENOSPC || error == ENOMEM) && give_back_recycled(recycled_) > 0) {
+    error = write(run, source);
+  }
   if (error == 0) note_filled(run);
   return error;
 }

@@ -69,7 +69,12 @@ class FrameStore {
   [[nodiscard]] FrameRun take_packed(PageCount most) noexcept;
   /// Overwrites frames that were taken with the bytes at `source`, a mapped address. Where there is
   /// no memory, everything recycled is given back first. 0 or an errno value.
-  [[nodiscard]] int fill(FrameRun run, const std::byte* source) noexcept;
+  [[nodiscard]] int fill(FrameRun run, const std::byte* source) noexcept {
+    return finish_fill(run, source, write(run, source));
+  }
+  /// The same in two steps, of which the first needs no lock.
+  [[nodiscard]] int write(FrameRun run, const std::byte* source) const noexcept;
+  [[nodiscard]] int finish_fill(FrameRun run, const std::byte* source, int error) noexcept;
   /// Sees to it that frames in use are not holes; the same about memory. 0 or an errno value.
   [[nodiscard]] int allocate(FrameRun run) noexcept;
   /// Frames that were just taken show zeros. False if the kernel refuses even to overwrite them.

@@ -34,9 +34,10 @@ void for_each_leaf_part(const PageTable& table, PageSpan span, const Use& use) {
 /// Makes every page private, as a store to each would. The frames are allocated: a kernel that
 /// writes to a page without a frame and without memory would say EFAULT.
 void own_pages(AddressSpace& space, PageSpan span) {
+  Turn turn;
   for (PageIndex page = span.first; page < span.last; ++page) {
     if (space.table().entry(page).writable()) continue;
-    const FaultOutcome outcome = make_private(space, page, nullptr);
+    const FaultOutcome outcome = make_private(space, page, nullptr, turn);
     if (outcome.error != 0) refuse(outcome);
   }
   FrameStore& frames = space.family().frames();

@@ -54,8 +54,9 @@ class Restore {
   }
 
   void own_frame(PageIndex page) {
+    Turn turn;
     FaultOutcome outcome;
-    if (!space_.table().entry(page).writable()) outcome = make_private(space_, page, nullptr);
+    if (!space_.table().entry(page).writable()) outcome = make_private(space_, page, nullptr, turn);
     const Entry entry = space_.table().entry(page);
     if (outcome.error == 0 && entry.never_stored()) {  // a hole may not be filled any more later
       outcome = {frames_.allocate({entry.frame(), kOnePage}), "fallocate"};

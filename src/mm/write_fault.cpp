@@ -18,15 +18,18 @@ std::uint64_t stamp(const FaultSteps* steps) noexcept {
   return steps == nullptr ? 0 : os::monotonic_ns();
 }
 
-/// One write fault on a page that is not writable yet, with the family's lock held.
+/// One write fault on a page that is not writable yet, with the family's lock held. Nobody else
+/// changes the leaf while the lock is let go.
 class WriteFault {
  public:
-  WriteFault(AddressSpace& space, Leaf& leaf, PageIndex page, FaultSteps* steps) noexcept
+  WriteFault(AddressSpace& space, Leaf& leaf, PageIndex page, FaultSteps* steps,
+             Turn& turn) noexcept
       : space_(space),
         frames_(space.family().frames()),
         leaf_(leaf),
         page_(page),
         steps_(steps),
+        turn_(turn),
         stays_(can_stay(page)) {}
 
   /// Whether the page keeps its frame, which is cheaper than to move it.
@@ -107,6 +110,7 @@ class WriteFault {
   Leaf& leaf_;
   PageIndex page_;
   FaultSteps* steps_;
+  Turn& turn_;
   bool stays_;
   Frame target_;
   bool target_is_home_ = false;
@@ -115,13 +119,14 @@ class WriteFault {
 // Nobody else can see these frames: let the snapshots keep a copy, and write on.
 FaultOutcome WriteFault::write_in_place(PageSpan window) noexcept {
   if (steps_ != nullptr) steps_->allocated_ns = stamp(steps_);
-  const Evacuated evacuated = evacuate(space_, leaf_, window, page_);
+  const Evacuated evacuated = evacuate(space_, leaf_, window, page_, turn_);
   if (evacuated.error != 0) return {evacuated.error, "pwrite"};
   if (steps_ != nullptr) {
     steps_->copied_ns = stamp(steps_);
     steps_->pages_copied = evacuated.pages_copied;
   }
-  if (const int error = space_.make_writable(window); error != 0) {
+  const int error = turn_.aside([&] { return space_.make_writable(window); });
+  if (error != 0) {
     space_.protect_again(leaf_, window);
     return {error, "mprotect"};
   }
@@ -142,8 +147,10 @@ FaultOutcome WriteFault::write_in_new_frames(PageSpan window) noexcept {
     return copied;
   }
   const Frame first = target_of(window.first);
-  if (const int error = space_.map(window, first, os::Protection::read_write, populate(window));
-      error != 0) {
+  const os::Populate populated = populate(window);
+  const int error =
+      turn_.aside([&] { return space_.map(window, first, os::Protection::read_write, populated); });
+  if (error != 0) {
     const bool left_hole = !space_.show_again(window);
     if (!left_hole) drop_targets(window);
     return {.error = error, .call = "mmap", .left_hole = left_hole};
@@ -209,13 +216,16 @@ FaultOutcome WriteFault::copy_to_target(PageSpan window) noexcept {
   for (PageIndex page = window.first; page < window.last;) {
     PageIndex end = page;
     const std::byte* const source =
-        needs_copy(page) ? space_.source_of(page, entry(page).frame()) : nullptr;
+        needs_copy(page) ? space_.source_of(page, entry(page).frame(), turn_) : nullptr;
     while (end < window.last && needs_copy(end) &&
-           space_.source_of(end, entry(end).frame()) == source + geometry.bytes(end - page)) {
+           space_.source_of(end, entry(end).frame(), turn_) ==
+               source + geometry.bytes(end - page)) {
       ++end;
     }
     if (page < end) {
-      const int error = frames_.fill({target_of(page), end - page}, source);
+      const FrameRun run{target_of(page), end - page};
+      const int refusal = turn_.aside([&] { return frames_.write(run, source); });
+      const int error = frames_.finish_fill(run, source, refusal);
       if (error != 0) return {error, "pwrite"};
       if (steps_ != nullptr) steps_->pages_copied += (end - page).value;
     }
@@ -239,11 +249,11 @@ os::Populate WriteFault::populate(PageSpan window) const noexcept {
 
 /// Short of memory, only the page itself is copied. When the kernel has no mapping left although we
 /// counted on some, the spare ones are given back, and the region becomes one piece.
-FaultOutcome resolve_in_leaf(AddressSpace& space, Leaf& leaf, PageIndex page,
-                             FaultSteps* steps) noexcept {
+FaultOutcome resolve_in_leaf(AddressSpace& space, Leaf& leaf, PageIndex page, FaultSteps* steps,
+                             Turn& turn) noexcept {
   const std::uint32_t writable_before = leaf.writable;
   const auto resolve = [&] {
-    WriteFault fault(space, leaf, page, steps);
+    WriteFault fault(space, leaf, page, steps, turn);
     return fault.resolve(
         choose_window(space, leaf, page, fault.stays(), mapping_budget::shortage()));
   };
@@ -254,7 +264,7 @@ FaultOutcome resolve_in_leaf(AddressSpace& space, Leaf& leaf, PageIndex page,
   if (outcome.left_hole) return outcome;
   const FaultOutcome first = outcome;
   if (no_memory) {
-    outcome = WriteFault(space, leaf, page, steps).resolve({page, page + kOnePage});
+    outcome = WriteFault(space, leaf, page, steps, turn).resolve({page, page + kOnePage});
   }
   if (outcome.error == ENOMEM && !no_memory) {
     mapping_budget::note_exhausted();
@@ -267,7 +277,9 @@ FaultOutcome resolve_in_leaf(AddressSpace& space, Leaf& leaf, PageIndex page,
 
 /// Windows beyond one leaf, when mappings are nearly used up: the other leaves' shared pages
 /// follow. False if that left a hole.
-bool take_other_leaves(AddressSpace& space, PageIndex page, std::uint64_t block_pages) noexcept {
+bool take_other_leaves(AddressSpace& space, PageIndex page, std::uint64_t block_pages,
+                       Turn& turn) noexcept {
+  turn.become_alone();
   const std::uint64_t block = page.value / block_pages * block_pages;
   const std::uint64_t end = std::min(block + block_pages, space.table().pages().value);
   for (PageIndex at{block}; at.value < end;) {
@@ -278,7 +290,7 @@ bool take_other_leaves(AddressSpace& space, PageIndex page, std::uint64_t block_
       while (at < span.last && leaf.entries[at.value % kTableEntries].writable()) ++at;
       // Not the page that faulted: if this fails, it only was not a good moment.
       if (at < span.last) {
-        const FaultOutcome outcome = WriteFault(space, leaf, at, nullptr).resolve(span);
+        const FaultOutcome outcome = WriteFault(space, leaf, at, nullptr, turn).resolve(span);
         if (outcome.error != 0) return !outcome.left_hole;
         leaf.entries[at.value % kTableEntries].set_taken_along(true);  // nobody stored to it
       }
@@ -291,14 +303,14 @@ bool take_other_leaves(AddressSpace& space, PageIndex page, std::uint64_t block_
 }  // namespace
 
 FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {
-  const os::LockGuard guard(space.family().lock());
+  Turn turn(space.family().lock(), space, page.value / kTableEntries);
   space.family().note_change();
   ++space.counts().faults;
   if (steps != nullptr) {
     steps->before = look_at(space, page);
     steps->located_ns = stamp(steps);
   }
-  const FaultOutcome outcome = make_private(space, page, steps);
+  const FaultOutcome outcome = make_private(space, page, steps, turn);
   if (steps != nullptr) {
     steps->mapped_ns = stamp(steps);
     steps->after = look_at(space, page);
@@ -306,20 +318,22 @@ FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps
   return outcome;
 }
 
-FaultOutcome make_private(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {
+FaultOutcome make_private(AddressSpace& space, PageIndex page, FaultSteps* steps,
+                          Turn& turn) noexcept {
   Leaf& leaf = space.table().own_leaf(page);  // page-table pages are copied on write, too
   if (leaf.entries[page.value % kTableEntries].writable()) {
     // Another thread's fault came first. Telling the kernel again costs little, and mends a
     // mapping that was left read-only by a control call that failed half-way.
-    return {space.make_writable({page, page + kOnePage}), "mprotect", true, protections()};
+    const int error = turn.aside([&] { return space.make_writable({page, page + kOnePage}); });
+    return {error, "mprotect", true, protections()};
   }
   std::uint8_t& block_faults = leaf.block_faults[page.value % kTableEntries / kBlockPages];
   block_faults = static_cast<std::uint8_t>(std::min(block_faults + 1, 255));
 
-  const FaultOutcome outcome = resolve_in_leaf(space, leaf, page, steps);
+  const FaultOutcome outcome = resolve_in_leaf(space, leaf, page, steps, turn);
   const std::uint64_t block_pages = mapping_budget::shortage().block_pages;
   if (outcome.error != 0 || block_pages <= kTableEntries) return outcome;
-  if (take_other_leaves(space, page, block_pages)) return outcome;
+  if (take_other_leaves(space, page, block_pages, turn)) return outcome;
   return {.error = ENOMEM, .call = "mmap", .left_hole = true};
 }
 

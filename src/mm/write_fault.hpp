@@ -41,10 +41,12 @@ struct FaultOutcome {
 };
 
 /// Makes `page` of `space` writable, so that the store that faulted on it can run again.
-/// `steps` may be null. Signal context: yes; takes the family's lock.
+/// `steps` may be null. Signal context: yes; takes the family's lock, and lets it go while the
+/// kernel copies and maps: faults in other leaves, or of other address spaces, go on meanwhile.
 FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept;
 
-/// The same with the family's lock held by the caller.
-FaultOutcome make_private(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept;
+/// The same as part of `turn`: of a fault, or of a control call.
+FaultOutcome make_private(AddressSpace& space, PageIndex page, FaultSteps* steps,
+                          Turn& turn) noexcept;
 
 }  // namespace cow

@@ -2,6 +2,8 @@
 
 #include <linux/futex.h>
 
+#include <climits>
+
 #include "os/syscall.hpp"
 
 namespace cow::os {
@@ -24,6 +26,21 @@ void Lock::lock_slow() noexcept {
   while (state_.exchange(kContended, std::memory_order_acquire) != kFree) {
     raw_syscall(SYS_futex, argument(&state_), FUTEX_WAIT_PRIVATE, kContended);
   }
+}
+
+void Condition::wait(Lock& lock) noexcept {
+  const std::uint32_t seen = changes_.load(std::memory_order_relaxed);
+  ++sleepers_;
+  lock.unlock();
+  raw_syscall(SYS_futex, argument(&changes_), FUTEX_WAIT_PRIVATE, seen);
+  lock.lock();
+  --sleepers_;
+}
+
+void Condition::wake_all() noexcept {
+  if (sleepers_ == 0) return;
+  changes_.fetch_add(1, std::memory_order_relaxed);
+  raw_syscall(SYS_futex, argument(&changes_), FUTEX_WAKE_PRIVATE, INT_MAX);
 }
 
 void Lock::wake_one() noexcept { raw_syscall(SYS_futex, argument(&state_), FUTEX_WAKE_PRIVATE, 1); }

@@ -35,6 +35,21 @@ class Lock {
   std::atomic<std::uint32_t> state_{kFree};
 };
 
+/// Lets threads sleep until what they wait for, under a lock, may have come about.
+class Condition {
+ public:
+  /// The caller holds `lock`, which is free while it sleeps. May return for no reason.
+  void wait(Lock& lock) noexcept;
+  /// The caller holds the lock that the sleepers gave.
+  void wake_all() noexcept;
+  /// After fork(), in the child: there are none.
+  void forget_sleepers() noexcept { sleepers_ = 0; }
+
+ private:
+  std::atomic<std::uint32_t> changes_{0};
+  std::uint32_t sleepers_ = 0;  ///< under the lock
+};
+
 class [[nodiscard]] LockGuard {
  public:
   explicit LockGuard(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }

@@ -1,0 +1,74 @@
+#include "mm/turn.hpp"
+
+namespace cow {
+
+void FamilyLock::lock_alone() noexcept {
+  lock_.lock();
+  wait_until_alone();
+}
+
+void FamilyLock::wait_until_alone() noexcept {
+  if (in_work_ == nullptr) return;
+  ++control_calls_waiting_;
+  while (in_work_ != nullptr) changed_.wait(lock_);
+  --control_calls_waiting_;
+  changed_.wake_all();  // faults that let this call go first; now the lock is what they wait for
+}
+
+void FamilyLock::lock_leaf(LeafInWork& mine) noexcept {
+  lock_.lock();
+  while (must_wait(mine)) changed_.wait(lock_);
+  mine.next = in_work_;
+  in_work_ = &mine;
+}
+
+// Without the first condition, faults of many threads could keep a control call waiting for ever.
+bool FamilyLock::must_wait(const LeafInWork& mine) const noexcept {
+  if (control_calls_waiting_ > 0) return true;
+  for (const LeafInWork* other = in_work_; other != nullptr; other = other->next) {
+    if (other->group != mine.group) continue;
+    if (other->space == mine.space || other->source == mine.space) return true;
+  }
+  return false;
+}
+
+bool FamilyLock::may_read(const AddressSpace& source, const LeafInWork& mine) const noexcept {
+  for (const LeafInWork* other = in_work_; other != nullptr; other = other->next) {
+    if (other->group == mine.group && other->space == &source) return false;
+  }
+  return true;
+}
+
+void FamilyLock::finish(LeafInWork& mine) noexcept {
+  LeafInWork** link = &in_work_;
+  while (*link != &mine) link = &(*link)->next;
+  *link = mine.next;
+  changed_.wake_all();
+}
+
+void FamilyLock::unlock_leaf(LeafInWork& mine) noexcept {
+  finish(mine);
+  lock_.unlock();
+}
+
+void FamilyLock::forget_others() noexcept {
+  in_work_ = nullptr;
+  control_calls_waiting_ = 0;
+  changed_.forget_sleepers();
+}
+
+bool Turn::may_read(const AddressSpace& source) noexcept {
+  if (is_alone_ || leaf_.source == &source || leaf_.space == &source) return true;
+  if (leaf_.source != nullptr || !lock_->may_read(source, leaf_)) return false;
+  leaf_.source = &source;
+  return true;
+}
+
+void Turn::become_alone() noexcept {
+  if (is_alone_) return;
+  is_alone_ = true;
+  lock_->finish(leaf_);
+  lock_->wait_until_alone();
+}
+
+}  // namespace cow

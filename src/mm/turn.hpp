@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "os/lock.hpp"
+
+namespace cow {
+
+class AddressSpace;
+
+/// A leaf of page-table entries that a fault is at work on.
+struct LeafInWork {
+  const AddressSpace* space = nullptr;
+  std::uint64_t group = 0;
+  /// Where else the fault may read the bytes it copies: nobody may change what that space shows in
+  /// this group. Null if it reads them at its own addresses.
+  const AddressSpace* source = nullptr;
+  LeafInWork* next = nullptr;
+};
+
+/// The lock of a family. A control call has the family to itself. A fault has its leaf to itself
+/// and lets the lock go while the kernel copies or maps for it (see Turn), so that faults in other
+/// leaves go on beside it.
+///
+/// Invariant: whoever changes page tables, frames or counts holds the lock at that moment.
+/// Invariant: no two leaves in work are the same, and none is the source of another.
+class FamilyLock {
+ public:
+  /// Waits until no fault is at work. Those that come later wait for this one.
+  void lock_alone() noexcept;
+  void unlock() noexcept { lock_.unlock(); }
+
+  /// After fork(), in the child, with the lock held: other threads do not exist here.
+  void forget_others() noexcept;
+
+ private:
+  friend class Turn;
+
+  void lock_leaf(LeafInWork& mine) noexcept;
+  void unlock_leaf(LeafInWork& mine) noexcept;
+  void finish(LeafInWork& mine) noexcept;
+  void wait_until_alone() noexcept;
+  [[nodiscard]] bool must_wait(const LeafInWork& mine) const noexcept;
+  [[nodiscard]] bool may_read(const AddressSpace& source, const LeafInWork& mine) const noexcept;
+
+  os::Lock lock_;
+  os::Condition changed_;
+  LeafInWork* in_work_ = nullptr;       ///< each on the stack of its fault
+  unsigned control_calls_waiting_ = 0;  ///< for faults to end
+};
+
+/// What a fault may rely on from its beginning to its end: nobody else changes its leaf, and no
+/// control call runs. Signal context: yes.
+class [[nodiscard]] Turn {
+ public:
+  /// A fault in leaf `group` of `space`. Takes the lock.
+  Turn(FamilyLock& lock, const AddressSpace& space, std::uint64_t group) noexcept
+      : lock_(&lock), leaf_{.space = &space, .group = group} {
+    lock_->lock_leaf(leaf_);
+  }
+  /// Part of a control call, which holds the lock.
+  Turn() noexcept : is_alone_(true) {}
+  ~Turn() {
+    if (lock_ != nullptr) is_alone_ ? lock_->unlock() : lock_->unlock_leaf(leaf_);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  /// Does `work`, which only asks the kernel for something, without the lock.
+  template <class Work>
+  int aside(const Work& work) noexcept {
+    if (is_alone_) return work();
+    lock_->lock_.unlock();
+    const int error = work();
+    lock_->lock_.lock();
+    return error;
+  }
+
+  /// Whether the fault may read what `source` shows in its group, and from then on: of one space
+  /// only, and only if no fault is about to change it.
+  [[nodiscard]] bool may_read(const AddressSpace& source) noexcept;
+
+  /// From now on no other fault is at work, in any leaf. What was found before may have changed.
+  void become_alone() noexcept;
+
+ private:
+  FamilyLock* lock_ = nullptr;  ///< null: the caller's
+  LeafInWork leaf_;
+  bool is_alone_ = false;
+};
+
+}  // namespace cow
