@@ -50,10 +50,19 @@ class CallFilter {
   CallFilter& refuse(long number, std::initializer_list<CallArgument> arguments, unsigned error) {
     return rule(number, arguments, SECCOMP_RET_ERRNO | (error & SECCOMP_RET_DATA));
   }
+  /// Stops the thread until who listens lets it go on: see install_listening().
+  CallFilter& stop_at(long number, std::initializer_list<CallArgument> arguments = {}) {
+    return rule(number, arguments, SECCOMP_RET_USER_NOTIF);
+  }
 
   /// All other calls end the process with SIGSYS. False where the kernel has no filters.
   [[nodiscard]] bool install_killing() { return install(SECCOMP_RET_KILL_PROCESS); }
   [[nodiscard]] bool install_allowing() { return install(SECCOMP_RET_ALLOW); }
+  /// The same, and a descriptor to listen at; -1 where the kernel has none.
+  [[nodiscard]] int install_listening() {
+    answer(SECCOMP_RET_ALLOW);
+    return seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER);
+  }
 
  private:
 #if defined(__x86_64__)
@@ -89,9 +98,12 @@ class CallFilter {
 
   bool install(std::uint32_t otherwise) {
     answer(otherwise);
+    return seccomp(0) == 0;
+  }
+  int seccomp(unsigned flags) {
     const sock_fprog program{static_cast<unsigned short>(program_.size()), program_.data()};
-    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
+    return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program));
   }
 
   std::vector<sock_filter> program_;
