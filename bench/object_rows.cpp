@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "comparison.hpp"
+#include "huge_pages_allowed.hpp"
 #include "plain_memory.hpp"
 #include "session.hpp"
 
@@ -127,9 +129,25 @@ Group clone_of_objects() {
             .ours = standard.ours,
             .theirs = "in a copy of the same map, in a region with every page touched",
             .most = 1.0 / 500};
+  Row huge{.what = standard.what + ", huge pages allowed",
+           .ours = standard.ours,
+           .theirs = standard.theirs,
+           .most = 1.0 / 500};
   cow::ManagedRegion region = cow::ManagedRegion::create(bytes);
   Map& map = new_map(region);
   fill(map, entries);
+  std::optional<cow::ManagedRegion> huge_region;
+  {
+    const HugePagesAllowed allowed;
+    cow::RegionOptions options;
+    options.huge_pages = true;
+    if (allowed) {
+      huge_region = cow::ManagedRegion::create(bytes, options);
+      fill(new_map(*huge_region), entries);
+    } else {
+      huge.left_out = HugePagesAllowed::why_not;
+    }
+  }
   StandardMap standard_map;
   fill(standard_map, entries);
   std::uint64_t seed = 0;
@@ -137,13 +155,18 @@ Group clone_of_objects() {
       rounds(15),
       [&](bool wanted) { keep(wanted, standard.our_samples, time_clone(region, entries, ++seed)); },
       [&](bool wanted) {
+        if (!huge_region) return;
+        keep(wanted, huge.our_samples, time_clone(*huge_region, entries, seed));
+      },
+      [&](bool wanted) {
         keep(wanted, standard.their_samples, time_copy(standard_map, entries, seed));
       },
       [&](bool wanted) {
         keep(wanted, boost.their_samples, time_copy(map, entries, seed, bytes));
       });
   boost.our_samples = standard.our_samples;
-  return {.rows = {standard, boost}};
+  if (huge_region) huge.their_samples = standard.their_samples;
+  return {.rows = {standard, boost, huge}};
 }
 
 Group map_in_a_region() {
