@@ -1,57 +1,28 @@
 // Somebody else has used up the kernel's mappings. Stores, clones and restores go on; only a clone
 // for which there is not one mapping left may be refused.
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cow/cow.hpp>
 
+#include <barrier>
 #include <cstddef>
 #include <string>
 #include <vector>
 
 #include "catch.hpp"
+#include "crew.hpp"
+#include "eaten_mappings.hpp"
 #include "support.hpp"
 
 namespace {
 
 using cow::Region;
 using cow::Snapshot;
-
-/// Takes mappings, two for each page that is made to differ, until the kernel refuses; then gives
-/// `spared` of them back.
-class EatenMappings {
- public:
-  explicit EatenMappings(std::size_t spared)
-      : page_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))) {
-    memory_ = static_cast<std::byte*>(::mmap(nullptr, pages_ * page_, PROT_NONE,
-                                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-    std::size_t eaten = 1;
-    while (eaten < pages_ && ::mprotect(memory_ + eaten * page_, page_, PROT_READ) == 0) eaten += 2;
-    for (std::size_t i = 0; i < spared && eaten > 2; i += 2) {
-      eaten -= 2;
-      ::mprotect(memory_ + eaten * page_, page_, PROT_NONE);
-    }
-  }
-  ~EatenMappings() { ::munmap(memory_, pages_ * page_); }
-  EatenMappings(const EatenMappings&) = delete;
-  EatenMappings& operator=(const EatenMappings&) = delete;
-
- private:
-  std::size_t page_;
-  std::size_t pages_ = 2 * support::max_map_count() + 2;
-  std::byte* memory_;
-};
+using support::EatenMappings;
+using support::spared_by_all;
 
 constexpr std::size_t pages = 2000;
-
-// All of them; but ThreadSanitizer's own runtime maps memory for a store it sees for the first
-// time, and ends the process when it cannot.
-#if defined(COW_TEST_THREAD_SANITIZER)
-constexpr std::size_t spared_by_all = 400;
-#else
-constexpr std::size_t spared_by_all = 0;
-#endif
 
 }  // namespace
 
@@ -134,4 +105,39 @@ TEST_CASE("a shortage of mappings that has passed is noticed by a later control 
   });
   CHECK(result.complaint == "");
   CHECK(result.exited());
+}
+
+TEST_CASE("threads that find the mappings used up at the same moment all go on") {
+  constexpr std::size_t threads = 8;
+  constexpr std::size_t leaf = 512;
+  for (std::size_t round = 0; round < support::scaled(20); ++round) {
+    const auto result = support::run_in_child([]() -> std::string {
+      Region original =
+          Region::create(2 * threads * leaf * support::page_bytes(), support::options());
+      support::fill(original.bytes(), 1);
+      Region clone = original.clone();
+      std::barrier<> eaten_now(threads + 1);
+      support::Crew crew;
+      for (std::size_t i = 0; i < threads; ++i) {
+        crew.run([&, i] {
+          eaten_now.arrive_and_wait();
+          for (std::size_t n = 0; n < 40; ++n) {
+            support::store(clone, (2 * i + n % 2) * leaf + n * 101 % leaf, 5);
+          }
+        });
+      }
+      {
+        const EatenMappings eaten(spared_by_all);
+        eaten_now.arrive_and_wait();
+        crew.join();
+      }
+      for (std::size_t i = 0; i < threads; ++i) {
+        if (support::load(clone.bytes(), 2 * i * leaf) != 5) return "a store is lost";
+      }
+      if (!support::shows(original.bytes(), 1)) return "the original changed";
+      return support::broken_invariant(clone);
+    });
+    REQUIRE(result.complaint == "");
+    REQUIRE(result.exited());
+  }
 }

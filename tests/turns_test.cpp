@@ -1,19 +1,12 @@
 // Faults side by side. A store is stopped within its fault, at one of the fault's system calls, and
 // others go on meanwhile, or wait where they must.
 
-#include <linux/seccomp.h>
-#include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
-#include <fstream>
-#include <functional>
-#include <latch>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <thread>
@@ -22,73 +15,20 @@
 
 #include "call_filter.hpp"
 #include "catch.hpp"
+#include "eaten_mappings.hpp"
+#include "stopped_thread.hpp"
 #include "support.hpp"
 
 using cow::Region;
 using cow::Snapshot;
 using support::CallFilter;
 using support::is;
+using support::StoppedThread;
+using support::WaitingThread;
 
 namespace {
 
 constexpr std::size_t kLeafPages = 512;
-
-/// A thread whose first system call of a kind is stopped until finish().
-class StoppedThread {
- public:
-  /// Returns when it has been stopped, or is done without such a call, or got no filter.
-  StoppedThread(CallFilter filter, std::function<void()> body) {
-    thread_ = std::thread([this, filter = std::move(filter), body = std::move(body)]() mutable {
-      listener_ = filter.install_listening();
-      ready_.count_down();
-      if (listener_ >= 0) body();
-      done_ = true;
-    });
-    ready_.wait();
-    has_listener_ = listener_ >= 0;
-    while (has_listener_ && !done_ && !is_stopped_) is_stopped_ = hear();
-  }
-  StoppedThread(const StoppedThread&) = delete;
-  StoppedThread& operator=(const StoppedThread&) = delete;
-  ~StoppedThread() { finish(); }
-
-  [[nodiscard]] bool has_listener() const { return has_listener_; }
-  [[nodiscard]] bool is_stopped() const { return is_stopped_; }
-
-  /// Lets it go on, at that call and at all later ones.
-  void finish() {
-    if (!thread_.joinable()) return;
-    if (is_stopped_) let_go();
-    while (has_listener_ && !done_) {
-      if (hear()) let_go();
-    }
-    thread_.join();
-    if (has_listener_) ::close(listener_);
-  }
-
- private:
-  bool hear() {
-    pollfd ready{listener_, POLLIN, 0};
-    constexpr int kMilliseconds = 5;
-    if (::poll(&ready, 1, kMilliseconds) != 1 || (ready.revents & POLLIN) == 0) return false;
-    heard_ = {};
-    return ::ioctl(listener_, SECCOMP_IOCTL_NOTIF_RECV, &heard_) == 0;
-  }
-  void let_go() {
-    seccomp_notif_resp answer{};
-    answer.id = heard_.id;
-    answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    ::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &answer);
-  }
-
-  std::latch ready_{1};
-  std::atomic<int> listener_{-1};
-  std::atomic<bool> done_{false};
-  bool has_listener_ = false;
-  bool is_stopped_ = false;
-  seccomp_notif heard_{};
-  std::thread thread_;
-};
 
 /// The calls of a fault that moves its page: the copy, and the new mapping. And of one that stays.
 enum class At { copy, mapping, protection };
@@ -103,20 +43,6 @@ CallFilter stop_at(At call) {
   return filter;
 }
 
-bool can_stop_threads() {
-  static const support::ChildResult result = support::run_in_child([]() -> std::string {
-    const StoppedThread thread(CallFilter().stop_at(SYS_getppid), [] { ::syscall(SYS_getppid); });
-    return thread.is_stopped() ? "" : "not stopped";
-  });
-  return result.exited() && result.complaint.empty();
-}
-
-#define SKIP_WITHOUT_STOPPED_THREADS()                                              \
-  if (!can_stop_threads()) {                                                        \
-    WARN("skipped because system calls cannot be stopped here (seccomp listener)"); \
-    return;                                                                         \
-  }
-
 /// Two leaves and some, every page written, one page a fault.
 Region written_region() {
   Region region =
@@ -124,38 +50,6 @@ Region written_region() {
   support::fill(region.bytes(), 7);
   return region;
 }
-
-/// Whether the thread sleeps on a lock.
-bool sleeps(pid_t thread) {
-  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/syscall");
-  std::string line;
-  return std::getline(file, line) && line.starts_with(std::to_string(SYS_futex) + " ");
-}
-
-/// A thread that may have to wait for others.
-class WaitingThread {
- public:
-  explicit WaitingThread(std::function<void()> body)
-      : thread_([this, body = std::move(body)] {
-          id_ = static_cast<pid_t>(::syscall(SYS_gettid));
-          started_.count_down();
-          body();
-          done_ = true;
-        }) {}
-  ~WaitingThread() { thread_.join(); }
-  /// Returns when it sleeps on a lock, or is done.
-  void wait_for_sleep() {
-    started_.wait();
-    while (!done_ && !sleeps(id_)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  [[nodiscard]] bool is_done() const { return done_; }
-
- private:
-  std::latch started_{1};
-  pid_t id_ = 0;
-  std::atomic<bool> done_{false};
-  std::thread thread_;
-};
 
 }  // namespace
 
@@ -301,4 +195,42 @@ TEST_CASE("fork waits for a fault that is at work, and the child waits for nobod
     CHECK(support::load(region.bytes(), 1) == 1);
     CHECK(support::broken_invariant(region) == "");
   }
+}
+
+TEST_CASE("a store that finds no mapping waits for the reserve that another one gives back") {
+  SKIP_WITHOUT_STOPPED_THREADS();
+  if (support::spared_by_all > 0) {
+    WARN("skipped because this sanitizer needs mappings itself");
+    return;
+  }
+  const auto result = support::run_in_child([]() -> std::string {
+    const Region base = written_region();
+    const Region other_base = written_region();
+    Region region = base.clone();
+    Region other = other_base.clone();  // of another family, with another lock
+    std::optional<support::EatenMappings> eaten;
+    std::atomic<bool> go{false};
+    {
+      // A thread takes mappings itself: this one is there before they are used up.
+      WaitingThread second([&] {
+        while (!go) std::this_thread::yield();
+        support::store(other, kLeafPages + 1, 2);
+      });
+      // Giving the reserve back is the only call of this kind that a fault makes.
+      StoppedThread stopped(CallFilter().stop_at(SYS_munmap), [&] {
+        eaten.emplace(support::spared_by_all);
+        support::store(region, 1, 1);
+      });
+      go = true;
+      if (!stopped.is_stopped()) return "nothing was given back";
+      second.wait_for_sleep();
+      if (second.is_done()) return "the second store found a mapping";
+    }
+    if (support::load(region.bytes(), 1) != 1) return "the first store is lost";
+    if (support::load(other.bytes(), kLeafPages + 1) != 2) return "the second store is lost";
+    const std::string wrong = support::broken_invariant(region);
+    return wrong.empty() ? support::broken_invariant(other) : wrong;
+  });
+  CHECK(result.complaint == "");
+  CHECK(result.exited());
 }

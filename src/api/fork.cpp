@@ -13,6 +13,7 @@
 #include "fault/registry.hpp"
 #include "mm/family.hpp"
 #include "mm/lease.hpp"
+#include "mm/mapping_budget.hpp"
 #include "os/fault_signal.hpp"
 #include "os/fork_hooks.hpp"
 #include "os/last_words.hpp"
@@ -152,6 +153,7 @@ void in_child() noexcept {
   g_has_children.store(false);
   Registry::instance().forget_readers();
   forget_recorder();
+  mapping_budget::forget_other_threads();
   for_each_family_locked([](Family& family) { family.lock().forget_others(); });
   bool complete = all.being_born != nullptr;
   if (complete) {

@@ -4,7 +4,9 @@
 #include <atomic>
 
 #include "os/host.hpp"
+#include "os/lock.hpp"
 #include "os/mapping.hpp"
+#include "os/signal_mask.hpp"
 
 namespace cow::mapping_budget {
 
@@ -18,7 +20,22 @@ constexpr std::uint64_t kWholeRegion = std::uint64_t{1} << 40;  // more pages th
 // When the kernel has none left, the first store to each region may take two more before it is one
 // piece, and what is given back is free for all threads of the process.
 constexpr std::size_t kSpareMappings = 512;
-std::atomic<std::byte*> g_spare{nullptr};
+std::byte* g_spare = nullptr;
+// Held while they are given back, too: another fault that finds no mapping can count on them only
+// then. A control call that holds it has all signals masked.
+os::Lock g_spare_lock;
+
+void take_spare_mappings() noexcept {
+  const os::SignalsMasked signals;
+  const os::LockGuard guard(g_spare_lock);
+  if (g_spare == nullptr) g_spare = os::map_spare_mappings(kSpareMappings);
+}
+
+void give_back_spare_mappings() noexcept {
+  const os::LockGuard guard(g_spare_lock);
+  if (g_spare != nullptr) os::unmap_spare_mappings(g_spare, kSpareMappings);
+  g_spare = nullptr;
+}
 
 // While mappings are short, others may give some back at any time.
 constexpr std::uint64_t kMeasureAgainAfterNs = 1'000'000'000;
@@ -33,7 +50,7 @@ std::atomic<std::size_t> g_limit{0};
 void measure() noexcept {
   g_needs_measuring.store(false, std::memory_order_relaxed);
   g_measured_ns.store(os::monotonic_ns(), std::memory_order_relaxed);
-  if (g_spare.load() == nullptr) g_spare.store(os::map_spare_mappings(kSpareMappings));
+  take_spare_mappings();
   const std::size_t all = os::max_map_count();
   const std::size_t mapped = os::count_mappings();
   const std::size_t ours = in_use();
@@ -53,10 +70,11 @@ bool needs_measuring() noexcept {
 
 void note_exhausted() noexcept {
   g_needs_measuring.store(true, std::memory_order_relaxed);
-  std::byte* const spare = g_spare.exchange(nullptr);
-  if (spare != nullptr) os::unmap_spare_mappings(spare, kSpareMappings);
+  give_back_spare_mappings();
   g_limit.store(std::max<std::size_t>(1, in_use()), std::memory_order_relaxed);
 }
+
+void forget_other_threads() noexcept { g_spare_lock.reset(); }
 
 std::size_t limit() noexcept { return g_limit.load(std::memory_order_relaxed); }
 

@@ -21,8 +21,14 @@ namespace mapping_budget {
 void measure() noexcept;
 
 /// The kernel has refused a mapping: others have taken what we counted on. Gives back the spare
-/// mappings, once, and counts nothing as free from now on, until the next measure().
+/// mappings, or waits until another thread has, and counts nothing as free from now on, until the
+/// next measure(). The caller holds signals masked: it may wait for a lock.
 void note_exhausted() noexcept;
+/// A control call may take the spare mappings again before the caller can have one of them, after
+/// a look at all mappings, which takes longer than an attempt: so often it is worth trying again.
+inline constexpr int kAttempts = 8;
+/// After fork(), in the child.
+void forget_other_threads() noexcept;
 
 /// Whether measure() should run: it never has, mappings turned out to be exhausted since, or they
 /// were short a while ago.

@@ -266,9 +266,10 @@ FaultOutcome resolve_in_leaf(AddressSpace& space, Leaf& leaf, PageIndex page, Fa
   if (no_memory) {
     outcome = WriteFault(space, leaf, page, steps, turn).resolve({page, page + kOnePage});
   }
-  if (outcome.error == ENOMEM && !no_memory) {
+  for (int i = 0; outcome.error == ENOMEM && !no_memory && i < mapping_budget::kAttempts; ++i) {
     mapping_budget::note_exhausted();
     outcome = resolve();
+    if (outcome.left_hole) return outcome;
   }
   if (std::strcmp(outcome.call, kNoFrameLeft) == 0) outcome = first;  // which led to this one
   if (steps != nullptr) steps->pages_taken = leaf.writable - writable_before;

@@ -1,0 +1,46 @@
+// The kernel's mappings, used up by somebody else.
+#pragma once
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstddef>
+
+#include "support.hpp"
+
+namespace support {
+
+/// Takes mappings, two for each page that is made to differ, until the kernel refuses; then gives
+/// `spared` of them back.
+class EatenMappings {
+ public:
+  explicit EatenMappings(std::size_t spared)
+      : page_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))) {
+    memory_ = static_cast<std::byte*>(::mmap(nullptr, pages_ * page_, PROT_NONE,
+                                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    std::size_t eaten = 1;
+    while (eaten < pages_ && ::mprotect(memory_ + eaten * page_, page_, PROT_READ) == 0) eaten += 2;
+    for (std::size_t i = 0; i < spared && eaten > 2; i += 2) {
+      eaten -= 2;
+      ::mprotect(memory_ + eaten * page_, page_, PROT_NONE);
+    }
+  }
+  ~EatenMappings() { ::munmap(memory_, pages_ * page_); }
+  EatenMappings(const EatenMappings&) = delete;
+  EatenMappings& operator=(const EatenMappings&) = delete;
+
+ private:
+  std::size_t page_;
+  std::size_t pages_ = 2 * support::max_map_count() + 2;
+  std::byte* memory_;
+};
+
+// All of them; but ThreadSanitizer's own runtime maps memory for a store it sees for the first
+// time, and ends the process when it cannot.
+#if defined(COW_TEST_THREAD_SANITIZER)
+inline constexpr std::size_t spared_by_all = 400;
+#else
+inline constexpr std::size_t spared_by_all = 0;
+#endif
+
+}  // namespace support
