@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <functional>
@@ -66,6 +67,9 @@ class StoppedThread {
     seccomp_notif_resp answer{};
     answer.id = heard_.id;
     answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+    if (::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &answer) == 0) return;
+    answer.flags = 0;  // before Linux 5.5: the call is not made
+    answer.error = -ENOSYS;
     ::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &answer);
   }
 
@@ -80,8 +84,11 @@ class StoppedThread {
 
 inline bool can_stop_threads() {
   static const ChildResult result = run_in_child([]() -> std::string {
-    const StoppedThread thread(CallFilter().stop_at(SYS_getppid), [] { ::syscall(SYS_getppid); });
-    return thread.is_stopped() ? "" : "not stopped";
+    std::atomic<long> parent{0};
+    StoppedThread thread(CallFilter().stop_at(SYS_getppid),
+                         [&] { parent = ::syscall(SYS_getppid); });
+    thread.finish();
+    return thread.is_stopped() && parent == ::getppid() ? "" : "not stopped, or not let go";
   });
   return result.exited() && result.complaint.empty();
 }
@@ -114,6 +121,9 @@ class WaitingThread {
   void wait_for_sleep() {
     started_.wait();
     while (!done_ && !sleeps(id_)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  void wait_for_end() const {
+    while (!done_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   [[nodiscard]] bool is_done() const { return done_; }
 

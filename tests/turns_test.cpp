@@ -1,10 +1,12 @@
 // Faults side by side. A store is stopped within its fault, at one of the fault's system calls, and
 // others go on meanwhile, or wait where they must.
 
+#include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -16,6 +18,7 @@
 #include "call_filter.hpp"
 #include "catch.hpp"
 #include "eaten_mappings.hpp"
+#include "mm/mapping_budget.hpp"
 #include "stopped_thread.hpp"
 #include "support.hpp"
 
@@ -195,6 +198,68 @@ TEST_CASE("fork waits for a fault that is at work, and the child waits for nobod
     CHECK(support::load(region.bytes(), 1) == 1);
     CHECK(support::broken_invariant(region) == "");
   }
+}
+
+TEST_CASE("a store that finds no memory waits for the frame that another one is about to leave") {
+  SKIP_WITHOUT_STOPPED_THREADS();
+  const auto result = support::run_in_child([]() -> std::string {
+    Region first = written_region();
+    Region second = first.clone();
+    std::atomic<bool> go{false};
+    {
+      WaitingThread without_memory([&] {
+        while (!go) std::this_thread::yield();
+        CallFilter filter;
+        filter.refuse(SYS_pwrite64, {}, ENOSPC);
+        if (filter.install_allowing()) support::store(second, 1, 2);
+      });
+      const StoppedThread stopped(stop_at(At::mapping), [&] { support::store(first, 1, 1); });
+      go = true;
+      if (!stopped.is_stopped()) return "the first store was not stopped";
+      without_memory.wait_for_sleep();
+    }
+    if (support::load(first.bytes(), 1) != 1) return "the first store is lost";
+    if (support::load(second.bytes(), 1) != 2) return "the second store is lost";
+    return support::broken_invariant(second);
+  });
+  CHECK(result.complaint == "");
+  CHECK(result.exited());
+}
+
+TEST_CASE("a restore between the two halves of a fault that takes other leaves misses nothing") {
+  SKIP_WITHOUT_STOPPED_THREADS();
+  Region region = written_region();
+  const Snapshot snapshot = region.snapshot();
+  Region loop = region.clone();
+  for (unsigned i = 0; i < 3; ++i) {  // page 0 is hot: it stays private
+    support::store(loop, 0, i);
+    loop.restore(snapshot);
+  }
+  support::store(loop, 0, 9);
+  const auto everything = static_cast<std::int64_t>(support::max_map_count());
+  {
+    std::optional<StoppedThread> other(std::in_place, stop_at(At::copy),
+                                       [&] { support::store(region, 2 * kLeafPages, 1); });
+    REQUIRE(other->is_stopped());
+    cow::mapping_budget::add(everything);  // short of mappings: a fault takes all of the region
+    // It waits for the other one, between its own leaf and the rest.
+    const StoppedThread fault(CallFilter().stop_at(SYS_futex, {is(1, FUTEX_WAIT_PRIVATE)}),
+                              [&] { support::store(region, kLeafPages, 2); });
+    CHECK(fault.is_stopped());
+    cow::mapping_budget::add(-everything);
+    WaitingThread control([&] { loop.restore(snapshot); });
+    control.wait_for_sleep();
+    other.reset();
+    control.wait_for_end();
+  }
+  const std::uint64_t faults = region.stats().faults;
+  support::flip(region, 0);
+  CHECK(region.stats().faults == faults);
+  loop.restore(snapshot);
+  CHECK(support::shows(loop.bytes(), 7));
+  CHECK(support::shows(snapshot.bytes(), 7));
+  CHECK(support::broken_invariant(region) == "");
+  CHECK(support::broken_invariant(loop) == "");
 }
 
 TEST_CASE("a store that finds no mapping waits for the reserve that another one gives back") {

@@ -81,7 +81,9 @@ class [[nodiscard]] Turn {
   /// only, and only if no fault is about to change it.
   [[nodiscard]] bool may_read(const AddressSpace& source) noexcept;
 
-  /// From now on no other fault is at work, in any leaf. What was found before may have changed.
+  [[nodiscard]] bool is_alone() const noexcept { return is_alone_; }
+  /// From now on no other fault is at work, in any leaf. Control calls may have run by then: what
+  /// was found before may have changed, and the family's generation counts anew.
   void become_alone() noexcept;
 
  private:

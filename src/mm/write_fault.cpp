@@ -148,10 +148,13 @@ FaultOutcome WriteFault::write_in_new_frames(PageSpan window) noexcept {
   }
   const Frame first = target_of(window.first);
   const os::Populate populated = populate(window);
-  const int error =
-      turn_.aside([&] { return space_.map(window, first, os::Protection::read_write, populated); });
+  bool left_hole = false;
+  const int error = turn_.aside([&] {
+    const int refusal = space_.map(window, first, os::Protection::read_write, populated);
+    left_hole = refusal != 0 && !space_.show_again(window);
+    return refusal;
+  });
   if (error != 0) {
-    const bool left_hole = !space_.show_again(window);
     if (!left_hole) drop_targets(window);
     return {.error = error, .call = "mmap", .left_hole = left_hole};
   }
@@ -276,11 +279,16 @@ FaultOutcome resolve_in_leaf(AddressSpace& space, Leaf& leaf, PageIndex page, Fa
   return outcome;
 }
 
+void become_alone(AddressSpace& space, Turn& turn) noexcept {
+  turn.become_alone();
+  space.family().note_change();
+}
+
 /// Windows beyond one leaf, when mappings are nearly used up: the other leaves' shared pages
 /// follow. False if that left a hole.
 bool take_other_leaves(AddressSpace& space, PageIndex page, std::uint64_t block_pages,
                        Turn& turn) noexcept {
-  turn.become_alone();
+  become_alone(space, turn);
   const std::uint64_t block = page.value / block_pages * block_pages;
   const std::uint64_t end = std::min(block + block_pages, space.table().pages().value);
   for (PageIndex at{block}; at.value < end;) {
@@ -299,6 +307,25 @@ bool take_other_leaves(AddressSpace& space, PageIndex page, std::uint64_t block_
     at = span.last;
   }
   return true;
+}
+
+FaultOutcome try_to_make_private(AddressSpace& space, PageIndex page, FaultSteps* steps,
+                                 Turn& turn) noexcept {
+  Leaf& leaf = space.table().own_leaf(page);  // page-table pages are copied on write, too
+  if (leaf.entries[page.value % kTableEntries].writable()) {
+    // Another thread's fault came first. Telling the kernel again costs little, and mends a
+    // mapping that was left read-only by a control call that failed half-way.
+    const int error = turn.aside([&] { return space.make_writable({page, page + kOnePage}); });
+    return {error, "mprotect", true, protections()};
+  }
+  std::uint8_t& block_faults = leaf.block_faults[page.value % kTableEntries / kBlockPages];
+  block_faults = static_cast<std::uint8_t>(std::min(block_faults + 1, 255));
+
+  const FaultOutcome outcome = resolve_in_leaf(space, leaf, page, steps, turn);
+  const std::uint64_t block_pages = mapping_budget::shortage().block_pages;
+  if (outcome.error != 0 || block_pages <= kTableEntries) return outcome;
+  if (take_other_leaves(space, page, block_pages, turn)) return outcome;
+  return {.error = ENOMEM, .call = "mmap", .left_hole = true};
 }
 
 }  // namespace
@@ -321,21 +348,11 @@ FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps
 
 FaultOutcome make_private(AddressSpace& space, PageIndex page, FaultSteps* steps,
                           Turn& turn) noexcept {
-  Leaf& leaf = space.table().own_leaf(page);  // page-table pages are copied on write, too
-  if (leaf.entries[page.value % kTableEntries].writable()) {
-    // Another thread's fault came first. Telling the kernel again costs little, and mends a
-    // mapping that was left read-only by a control call that failed half-way.
-    const int error = turn.aside([&] { return space.make_writable({page, page + kOnePage}); });
-    return {error, "mprotect", true, protections()};
-  }
-  std::uint8_t& block_faults = leaf.block_faults[page.value % kTableEntries / kBlockPages];
-  block_faults = static_cast<std::uint8_t>(std::min(block_faults + 1, 255));
-
-  const FaultOutcome outcome = resolve_in_leaf(space, leaf, page, steps, turn);
-  const std::uint64_t block_pages = mapping_budget::shortage().block_pages;
-  if (outcome.error != 0 || block_pages <= kTableEntries) return outcome;
-  if (take_other_leaves(space, page, block_pages, turn)) return outcome;
-  return {.error = ENOMEM, .call = "mmap", .left_hole = true};
+  const FaultOutcome outcome = try_to_make_private(space, page, steps, turn);
+  if (outcome.error == 0 || outcome.left_hole || turn.is_alone()) return outcome;
+  // Faults beside this one may have what it lacks, and be about to give it back.
+  become_alone(space, turn);
+  return try_to_make_private(space, page, steps, turn);
 }
 
 PageLook look_at(const AddressSpace& space, PageIndex page) noexcept {
