@@ -18,6 +18,12 @@ std::uint64_t stamp(const FaultSteps* steps) noexcept {
   return steps == nullptr ? 0 : os::monotonic_ns();
 }
 
+// Frames that cannot be cleared are never used again, so a second attempt may find none: because of
+// what made the first one fail.
+FaultOutcome why_of_both(const FaultOutcome& first, const FaultOutcome& second) noexcept {
+  return std::strcmp(second.call, kNoFrameLeft) == 0 ? first : second;
+}
+
 /// One write fault on a page that is not writable yet, with the family's lock held. Nobody else
 /// changes the leaf while the lock is let go.
 class WriteFault {
@@ -274,7 +280,7 @@ FaultOutcome resolve_in_leaf(AddressSpace& space, Leaf& leaf, PageIndex page, Fa
     outcome = resolve();
     if (outcome.left_hole) return outcome;
   }
-  if (std::strcmp(outcome.call, kNoFrameLeft) == 0) outcome = first;  // which led to this one
+  outcome = why_of_both(first, outcome);
   if (steps != nullptr) steps->pages_taken = leaf.writable - writable_before;
   return outcome;
 }
@@ -348,11 +354,11 @@ FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps
 
 FaultOutcome make_private(AddressSpace& space, PageIndex page, FaultSteps* steps,
                           Turn& turn) noexcept {
-  const FaultOutcome outcome = try_to_make_private(space, page, steps, turn);
-  if (outcome.error == 0 || outcome.left_hole || turn.is_alone()) return outcome;
+  const FaultOutcome first = try_to_make_private(space, page, steps, turn);
+  if (first.error == 0 || first.left_hole || turn.is_alone()) return first;
   // Faults beside this one may have what it lacks, and be about to give it back.
   become_alone(space, turn);
-  return try_to_make_private(space, page, steps, turn);
+  return why_of_both(first, try_to_make_private(space, page, steps, turn));
 }
 
 PageLook look_at(const AddressSpace& space, PageIndex page) noexcept {
