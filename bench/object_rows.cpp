@@ -165,8 +165,12 @@ Group clone_of_objects() {
         keep(wanted, boost.their_samples, time_copy(map, entries, seed, bytes));
       });
   boost.our_samples = standard.our_samples;
-  if (huge_region) huge.their_samples = standard.their_samples;
-  return {.rows = {standard, boost, huge}};
+  if (!huge_region) return {.rows = {standard, boost, huge}};
+  huge.their_samples = standard.their_samples;
+  Row huge_boost = boost;
+  huge_boost.what = huge.what;
+  huge_boost.our_samples = huge.our_samples;
+  return {.rows = {standard, boost, huge, huge_boost}};
 }
 
 Group map_in_a_region() {

@@ -68,8 +68,12 @@ Group snapshot_against_eager() {
   const std::size_t bytes = full_or_quick(gib, 4 * mib);
   Row eager{.what = "first snapshot after all of 1 GiB was written",
             .ours = "snapshot()",
-            .theirs = "clone(CloneMode::eager)",
+            .theirs = "clone(CloneMode::eager), into new frames",
             .most = 1.0 / 20};
+  Row again{.what = eager.what,
+            .ours = eager.ours,
+            .theirs = "the same, into frames of a clone that is gone",
+            .most = eager.most};
   Row copy{.what = eager.what, .ours = eager.ours, .theirs = "memcpy into fresh memory"};
   cow::Region region = written_region(bytes);
   const Pages pages = pages_of(region);
@@ -83,9 +87,15 @@ Group snapshot_against_eager() {
         keep(wanted, eager.our_samples, elapsed_ns(start));
       },
       [&](bool wanted) {
+        cow::trim();
         const std::uint64_t start = now_ns();
         const cow::Region clone = region.clone(cow::CloneMode::eager);
         keep(wanted, eager.their_samples, elapsed_ns(start));
+      },
+      [&](bool wanted) {
+        const std::uint64_t start = now_ns();
+        const cow::Region clone = region.clone(cow::CloneMode::eager);
+        keep(wanted, again.their_samples, elapsed_ns(start));
       },
       [&](bool wanted) {
         const std::uint64_t start = now_ns();
@@ -93,20 +103,25 @@ Group snapshot_against_eager() {
         std::memcpy(fresh.data(), memory.data(), bytes);
         keep(wanted, copy.their_samples, elapsed_ns(start));
       });
+  again.our_samples = eager.our_samples;
   copy.our_samples = eager.our_samples;
-  return {.rows = {eager, copy}};
+  return {.rows = {eager, again, copy}};
 }
 
 Group clone_and_store() {
   Row row{.what = "clone + random stores to 1 % of 256 MiB",
           .ours = "lazy clone",
-          .theirs = "eager clone",
+          .theirs = "eager clone, into new frames",
           .most = 1.0 / 10};
+  Row again{.what = row.what,
+            .ours = row.ours,
+            .theirs = "eager clone, into frames of a clone that is gone",
+            .most = row.most};
   const cow::Region region = protected_region(full_or_quick(256 * mib, 4 * mib));
   std::uint64_t turn = 0;
   const auto side = [&](cow::CloneMode mode, Samples& samples, bool wanted) {
     const std::size_t pages = region.size() / region.page_bytes();
-    const auto chosen = choose_pages(pages, share_of(pages, 10), Order::random, turn++ / 2);
+    const auto chosen = choose_pages(pages, share_of(pages, 10), Order::random, turn++ / 3);
     const std::uint64_t start = now_ns();
     cow::Region clone = region.clone(mode);
     time_stores(pages_of(clone), chosen, 2);
@@ -114,8 +129,13 @@ Group clone_and_store() {
   };
   take_turns(
       rounds(21), [&](bool wanted) { side(cow::CloneMode::lazy, row.our_samples, wanted); },
-      [&](bool wanted) { side(cow::CloneMode::eager, row.their_samples, wanted); });
-  return {.rows = {row}};
+      [&](bool wanted) { side(cow::CloneMode::eager, again.their_samples, wanted); },
+      [&](bool wanted) {
+        cow::trim();
+        side(cow::CloneMode::eager, row.their_samples, wanted);
+      });
+  again.our_samples = row.our_samples;
+  return {.rows = {row, again}};
 }
 
 Group fault_against_fork() {
