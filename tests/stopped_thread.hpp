@@ -3,6 +3,7 @@
 
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <functional>
 #include <latch>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -26,36 +28,41 @@ namespace support {
 class StoppedThread {
  public:
   /// Returns when it has been stopped, or is done without such a call, or got no filter.
-  StoppedThread(CallFilter filter, std::function<void()> body) {
-    thread_ = std::thread([this, filter = std::move(filter), body = std::move(body)]() mutable {
-      listener_ = filter.install_listening();
-      ready_.count_down();
-      if (listener_ >= 0) body();
-      done_ = true;
-    });
+  StoppedThread(CallFilter filter, std::function<void()> body)
+      : filter_(std::move(filter)), body_(std::move(body)) {
+    const int error = ::pthread_create(&thread_, nullptr, &StoppedThread::enter, this);
+    if (error != 0) throw std::system_error(error, std::generic_category(), "pthread_create");
     ready_.wait();
-    has_listener_ = listener_ >= 0;
-    while (has_listener_ && !done_ && !is_stopped_) is_stopped_ = hear();
+    while (listener_ >= 0 && !done_ && !is_stopped_) is_stopped_ = hear();
   }
   StoppedThread(const StoppedThread&) = delete;
   StoppedThread& operator=(const StoppedThread&) = delete;
   ~StoppedThread() { finish(); }
 
-  [[nodiscard]] bool has_listener() const { return has_listener_; }
   [[nodiscard]] bool is_stopped() const { return is_stopped_; }
 
-  /// Lets it go on, at that call and at all later ones.
+  /// Lets it go on, at that call and at all later ones, those that end the thread included.
   void finish() {
-    if (!thread_.joinable()) return;
+    if (is_finished_) return;
     if (is_stopped_) let_go();
-    while (has_listener_ && !done_) {
+    while (::pthread_tryjoin_np(thread_, nullptr) == EBUSY) {
       if (hear()) let_go();
     }
-    thread_.join();
-    if (has_listener_) ::close(listener_);
+    if (listener_ >= 0) ::close(listener_);
+    is_finished_ = true;
   }
 
  private:
+  static void* enter(void* self) {
+    static_cast<StoppedThread*>(self)->run();
+    return nullptr;
+  }
+  void run() {
+    listener_ = filter_.install_listening();
+    ready_.count_down();
+    if (listener_ >= 0) body_();
+    done_ = true;
+  }
   bool hear() {
     pollfd ready{listener_, POLLIN, 0};
     constexpr int kMilliseconds = 5;
@@ -73,13 +80,15 @@ class StoppedThread {
     ::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &answer);
   }
 
+  CallFilter filter_;
+  std::function<void()> body_;
   std::latch ready_{1};
   std::atomic<int> listener_{-1};
   std::atomic<bool> done_{false};
-  bool has_listener_ = false;
   bool is_stopped_ = false;
+  bool is_finished_ = false;
   seccomp_notif heard_{};
-  std::thread thread_;
+  pthread_t thread_{};
 };
 
 inline bool can_stop_threads() {

@@ -19,6 +19,7 @@
 #include "catch.hpp"
 #include "eaten_mappings.hpp"
 #include "mm/mapping_budget.hpp"
+#include "sanitizer.hpp"
 #include "stopped_thread.hpp"
 #include "support.hpp"
 
@@ -264,8 +265,8 @@ TEST_CASE("a restore between the two halves of a fault that takes other leaves m
 
 TEST_CASE("a store that finds no mapping waits for the reserve that another one gives back") {
   SKIP_WITHOUT_STOPPED_THREADS();
-  if (support::spared_by_all > 0) {
-    WARN("skipped because this sanitizer needs mappings itself");
+  if (support::has_sanitizer) {
+    WARN("skipped because a sanitizer needs mappings itself");
     return;
   }
   const auto result = support::run_in_child([]() -> std::string {
