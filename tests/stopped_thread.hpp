@@ -126,10 +126,12 @@ class WaitingThread {
           done_ = true;
         }) {}
   ~WaitingThread() { thread_.join(); }
-  /// Returns when it sleeps on a lock, or is done.
+  /// Returns when it sleeps on a lock, or is done; or after a minute, for the checks to say so.
   void wait_for_sleep() {
     started_.wait();
-    while (!done_ && !sleeps(id_)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (int i = 0; i < 60'000 && !done_ && !sleeps(id_); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
   }
   void wait_for_end() const {
     while (!done_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
