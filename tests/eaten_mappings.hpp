@@ -15,24 +15,29 @@ namespace support {
 class EatenMappings {
  public:
   explicit EatenMappings(std::size_t spared)
-      : page_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))) {
-    memory_ = static_cast<std::byte*>(::mmap(nullptr, pages_ * page_, PROT_NONE,
-                                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-    std::size_t eaten = 1;
-    while (eaten < pages_ && ::mprotect(memory_ + eaten * page_, page_, PROT_READ) == 0) eaten += 2;
-    for (std::size_t i = 0; i < spared && eaten > 2; i += 2) {
-      eaten -= 2;
-      ::mprotect(memory_ + eaten * page_, page_, PROT_NONE);
+      : page_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))),
+        bytes_((2 * max_map_count() + 2) * page_) {
+    void* const memory =
+        ::mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) return;
+    memory_ = static_cast<std::byte*>(memory);
+    std::size_t eaten = page_;
+    while (eaten < bytes_ && ::mprotect(memory_ + eaten, page_, PROT_READ) == 0) eaten += 2 * page_;
+    for (std::size_t i = 0; i < spared && eaten > 2 * page_; i += 2) {
+      eaten -= 2 * page_;
+      ::mprotect(memory_ + eaten, page_, PROT_NONE);
     }
   }
-  ~EatenMappings() { ::munmap(memory_, pages_ * page_); }
+  ~EatenMappings() {
+    if (memory_ != nullptr) ::munmap(memory_, bytes_);
+  }
   EatenMappings(const EatenMappings&) = delete;
   EatenMappings& operator=(const EatenMappings&) = delete;
 
  private:
   std::size_t page_;
-  std::size_t pages_ = 2 * support::max_map_count() + 2;
-  std::byte* memory_;
+  std::size_t bytes_;
+  std::byte* memory_ = nullptr;
 };
 
 // All of them; but ThreadSanitizer's own runtime maps memory for a store it sees for the first

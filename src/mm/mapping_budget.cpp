@@ -17,8 +17,9 @@ constexpr std::size_t kLeftForOthers = 2048;
 
 constexpr std::uint64_t kWholeRegion = std::uint64_t{1} << 40;  // more pages than any has
 
-// When the kernel has none left, the first store to each region may take two more before it is one
-// piece, and what is given back is free for all threads of the process.
+// When the kernel has none left, the first store to each region, of each thread that is at work
+// then, may take two more before the region is one piece; and what is given back is free for all
+// threads of the process.
 constexpr std::size_t kSpareMappings = 512;
 std::byte* g_spare = nullptr;
 // Held while they are given back, too: another fault that finds no mapping can count on them only

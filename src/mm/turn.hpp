@@ -83,7 +83,8 @@ class [[nodiscard]] Turn {
 
   [[nodiscard]] bool is_alone() const noexcept { return is_alone_; }
   /// From now on no other fault is at work, in any leaf. Control calls may have run by then: what
-  /// was found before may have changed, and the family's generation counts anew.
+  /// was found before may have changed, and changes to come have to be noted anew
+  /// (Family::note_change).
   void become_alone() noexcept;
 
  private:

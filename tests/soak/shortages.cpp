@@ -14,6 +14,7 @@
 #include <system_error>
 #include <thread>
 
+#include "eaten_mappings.hpp"
 #include "support.hpp"
 
 namespace soak {
@@ -68,36 +69,6 @@ class LoweredLimit {
 
   int resource_;
   rlimit before_{};
-};
-
-/// Takes mappings, two for each page that is made to differ, until the kernel refuses; then gives
-/// `spared` of them back.
-class EatenMappings {
- public:
-  explicit EatenMappings(std::size_t spared)
-      : page_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))),
-        bytes_(2 * support::max_map_count() * page_) {
-    void* const memory =
-        ::mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) return;
-    memory_ = static_cast<std::byte*>(memory);
-    std::size_t eaten = page_;
-    while (eaten < bytes_ && ::mprotect(memory_ + eaten, page_, PROT_READ) == 0) eaten += 2 * page_;
-    for (std::size_t i = 0; i < spared && eaten > 2 * page_; i += 2) {
-      eaten -= 2 * page_;
-      ::mprotect(memory_ + eaten, page_, PROT_NONE);
-    }
-  }
-  ~EatenMappings() {
-    if (memory_ != nullptr) ::munmap(memory_, bytes_);
-  }
-  EatenMappings(const EatenMappings&) = delete;
-  EatenMappings& operator=(const EatenMappings&) = delete;
-
- private:
-  std::size_t page_;
-  std::size_t bytes_;
-  std::byte* memory_ = nullptr;
 };
 
 bool can_map() {
@@ -157,7 +128,7 @@ std::string Shortages::of_addresses(const std::function<void()>& resume) {
 
 void Shortages::of_mappings(std::size_t spared) {
   const Shortage shortage(*this);
-  const EatenMappings eaten(spared);
+  const support::EatenMappings eaten(spared);
   for (int i = 0; i < 4; ++i) let_others_run();
 }
 
