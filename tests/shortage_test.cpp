@@ -127,7 +127,7 @@ TEST_CASE("threads that find the mappings used up at the same moment all go on")
         });
       }
       {
-        const EatenMappings eaten(spared_by_all);
+        const EatenMappings eaten(support::spared_for_threads());
         eaten_now.arrive_and_wait();
         crew.join();
       }
