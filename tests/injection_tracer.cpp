@@ -99,6 +99,7 @@ constexpr Call kCalls[] = {
     {SYS_ftruncate, "ftruncate", ENOSPC},
     {SYS_fallocate, "fallocate", ENOSPC},
     {SYS_pwrite64, "pwrite", ENOSPC},
+    {SYS_pwritev, "pwritev", ENOSPC},
     {SYS_pread64, "pread", EIO},
     {SYS_read, "read", EIO},
     {SYS_lseek, "lseek", EIO},
@@ -182,7 +183,8 @@ bool is_counted(What what, Registers& at) {
     case What::half_done:
       return number == SYS_mprotect || (number == SYS_mmap && (at.argument(3) & MAP_FIXED) != 0);
     case What::interrupted:
-    case What::short_transfer: return number == SYS_pwrite64 || number == SYS_pread64;
+    case What::short_transfer:
+      return number == SYS_pwrite64 || number == SYS_pwritev || number == SYS_pread64;
     case What::allocation: return false;
   }
   return false;

@@ -20,6 +20,13 @@ constexpr PageCount kFewestSlots{512};
 // others would feel it.
 constexpr std::uint64_t kShareOfMemory = 16;
 
+// What came of an attempt, or of another one once everything recycled was given back.
+template <class Attempt>
+int or_with_more_memory(FrameStore& frames, int error, const Attempt& again) noexcept {
+  const bool no_memory = error == ENOSPC || error == ENOMEM;
+  return no_memory && frames.give_back_recycled(frames.recycled()) > 0 ? again() : error;
+}
+
 [[noreturn]] void no_metadata() {
   throw_system_error(ENOMEM, "mmap", "no memory is left for the page tables of a region");
 }
@@ -160,8 +167,7 @@ void FrameStore::ensure_packed(PageCount wanted) {
     Extent& packed = mutable_extent(id);
     packed.packed = true;
     packed.search_from = 0;
-    packed.next_recycled = SlotState::kEndOfList;
-    if (packed.recycled > 0) link_recycled(packed, {PageIndex{0}, PageIndex{slots_.value}});
+    link_all_recycled(packed);
     packed_.push(id);
     packed_free_ += slots_.value;
   }
@@ -208,20 +214,26 @@ int FrameStore::write(FrameRun run, const std::byte* source) const noexcept {
 }
 
 int FrameStore::finish_fill(FrameRun run, const std::byte* source, int error) noexcept {
-  if ((error == ENOSPC || error == ENOMEM) && give_back_recycled(recycled_) > 0) {
-    error = write(run, source);
-  }
+  error = or_with_more_memory(*this, error, [&] { return write(run, source); });
   if (error == 0) note_filled(run);
   return error;
 }
 
+int FrameStore::fill_from(FrameRun run, std::span<const iovec> sources) noexcept {
+  const auto gather = [&] {
+    return os::gather_frames(file(run.first), sources, offset(run.first));
+  };
+  const int error = or_with_more_memory(*this, gather(), gather);
+  if (error == 0) note_filled(run);
+  return error;
+}
+
+// Not note_filled(): until it is touched the kernel counts such a frame as a hole.
 int FrameStore::allocate(FrameRun run) noexcept {
   const auto reach = [&] {
     return os::allocate_frames(file(run.first), offset(run.first), geometry_.bytes(run.count));
   };
-  int error = reach();
-  if ((error == ENOSPC || error == ENOMEM) && give_back_recycled(recycled_) > 0) error = reach();
-  return error;  // not note_filled(): until it is touched the kernel counts such a frame as a hole
+  return or_with_more_memory(*this, reach(), reach);
 }
 
 // Reserved frames are never recycled, so it is never asked whether they are holes.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/units.hpp"
 #include "mm/backing.hpp"
@@ -75,6 +76,8 @@ class FrameStore {
   /// The same in two steps, of which the first needs no lock.
   [[nodiscard]] int write(FrameRun run, const std::byte* source) const noexcept;
   [[nodiscard]] int finish_fill(FrameRun run, const std::byte* source, int error) noexcept;
+  /// The same as fill() with bytes from several places.
+  [[nodiscard]] int fill_from(FrameRun run, std::span<const iovec> sources) noexcept;
   /// Sees to it that frames in use are not holes; the same about memory. 0 or an errno value.
   [[nodiscard]] int allocate(FrameRun run) noexcept;
   /// Frames that were just taken show zeros. False if the kernel refuses even to overwrite them.
@@ -94,6 +97,9 @@ class FrameStore {
   std::uint64_t give_back_recycled(std::uint64_t most) noexcept;
   /// Not more are kept than frames are in use.
   void bound_recycled() noexcept;
+  /// Before so many are taken: from now on they are taken in the order in which they lie in their
+  /// file, if looking at all of them is a small part of the price.
+  void order_recycled(PageCount wanted) noexcept;
   /// Part of every control call that may keep or take frames: gives back what exceeds the bound,
   /// what was not needed for a while, and everything when memory is short.
   void age_recycled() noexcept;
@@ -150,6 +156,7 @@ class FrameStore {
   void count_recycled(Extent& extent, std::int64_t change) noexcept;
   [[nodiscard]] FrameRun take_recycled(ExtentId id, PageCount most) noexcept;
   void link_recycled(Extent& packed, PageSpan slots) noexcept;
+  void link_all_recycled(Extent& packed) noexcept;
   void note_filled(FrameRun run) noexcept;
   using SlotTest = bool (*)(SlotState) noexcept;
   std::uint64_t punch_free(ExtentId id, std::uint64_t most, SlotTest test) noexcept;
@@ -159,9 +166,11 @@ class FrameStore {
   [[nodiscard]] std::uint64_t touched_bit(PageIndex slot) const noexcept {
     return std::uint64_t{1} << slot.value * 64 / slots_.value;
   }
-  /// The first slot of the next 64th.
+  [[nodiscard]] PageIndex first_of_part(std::uint64_t part) const noexcept {
+    return {(part * slots_.value + 63) / 64};
+  }
   [[nodiscard]] PageIndex next_part(PageIndex slot) const noexcept {
-    return {((slot.value * 64 / slots_.value + 1) * slots_.value + 63) / 64};
+    return first_of_part(slot.value * 64 / slots_.value + 1);
   }
 
   PageGeometry geometry_;

@@ -1,6 +1,7 @@
 #include "mm/lease.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -71,36 +72,58 @@ PageCount writable_pages(const AddressSpace& space) noexcept {
   return pages;
 }
 
+/// Writable pages one after the other, as many as there are frames for.
+struct Gathered {
+  std::array<iovec, kTableEntries / 2> sources;  ///< stretches; read-only pages lie between them
+  std::size_t count = 0;
+  PageIndex end;  ///< behind the last of the pages
+};
+
+// From `page` on. Precondition: the leaf has so many.
+Gathered gather_writable(const AddressSpace& space, const Leaf& leaf, PageIndex page,
+                         PageCount pages) noexcept {
+  Gathered gathered;
+  const PageGeometry geometry = space.family().geometry();
+  const auto is_writable = [&](PageIndex at) { return leaf.entries[index_of(at)].writable(); };
+  while (pages > PageCount{0}) {
+    while (!is_writable(page)) ++page;
+    const PageIndex first = page;
+    do {
+      ++page;
+      pages = pages - kOnePage;
+    } while (pages > PageCount{0} && index_of(page) > 0 && is_writable(page));
+    gathered.sources[gathered.count++] = {space.address(first), geometry.bytes(page - first)};
+  }
+  gathered.end = page;
+  return gathered;
+}
+
 /// Gives `table`, which shares the leaf of `span` with `space`, a leaf of its own there with copies
 /// of the writable pages. 0 or an errno value.
 int copy_writable_pages(AddressSpace& space, PageTable& table, PageSpan span) noexcept {
   FrameStore& frames = space.family().frames();
   Leaf& leaf = table.own_leaf(span.first);
-  int error = 0;
-  const auto is_writable = [](Entry entry) { return entry.writable(); };
-  for_each_stretch(table, span, is_writable, [&](PageSpan writable) {
-    for (PageIndex page = writable.first; error == 0 && page < writable.last;) {
-      const FrameRun copies = frames.take_packed(writable.last - page);
-      if (copies.count == PageCount{0}) {
-        error = ENOSPC;
-        return;
-      }
-      error = frames.fill(copies, space.address(page));
-      if (error != 0) {
-        frames.drop_references(copies, 1);
-        return;
-      }
-      const std::size_t begin = index_of(page);
-      edit_leaf(leaf, begin, begin + copies.count.value, span.count().value,
-                [&](std::size_t index, Entry& entry) {
-                  frames.drop_references({entry.frame(), kOnePage}, 1);
-                  entry = Entry(copies.first.after({index - begin}));
-                  entry.set_taken_along(true);
-                });
-      page = page + copies.count;
+  for (PageIndex page = span.first; leaf.writable > 0;) {
+    const FrameRun copies = frames.take_packed(PageCount{leaf.writable});
+    if (copies.count == PageCount{0}) return ENOSPC;
+    const Gathered gathered = gather_writable(space, leaf, page, copies.count);
+    const int error = frames.fill_from(copies, {gathered.sources.data(), gathered.count});
+    if (error != 0) {
+      frames.drop_references(copies, 1);
+      return error;
     }
-  });
-  return error;
+    Frame next = copies.first;
+    edit_leaf(leaf, index_of(page), (gathered.end - span.first).value, span.count().value,
+              [&](std::size_t, Entry& entry) {
+                if (!entry.writable()) return;
+                frames.drop_references({entry.frame(), kOnePage}, 1);
+                entry = Entry(next);
+                entry.set_taken_along(true);
+                next = next.after(kOnePage);
+              });
+    page = gathered.end;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -136,6 +159,7 @@ void share_table(AddressSpace& space, PageTable& empty) {
     return;
   }
   space.family().ensure_reserve({.tables = 1, .packed_pages = copies.value});
+  space.family().frames().order_recycled(copies);
   empty.share(space.table());
   int error = 0;
   space.for_each_writable_leaf([&](const Leaf& leaf) {

@@ -101,6 +101,24 @@ int write_frames(int file, const std::byte* source, std::size_t bytes, FileOffse
   });
 }
 
+// What one call does not do is done piece by piece: then it is a piece that fails.
+int gather_frames(int file, std::span<const iovec> sources, FileOffset to) noexcept {
+  if (sources.size() > 1) {
+    long bytes = 0;
+    for (const iovec& source : sources) bytes += static_cast<long>(source.iov_len);
+    const long moved = raw_syscall(SYS_pwritev, static_cast<std::uintptr_t>(file),
+                                   argument(sources.data()), sources.size(), to.bytes, 0);
+    if (moved == bytes) return 0;
+  }
+  for (const iovec& source : sources) {
+    const int error =
+        write_frames(file, static_cast<const std::byte*>(source.iov_base), source.iov_len, to);
+    if (error != 0) return error;
+    to.bytes += source.iov_len;
+  }
+  return 0;
+}
+
 int read_frames(int file, std::byte* target, std::size_t bytes, FileOffset from) noexcept {
   return in_pieces(bytes, EIO, [&](std::size_t done) {
     return raw_syscall(SYS_pread64, static_cast<std::uintptr_t>(file), argument(target + done),

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 
 #include "os/descriptor.hpp"
@@ -46,6 +49,9 @@ std::uint64_t writable_room_bytes() noexcept;
 /// frames; unlike a store through a mapping this can fail and say so. 0 or an errno value.
 /// Signal context: yes.
 int write_frames(int file, const std::byte* source, std::size_t bytes, FileOffset to) noexcept;
+
+/// The same from several places to frames that lie side by side. At most IOV_MAX of them.
+int gather_frames(int file, std::span<const iovec> sources, FileOffset to) noexcept;
 
 /// Copies frames into memory; holes read as zeros and stay holes. 0 or an errno value.
 int read_frames(int file, std::byte* target, std::size_t bytes, FileOffset from) noexcept;
