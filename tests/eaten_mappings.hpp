@@ -48,8 +48,8 @@ inline constexpr std::size_t spared_by_all = 400;
 inline constexpr std::size_t spared_by_all = 0;
 #endif
 
-// The same for threads that are new then: an emulator takes a heap of its own for each, and ends
-// when it gets none.
+// The same for threads whose first stores come when mappings are used up: an emulator takes a heap
+// of its own for each, and ends when it gets none.
 inline std::size_t spared_for_threads() { return is_emulated() ? 400 : spared_by_all; }
 
 }  // namespace support

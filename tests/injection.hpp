@@ -16,7 +16,7 @@ enum class What {
   half_done,       ///< mprotect does one half, a fixed mmap removes what was there: then ENOMEM
   allocation,      ///< operator new throws std::bad_alloc
   interrupted,     ///< pread and pwrite: EINTR
-  short_transfer,  ///< pread and pwrite: half of what was asked for is moved
+  short_transfer,  ///< pread, pwrite and pwritev: half of what was asked for is moved
 };
 
 enum class Often { once, from_then_on };

@@ -311,6 +311,33 @@ TEST_CASE("a quiescent snapshot among failures throws or is right, and hot pages
   check({warm_up, take_quiescent, verify_snapshot});
 }
 
+// Hot pages in two leaves, whose copies go to frames that lie apart.
+void warm_up_in_pieces(World& world) {
+  std::vector<cow::Snapshot> dropped;
+  for (unsigned round = 1; round <= 8; ++round) {
+    world.store(0, 20, 2 * round);
+    cow::Snapshot snapshot = world.regions[0].snapshot();
+    const std::vector<std::byte> bytes = support::plain_copy(world.regions[0].bytes());
+    world.store(0, 20, 2 * round + 1);  // takes a frame that only this snapshot has
+    if (round % 2 == 0) {
+      world.keep(std::move(snapshot), bytes, false);
+    } else {
+      dropped.push_back(std::move(snapshot));
+    }
+  }
+  for (unsigned round = 1; round <= 3; ++round) {
+    dropped.push_back(world.regions[0].snapshot(cow::SnapshotMode::quiescent));
+    for (const std::size_t page : {0u, 2u, 4u, 6u, 8u, 592u, 594u}) world.store(0, page, round);
+  }
+}
+
+TEST_CASE("a quiescent snapshot whose copies lie apart, among failures, throws or is right") {
+  check({warm_up_in_pieces, take_quiescent, verify_snapshot, 600}, &injection::judge_survivor,
+        {{What::system_call, Often::once},
+         {What::system_call, Often::from_then_on},
+         {What::short_transfer, Often::once}});
+}
+
 // The first restore to one snapshot is like any other, the second makes a list of hot pages.
 void begin_loop(World& world) {
   restore<0, 0>(world);

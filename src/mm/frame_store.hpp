@@ -76,7 +76,7 @@ class FrameStore {
   /// The same in two steps, of which the first needs no lock.
   [[nodiscard]] int write(FrameRun run, const std::byte* source) const noexcept;
   [[nodiscard]] int finish_fill(FrameRun run, const std::byte* source, int error) noexcept;
-  /// The same as fill() with bytes from several places.
+  /// The same as fill() with bytes from several places. Control calls only.
   [[nodiscard]] int fill_from(FrameRun run, std::span<const iovec> sources) noexcept;
   /// Sees to it that frames in use are not holes; the same about memory. 0 or an errno value.
   [[nodiscard]] int allocate(FrameRun run) noexcept;
@@ -97,8 +97,8 @@ class FrameStore {
   std::uint64_t give_back_recycled(std::uint64_t most) noexcept;
   /// Not more are kept than frames are in use.
   void bound_recycled() noexcept;
-  /// Before so many are taken: from now on they are taken in the order in which they lie in their
-  /// file, if looking at all of them is a small part of the price.
+  /// Before so many are taken: until others are freed they are taken in the order in which they lie
+  /// in their file, if looking at all of them is a small part of the price. Control calls only.
   void order_recycled(PageCount wanted) noexcept;
   /// Part of every control call that may keep or take frames: gives back what exceeds the bound,
   /// what was not needed for a while, and everything when memory is short.

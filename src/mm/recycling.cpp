@@ -3,7 +3,7 @@
 // the file, and keeping one spares the call that would punch it.
 //
 // Nobody ever sees what such a frame held: it is taken only to be filled from end to end, or is
-// punched before it can be mapped as zeros (FrameStore::fill, FrameStore::show_zeros).
+// punched before it can be mapped as zeros (FrameStore::fill, fill_from and show_zeros).
 
 #include <algorithm>
 #include <atomic>

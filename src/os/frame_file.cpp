@@ -101,7 +101,7 @@ int write_frames(int file, const std::byte* source, std::size_t bytes, FileOffse
   });
 }
 
-// What one call does not do is done piece by piece: then it is a piece that fails.
+// If the one call does less, all of it is done again piece by piece: what fails then is a piece.
 int gather_frames(int file, std::span<const iovec> sources, FileOffset to) noexcept {
   if (sources.size() > 1) {
     long bytes = 0;

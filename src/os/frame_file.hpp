@@ -50,7 +50,8 @@ std::uint64_t writable_room_bytes() noexcept;
 /// Signal context: yes.
 int write_frames(int file, const std::byte* source, std::size_t bytes, FileOffset to) noexcept;
 
-/// The same from several places to frames that lie side by side. At most IOV_MAX of them.
+/// The same from several places, at most IOV_MAX, to frames that lie side by side. Control calls
+/// only.
 int gather_frames(int file, std::span<const iovec> sources, FileOffset to) noexcept;
 
 /// Copies frames into memory; holes read as zeros and stay holes. 0 or an errno value.
