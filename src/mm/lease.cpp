@@ -74,7 +74,7 @@ PageCount writable_pages(const AddressSpace& space) noexcept {
 
 /// Writable pages one after the other, as many as there are frames for.
 struct Gathered {
-  std::array<iovec, kTableEntries / 2> sources;  ///< stretches; read-only pages lie between them
+  std::array<iovec, kTableEntries / 2> sources{};  ///< stretches; read-only pages lie between them
   std::size_t count = 0;
   PageIndex end;  ///< behind the last of the pages
 };
