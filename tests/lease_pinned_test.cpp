@@ -2,6 +2,7 @@
 // and read from frames, whatever the page tables say meanwhile.
 
 #include "catch.hpp"
+#include "folder.hpp"
 #include "io_ring.hpp"
 #include "kernel_call.hpp"
 #include "support.hpp"
@@ -11,7 +12,7 @@
 #include <sys/uio.h>
 
 #include <cerrno>
-#include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -222,15 +223,10 @@ namespace {
 
 /// A file on a real disk, opened for O_DIRECT; -1 where the file system has no such thing.
 Descriptor direct_file(std::span<const std::byte> contents) {
-  const char* const folder = std::getenv("TMPDIR");
-  std::string path = std::string(folder != nullptr ? folder : "/tmp") + "/cow-direct-XXXXXX";
-  const Descriptor file(::mkstemp(path.data()));
-  if (file < 0) return Descriptor(-1);
-  const ssize_t written = ::write(file, contents.data(), contents.size());
-  ::fsync(file);
-  Descriptor direct(::open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
-  ::unlink(path.c_str());
-  return written == static_cast<ssize_t>(contents.size()) ? std::move(direct) : Descriptor(-1);
+  const support::Folder folder;
+  const std::filesystem::path path = folder / "direct";
+  support::write_file(path, contents);
+  return Descriptor(::open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
 }
 
 }  // namespace
