@@ -83,6 +83,7 @@ TEST_CASE("a fiber with its stack in a region goes on while snapshots of it are 
     fiber.run();
   });
   std::size_t stores_seen = 0;
+  while (climbs == 0) std::this_thread::yield();
   for (std::size_t i = 0; i < support::scaled(300); ++i) {
     const std::size_t before = climbs;
     const Snapshot snapshot = stack.snapshot();
