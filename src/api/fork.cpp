@@ -58,7 +58,7 @@ bool protect_regions() noexcept {
     AddressSpace& space = *shown.space;
     if (!space.is_region()) return;
     try {
-      space.prepare_to_share(true);
+      space.prepare_to_be_seen();
       space.write_protect();
       prepare_leases_for_child(space);
     } catch (const std::exception&) {
@@ -130,7 +130,7 @@ void start_own_frames() {
     const int error = show_child_table(space);
     if (error != 0) throw_system_error(error, "mmap", "a leased page could not be mapped");
     space.forget_homes();
-    space.prepare_to_share(true);
+    space.prepare_to_be_seen();
     renew_leases(space);
   });
 }

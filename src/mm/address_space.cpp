@@ -34,6 +34,7 @@ AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
       use_(use),
       range_(reserve_addresses(*family_)),
       shown_(family_->store(), family_->pages()),
+      homes_(family_->frames(), *this),
       writable_groups_(std::make_unique<std::uint64_t[]>(writable_groups_words())) {
   note_protection();
   const Section section(*family_);
@@ -52,10 +53,9 @@ AddressSpace::~AddressSpace() {
   // The addresses go last, with the member: until the homes have no owner any more, a fault of
   // another space may read its bytes there (see source_of).
   const Section section(*family_);
-  FrameStore& frames = family_->frames();
-  for (std::size_t i = 0; i < home_count_; ++i) frames.begin_close_home(homes_[i]);
+  homes_.begin_close();
   table().release();
-  for (std::size_t i = 0; i < home_count_; ++i) frames.end_close_home(homes_[i]);
+  homes_.end_close();
   family_->remove(shown_);
   if (use_ == Use::region) family_->reserve().tables -= 1;
   if (may_pack_) family_->reserve().packed_pages -= family_->pages().value;
@@ -227,26 +227,18 @@ int AddressSpace::map_all(std::uint64_t runs) noexcept {
   return error;
 }
 
-void AddressSpace::prepare_to_share(bool will_be_shown_elsewhere) {
-  bool wants_packed = !may_pack_;
-  if (will_be_shown_elsewhere) {
-    std::size_t home = 0;
-    while (home < home_count_ && family_->frames().extent(homes_[home]).used > 0) ++home;
-    if (home < kMostHomes) {
-      if (home == home_count_) add_home();
-      newest_home_ = home;
-      wants_packed = false;
-    }
-  }
-  const std::uint64_t more = wants_packed ? family_->pages().value : 0;
-  family_->ensure_reserve({.packed_pages = more});
-  family_->reserve().packed_pages += more;
-  may_pack_ = may_pack_ || wants_packed;
+void AddressSpace::prepare_to_be_seen() {
+  family_->ensure_reserve({});
+  homes_.make_room_to_move();
+  kept_ = false;
 }
 
-Frame AddressSpace::add_home() {
-  homes_[home_count_] = family_->frames().open_home(*this);
-  return {homes_[home_count_++], PageIndex{0}};
+void AddressSpace::prepare_to_be_kept() {
+  const std::uint64_t more = may_pack_ ? 0 : family_->pages().value;
+  family_->ensure_reserve({.packed_pages = more});
+  family_->reserve().packed_pages += more;
+  may_pack_ = true;
+  kept_ = true;
 }
 
 int AddressSpace::map(PageSpan span, Frame first, os::Protection protection,
@@ -293,26 +285,21 @@ bool AddressSpace::show_again(PageSpan span) noexcept {
 }
 
 Frame AddressSpace::free_home_slot(PageIndex page) const noexcept {
-  const FrameStore& frames = family_->frames();
-  const auto free_at = [&](ExtentId home) {
-    return home.value != 0 && frames.extent(home).owner == this && frames.is_free({home, page});
-  };
   const auto home_of_writable = [&](PageIndex neighbour) {
     const Entry entry = table().entry(neighbour);
     const Frame frame = entry.frame();
     return entry.writable() && frame.slot() == neighbour ? frame.extent() : ExtentId{};
   };
-  ExtentId home;
-  if (page > PageIndex{0} && free_at(home = home_of_writable(page - kOnePage))) return {home, page};
+  if (page > PageIndex{0}) {
+    const ExtentId home = home_of_writable(page - kOnePage);
+    if (homes_.is_free(home, page)) return {home, page};
+  }
   const PageIndex next = page + kOnePage;
-  if (next < PageIndex{table().pages().value} && free_at(home = home_of_writable(next))) {
-    return {home, page};
+  if (next < PageIndex{table().pages().value}) {
+    const ExtentId home = home_of_writable(next);
+    if (homes_.is_free(home, page)) return {home, page};
   }
-  if (home_count_ > 0 && free_at(homes_[newest_home_])) return {homes_[newest_home_], page};
-  for (std::size_t i = 0; i < home_count_; ++i) {
-    if (free_at(homes_[i])) return {homes_[i], page};
-  }
-  return {};
+  return homes_.free_slot(page);
 }
 
 const std::byte* AddressSpace::source_of(PageIndex page, Frame frame, Turn& turn) const noexcept {
@@ -327,9 +314,9 @@ void AddressSpace::adopt_leaf(std::uint64_t group, const PageTable& other) noexc
 }
 
 void AddressSpace::forget_homes() noexcept {
-  home_count_ = 0;
-  newest_home_ = 0;
+  homes_.forget();
   may_pack_ = false;
+  kept_ = false;
 }
 
 void AddressSpace::replace_table(PageTable& other) noexcept {

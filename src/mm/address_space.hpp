@@ -1,13 +1,13 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
 #include "base/units.hpp"
 #include "mm/family.hpp"
+#include "mm/homes.hpp"
 #include "mm/mapping_budget.hpp"
 #include "mm/page_table.hpp"
 #include "mm/rollback.hpp"
@@ -100,15 +100,22 @@ class AddressSpace {
   /// value.
   [[nodiscard]] int map_all(std::uint64_t runs) noexcept;
 
-  /// Sees to it that every page of this region will find a frame when it is stored to: in a home
-  /// whose slots are all free if its frames are about to be shown elsewhere too, in packed frames
-  /// if only a snapshot will hold them. Throws std::system_error.
-  void prepare_to_share(bool will_be_shown_elsewhere);
+  /// Frames of this region are about to be shown elsewhere: sees to it that every page finds a slot
+  /// when it is stored to. Throws std::system_error.
+  void prepare_to_be_seen();
+  /// A snapshot is about to hold frames of this region, or of a snapshot the region is going to
+  /// show: sees to it that every page, or the snapshot's copy of it, finds a frame when the page is
+  /// stored to. Throws std::system_error.
+  void prepare_to_be_kept();
+  /// Frames that were kept are about to be shown. Throws std::system_error.
+  void prepare_if_kept() {
+    if (is_region() && kept_) prepare_to_be_seen();
+  }
 
   /// Opens a home whose slots are all free; returns its first frame. Throws std::system_error.
-  Frame add_home();
+  Frame add_home() { return homes_.open(); }
   /// Precondition: a region that was just made.
-  [[nodiscard]] Frame first_home() const noexcept { return {homes_[0], PageIndex{0}}; }
+  [[nodiscard]] Frame first_home() const noexcept { return homes_.first(); }
 
   /// Whether the family keeps packed frames in reserve for this region.
   [[nodiscard]] bool may_pack() const noexcept { return may_pack_; }
@@ -141,6 +148,10 @@ class AddressSpace {
   /// The home slot to which `page` can move, such that it joins its neighbours if that is possible.
   /// An empty frame if no home has the slot free.
   [[nodiscard]] Frame free_home_slot(PageIndex page) const noexcept;
+  /// The same, such that those around it that have to move find their slots beside it.
+  [[nodiscard]] Frame roomy_home_slot(PageIndex page) const noexcept {
+    return homes_.free_slot(page);
+  }
 
   /// Where bytes of `frame`, shown at `page`, are mapped and most likely in the processor's page
   /// table already: in the space whose home the frame is, if `turn` lets us read there, or else
@@ -171,10 +182,6 @@ class AddressSpace {
   /// differs.
   void replace_table(PageTable& other) noexcept;
 
-  /// One for each time its frames were shared with a clone that still lives. Beyond, pages that
-  /// clones share move to packed frames, one at a time.
-  static constexpr std::size_t kMostHomes = 256;
-
  private:
   [[nodiscard]] std::int64_t edges(std::uint64_t group) const noexcept;
   void count_mappings(std::int64_t change) noexcept;
@@ -193,12 +200,11 @@ class AddressSpace {
   Use use_;
   os::AddressRange range_;
   ShownTable shown_;
-  std::array<ExtentId, kMostHomes> homes_{};
-  std::size_t home_count_ = 0;
-  std::size_t newest_home_ = 0;                       ///< the one most likely to have a slot free
+  Homes homes_;
   std::unique_ptr<std::uint64_t[]> writable_groups_;  ///< a bit for each leaf with writable entries
   std::size_t mappings_ = 0;
   bool may_pack_ = false;
+  bool kept_ = false;  ///< a snapshot may hold frames that were not seen when there was room last
   MetadataArray<PageSpan> leases_;
   std::unique_ptr<PageTable> child_table_;
   RollbackList rollback_;
@@ -255,9 +261,14 @@ template <class Change>
 void AddressSpace::edit(Leaf& leaf, PageSpan span, const Change& change) noexcept {
   const PageSpan whole = table().span_of(leaf.group);
   const std::int64_t edges_before = edges(leaf.group);
-  const std::int64_t inside = edit_leaf(
-      leaf, (span.first - whole.first).value, (span.last - whole.first).value, whole.count().value,
-      [&](std::size_t index, Entry& entry) { change(whole.first + PageCount{index}, entry); });
+  const std::int64_t inside =
+      edit_leaf(leaf, (span.first - whole.first).value, (span.last - whole.first).value,
+                whole.count().value, [&](std::size_t index, Entry& entry) {
+                  const Frame before = entry.frame();
+                  change(whole.first + PageCount{index}, entry);
+                  if (entry.frame() != before)
+                    family_->frames().note_shown(*this, before, entry.frame());
+                });
   count_mappings(inside + edges(leaf.group) - edges_before);
   note_writable(leaf);
 }

@@ -146,11 +146,22 @@ void reopen(AddressSpace& space, Leaf& leaf) noexcept {
   }
 }
 
+// What is kept comes to be seen, or there is too much to look whether it is: every region whose
+// frames it may be has room to move them.
+void prepare_all(Family& family) {
+  family.for_each_shown([](ShownTable& shown) { shown.space->prepare_if_kept(); });
+}
+
+void prepare_all_of_many(Family& family) {
+  if (family.has_many_tables()) prepare_all(family);
+}
+
 }  // namespace
 
 void clone_lazily(AddressSpace& source, AddressSpace& empty) {
   const Section section(source.family());
-  source.prepare_to_share(true);
+  source.prepare_to_be_seen();
+  prepare_all_of_many(source.family());
   source.write_protect();
   show(source.table(), source.mappings(), empty, true, [&](PageTable& table) {
     share_table(source, table);
@@ -169,6 +180,7 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
   };
   try {
     source.family().ensure_reserve({});
+    prepare_all_of_many(source.family());
     source.write_protect();  // other threads' stores wait for the lock until the copy is complete
     for (std::uint64_t group = 0; group < leaves_for(source.table().pages()); ++group) {
       if (is_all_zeros(source.table(), group)) continue;
@@ -187,7 +199,8 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
 
 void take_snapshot(AddressSpace& source, PageTable& empty, AddressSpace::Spare spare) {
   const Section section(source.family());
-  source.prepare_to_share(false);
+  source.prepare_to_be_kept();
+  prepare_all_of_many(source.family());
   source.write_protect(spare);
   share_table(source, empty);
 }
@@ -217,6 +230,7 @@ void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noex
 
 void show_snapshot(const PageTable& snapshot, AddressSpace& empty) {
   const Section section(empty.family());
+  prepare_all(empty.family());
   const std::uint64_t runs = count_runs(snapshot);
   show(snapshot, runs, empty, empty.is_region(), [&](PageTable& table) {
     table.share(snapshot);

@@ -6,10 +6,10 @@ namespace cow {
 
 namespace {
 
-// A fault looks through no more versions of a leaf than this before it decides. Pages that more
-// snapshots share are moved like pages that a clone shares. Once it has decided there may be a few
-// more, which other faults made while the kernel copied.
-constexpr std::uint32_t kMostVersions = 256;
+// A fault looks through so many versions of a leaf before it decides. Pages that more snapshots
+// share are moved like pages that a clone shares. Once it has decided there may be a few more,
+// which other faults made while the kernel copied.
+constexpr std::uint32_t kMostVersions = Family::kMostVersionsSearched;
 constexpr std::uint32_t kAllVersions = ~std::uint32_t{0};
 
 /// Calls `use(Leaf&)` for each other leaf whose entry `index` has `frame`, newest first, until it

@@ -62,6 +62,7 @@ struct Extent {
   os::FileOffset start;
   SlotState* slots = nullptr;
   std::uint64_t used = 0;         ///< slots with references
+  std::uint64_t own = 0;          ///< those of them that the owner itself shows
   std::uint64_t recycled = 0;     ///< slots that keep a frame for whoever comes next
   std::uint64_t unpunched = 0;    ///< slots that wait for that, as their owner went
   std::uint64_t touched = 0;      ///< a bit for each 64th of it in which a frame was taken
@@ -72,6 +73,9 @@ struct Extent {
   bool packed = false;
   bool foreign = false;
   bool closing = false;  ///< its owner goes: free slots are looked at in one sweep afterwards
+
+  /// Slots of a home that its owner shows no more, but somebody else does or keeps.
+  [[nodiscard]] std::uint64_t held_by_others() const noexcept { return used - own; }
 };
 
 }  // namespace cow

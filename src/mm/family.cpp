@@ -9,13 +9,6 @@
 
 namespace cow {
 
-namespace {
-
-// A fault looks at no more tables than this before it takes "shown elsewhere" for granted.
-constexpr std::size_t kMostTablesSearched = 128;
-
-}  // namespace
-
 Family::Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_pages,
                Backing backing, os::HugePages huge_pages)
     : geometry_(geometry),
@@ -34,22 +27,26 @@ void Family::add(ShownTable& shown) noexcept {
   shown.next = shown_;
   if (shown_ != nullptr) shown_->previous = &shown;
   shown_ = &shown;
+  ++shown_count_;
 }
 
 void Family::remove(ShownTable& shown) noexcept {
   if (shown.next != nullptr) shown.next->previous = shown.previous;
   (shown.previous != nullptr ? shown.previous->next : shown_) = shown.next;
+  --shown_count_;
 }
 
 void Family::add_kept(KeptTable& kept) noexcept {
   kept.next = kept_;
   if (kept_ != nullptr) kept_->previous = &kept;
   kept_ = &kept;
+  ++kept_count_;
 }
 
 void Family::remove_kept(KeptTable& kept) noexcept {
   if (kept.next != nullptr) kept.next->previous = kept.previous;
   (kept.previous != nullptr ? kept.previous->next : kept_) = kept.next;
+  --kept_count_;
 }
 
 bool Family::hold_for(std::uint64_t child) noexcept {

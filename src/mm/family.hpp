@@ -83,7 +83,7 @@ class Family {
   void remove_kept(KeptTable& kept) noexcept;
   /// Calls `use(ShownTable&)` for each table that is shown in this process.
   template <class Use>
-  void for_each_shown(const Use& use) noexcept {
+  void for_each_shown(const Use& use) {
     for (ShownTable* shown = shown_; shown != nullptr; shown = shown->next) use(*shown);
   }
   /// Calls `use(std::uint64_t index, const Directory&)` for each directory that any table, snapshot
@@ -107,6 +107,21 @@ class Family {
   void release_held(std::uint64_t child) noexcept;
   /// In the child: nothing here is ours but the page tables. `file` is for frames to come.
   void become_child(os::FrameFile file) noexcept;
+
+  /// Whether anything but `mine` shows frames of this family, in this process or a child.
+  [[nodiscard]] bool shows_more_than(const ShownTable& mine) const noexcept {
+    return shown_ != &mine || mine.next != nullptr || !held_.empty();
+  }
+  /// Whether there are so many tables that faults do not look at all of them: frames that nobody
+  /// sees may be taken for seen then.
+  [[nodiscard]] bool has_many_tables() const noexcept {
+    return shown_count_ > kMostTablesSearched || held_.size() > kMostTablesSearched ||
+           shown_count_ + kept_count_ + held_.size() > kMostVersionsSearched;
+  }
+  /// A fault looks at no more tables, or versions of a leaf, than this before it takes "shown
+  /// elsewhere" for granted.
+  static constexpr std::size_t kMostTablesSearched = 128;
+  static constexpr std::size_t kMostVersionsSearched = 256;
 
   /// Whether `leaf` can be seen in a table other than `mine`. May say yes where there are too many
   /// tables to look at. Signal context: yes.
@@ -146,7 +161,9 @@ class Family {
   mutable std::atomic<std::uint64_t> generation_{0};
   TableStore store_;
   ShownTable* shown_ = nullptr;
+  std::size_t shown_count_ = 0;
   KeptTable* kept_ = nullptr;
+  std::size_t kept_count_ = 0;
   MetadataArray<HeldDirectory> held_;
   Reserve reserve_;
   bool abandoned_ = false;

@@ -137,11 +137,13 @@ void FrameStore::reserve_frames(os::FileOffset start) {
 ExtentId FrameStore::open_home(AddressSpace& owner) {
   const ExtentId id = open_extent();
   mutable_extent(id).owner = &owner;
+  mutable_extent(id).own = 0;
   return id;
 }
 
 void FrameStore::begin_close_home(ExtentId home) noexcept {
   mutable_extent(home).owner = nullptr;
+  mutable_extent(home).own = 0;
   mutable_extent(home).closing = true;
 }
 
@@ -387,6 +389,7 @@ void FrameStore::disown() noexcept {
     count_recycled(extent, -static_cast<std::int64_t>(extent.recycled));
     extent.foreign = true;
     extent.owner = nullptr;
+    extent.own = 0;
     extent.packed = false;
   }
 }

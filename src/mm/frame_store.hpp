@@ -109,6 +109,11 @@ class FrameStore {
   // Places.
 
   [[nodiscard]] const Extent& extent(ExtentId id) const noexcept { return extents_[id.value]; }
+  /// A page of `space` shows `now` instead of `before`; counts what it shows of its own homes.
+  void note_shown(const AddressSpace& space, Frame before, Frame now) noexcept {
+    if (extent(before.extent()).owner == &space) --mutable_extent(before.extent()).own;
+    if (extent(now.extent()).owner == &space) ++mutable_extent(now.extent()).own;
+  }
   [[nodiscard]] int file(Frame frame) const noexcept { return extent(frame.extent()).file; }
   [[nodiscard]] os::FileOffset offset(Frame frame) const noexcept {
     return {extent(frame.extent()).start.bytes + geometry_.offset(frame.slot())};

@@ -15,6 +15,8 @@ namespace {
 // For thread stacks, libraries and heaps that come after us.
 constexpr std::size_t kLeftForOthers = 2048;
 
+constexpr std::uint64_t kLeaf = 512;                            // pages of one leaf
+constexpr std::uint64_t kMostLeaves = 1024 * kLeaf;             // no more at once: 4 MiB of tables
 constexpr std::uint64_t kWholeRegion = std::uint64_t{1} << 40;  // more pages than any has
 
 // When the kernel has none left, the first store to each region, of each thread that is at work
@@ -43,6 +45,7 @@ constexpr std::uint64_t kMeasureAgainAfterNs = 1'000'000'000;
 
 std::atomic<bool> g_needs_measuring{true};
 std::atomic<std::uint64_t> g_measured_ns{0};
+std::atomic<std::size_t> g_most_metadata{0};  ///< beyond, it is time to measure again
 std::atomic<std::int64_t> g_in_use{0};
 std::atomic<std::size_t> g_limit{0};
 
@@ -53,16 +56,19 @@ void measure() noexcept {
   g_measured_ns.store(os::monotonic_ns(), std::memory_order_relaxed);
   take_spare_mappings();
   const std::size_t all = os::max_map_count();
+  const std::size_t left_for_others = std::min(kLeftForOthers, all / 8);
+  // Page tables and counts of frames are others', too.
+  g_most_metadata.store(os::metadata_mappings() + left_for_others / 2, std::memory_order_relaxed);
   const std::size_t mapped = os::count_mappings();
   const std::size_t ours = in_use();
-  const std::size_t others =
-      (mapped > ours ? mapped - ours : 0) + std::min(kLeftForOthers, all / 8);
+  const std::size_t others = (mapped > ours ? mapped - ours : 0) + left_for_others;
   // Never 0: with nothing left at all, every window is as wide as can be.
   g_limit.store(all > others ? all - others : 1, std::memory_order_relaxed);
 }
 
 bool needs_measuring() noexcept {
   if (g_needs_measuring.load(std::memory_order_relaxed)) return true;
+  if (os::metadata_mappings() > g_most_metadata.load(std::memory_order_relaxed)) return true;
   const MappingShortage now = shortage();
   if (now.reach_pages == 0 && now.block_pages == 0) return false;
   const std::uint64_t measured = g_measured_ns.load(std::memory_order_relaxed);
@@ -98,12 +104,15 @@ MappingShortage shortage() noexcept {
   const std::size_t gone = in_use() * 16 / limit();
   if (gone < 10) return {};
   switch (gone) {
-    case 10: return {.reach_pages = 32};
-    case 11: return {.reach_pages = 128};
-    case 12: return {.reach_pages = 512};
-    case 13: return {.block_pages = 512};
-    case 14: return {.block_pages = 512 * 16};
-    default: return {.block_pages = kWholeRegion};
+    case 10: return {.reach_pages = 32, .untouched_pages = 4 * kLeaf};
+    case 11: return {.reach_pages = 128, .untouched_pages = 16 * kLeaf};
+    case 12: return {.reach_pages = 512, .untouched_pages = 64 * kLeaf};
+    case 13: return {.block_pages = kLeaf, .untouched_pages = 256 * kLeaf};
+    case 14:
+      return {.block_pages = 16 * kLeaf, .untouched_pages = kMostLeaves, .file_pages = 16 * kLeaf};
+    default:
+      return {
+          .block_pages = kWholeRegion, .untouched_pages = kMostLeaves, .file_pages = 16 * kLeaf};
   }
 }
 

@@ -9,6 +9,10 @@ namespace cow {
 struct MappingShortage {
   std::uint64_t reach_pages = 0;  ///< join the nearest private page no further away than this
   std::uint64_t block_pages = 0;  ///< make an aligned block of so many pages private
+  /// And where there were no page tables yet: among pages that show zeros, which takes a leaf for
+  /// each 512 of them and no frame; and among those that show a file, which takes copies.
+  std::uint64_t untouched_pages = 0;
+  std::uint64_t file_pages = 0;
 };
 
 namespace mapping_budget {

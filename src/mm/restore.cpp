@@ -330,7 +330,8 @@ class Restore {
 
 void restore_snapshot(AddressSpace& space, const PageTable& snapshot) {
   const Section section(space.family());
-  space.prepare_to_share(false);
+  space.prepare_to_be_kept();
+  if (space.family().shows_more_than(space.shown())) space.prepare_to_be_seen();
   Restore(space, snapshot).run();
 }
 

@@ -24,19 +24,30 @@ FaultOutcome why_of_both(const FaultOutcome& first, const FaultOutcome& second) 
   return std::strcmp(second.call, kNoFrameLeft) == 0 ? first : second;
 }
 
+/// What a fault cares for beside its page.
+enum class Aim {
+  cheap,        ///< that it costs little
+  no_mappings,  ///< that the region is in no more pieces afterwards, whatever it costs
+};
+
+Aim aim_of(const MappingShortage& shortage) noexcept {
+  return shortage.block_pages > 0 ? Aim::no_mappings : Aim::cheap;
+}
+
 /// One write fault on a page that is not writable yet, with the family's lock held. Nobody else
 /// changes the leaf while the lock is let go.
 class WriteFault {
  public:
-  WriteFault(AddressSpace& space, Leaf& leaf, PageIndex page, FaultSteps* steps,
-             Turn& turn) noexcept
+  WriteFault(AddressSpace& space, Leaf& leaf, PageIndex page, FaultSteps* steps, Turn& turn,
+             Aim aim) noexcept
       : space_(space),
         frames_(space.family().frames()),
         leaf_(leaf),
         page_(page),
         steps_(steps),
         turn_(turn),
-        stays_(can_stay(page)) {}
+        aim_(aim),
+        stays_(can_stay(page) && (aim == Aim::cheap || all_of_run_can_stay())) {}
 
   /// Whether the page keeps its frame, which is cheaper than to move it.
   [[nodiscard]] bool stays() const noexcept { return stays_; }
@@ -65,6 +76,16 @@ class WriteFault {
            (space_.may_pack() && can_evacuate(space_, leaf_, page));
   }
 
+  // Where a part of a mapping stays and a part moves it falls into pieces. So all of it moves: it
+  // is in other frames than the target's, and the pages around it in as many pieces as before.
+  [[nodiscard]] bool all_of_run_can_stay() const noexcept {
+    const PageSpan leaf = space_.table().span_of(leaf_.group);
+    PageIndex at = page_;
+    while (at > leaf.first && entry(at - kOnePage).joins(entry(at))) at = at - kOnePage;
+    while (can_stay(at) && at + kOnePage < leaf.last && entry(at).joins(entry(at + kOnePage))) ++at;
+    return can_stay(at);
+  }
+
   // A page can show the target's neighbour if that is free, or shows it already.
   [[nodiscard]] bool can_move(PageIndex page) const noexcept {
     const Entry at = entry(page);
@@ -79,7 +100,8 @@ class WriteFault {
   }
 
   [[nodiscard]] Frame target_frame() noexcept {
-    const Frame home = space_.free_home_slot(page_);
+    const Frame home =
+        aim_ == Aim::cheap ? space_.free_home_slot(page_) : space_.roomy_home_slot(page_);
     target_is_home_ = home != Frame{};
     return target_is_home_ ? home : frames_.take_packed(kOnePage).first;
   }
@@ -117,6 +139,7 @@ class WriteFault {
   PageIndex page_;
   FaultSteps* steps_;
   Turn& turn_;
+  Aim aim_;
   bool stays_;
   Frame target_;
   bool target_is_home_ = false;
@@ -256,31 +279,35 @@ os::Populate WriteFault::populate(PageSpan window) const noexcept {
   return os::Populate::yes;
 }
 
-/// Short of memory, only the page itself is copied. When the kernel has no mapping left although we
-/// counted on some, the spare ones are given back, and the region becomes one piece.
+bool is_for_want_of_mappings(const FaultOutcome& outcome) noexcept {
+  return outcome.error == ENOMEM &&
+         (std::strcmp(outcome.call, "mmap") == 0 || std::strcmp(outcome.call, "mprotect") == 0);
+}
+
+/// The page with the neighbours that its window takes along. They must never cost the store: if the
+/// kernel refuses them, for whatever reason, the page is tried alone. When it has no mapping left
+/// although we counted on some, the spare ones are given back first, and the region becomes one
+/// piece.
 FaultOutcome resolve_in_leaf(AddressSpace& space, Leaf& leaf, PageIndex page, FaultSteps* steps,
                              Turn& turn) noexcept {
   const std::uint32_t writable_before = leaf.writable;
-  const auto resolve = [&] {
-    WriteFault fault(space, leaf, page, steps, turn);
-    return fault.resolve(
-        choose_window(space, leaf, page, fault.stays(), mapping_budget::shortage()));
+  const auto resolve_window = [&] {
+    const MappingShortage shortage = mapping_budget::shortage();
+    WriteFault fault(space, leaf, page, steps, turn, aim_of(shortage));
+    return fault.resolve(choose_window(space, leaf, page, fault.stays(), shortage));
   };
-  FaultOutcome outcome = resolve();
-  const bool no_memory =
-      (outcome.error == ENOSPC || outcome.error == ENOMEM) &&
-      (std::strcmp(outcome.call, "pwrite") == 0 || std::strcmp(outcome.call, "fallocate") == 0);
-  if (outcome.left_hole) return outcome;
-  const FaultOutcome first = outcome;
-  if (no_memory) {
-    outcome = WriteFault(space, leaf, page, steps, turn).resolve({page, page + kOnePage});
-  }
-  for (int i = 0; outcome.error == ENOMEM && !no_memory && i < mapping_budget::kAttempts; ++i) {
-    mapping_budget::note_exhausted();
-    outcome = resolve();
+  const FaultOutcome first = resolve_window();
+  FaultOutcome outcome = first;
+  for (int i = 0; is_for_want_of_mappings(outcome) && i < mapping_budget::kAttempts; ++i) {
     if (outcome.left_hole) return outcome;
+    mapping_budget::note_exhausted();
+    outcome = resolve_window();
   }
-  outcome = why_of_both(first, outcome);
+  if (outcome.left_hole) return outcome;
+  if (outcome.error != 0) {
+    WriteFault fault(space, leaf, page, steps, turn, Aim::cheap);
+    outcome = why_of_both(first, fault.resolve({page, page + kOnePage}));
+  }
   if (steps != nullptr) steps->pages_taken = leaf.writable - writable_before;
   return outcome;
 }
@@ -290,33 +317,50 @@ void become_alone(AddressSpace& space, Turn& turn) noexcept {
   space.family().note_change();
 }
 
-/// Windows beyond one leaf, when mappings are nearly used up: the other leaves' shared pages
-/// follow. False if that left a hole.
-bool take_other_leaves(AddressSpace& space, PageIndex page, std::uint64_t block_pages,
-                       Turn& turn) noexcept {
+/// Makes pages of leaf `group` private, from its first one that is not. Nobody stored to them.
+FaultOutcome take_leaf(AddressSpace& space, std::uint64_t group, Turn& turn) noexcept {
+  const PageSpan span = space.table().span_of(group);
+  Leaf& leaf = space.table().own_leaf(span.first);
+  PageIndex page = span.first;
+  while (page < span.last && leaf.entries[page.value % kTableEntries].writable()) ++page;
+  if (page == span.last) return {};
+  const FaultOutcome outcome =
+      WriteFault(space, leaf, page, nullptr, turn, Aim::no_mappings).resolve(span);
+  if (outcome.error == 0) leaf.entries[page.value % kTableEntries].set_taken_along(true);
+  return outcome;
+}
+
+/// Windows beyond one leaf, when mappings run short: other leaves follow, those that exist within
+/// `block`, and where there are none yet, within `missing`. False if that left a hole.
+bool take_other_leaves(AddressSpace& space, PageSpan block, PageSpan missing, Turn& turn) noexcept {
   become_alone(space, turn);
-  const std::uint64_t block = page.value / block_pages * block_pages;
-  const std::uint64_t end = std::min(block + block_pages, space.table().pages().value);
-  for (PageIndex at{block}; at.value < end;) {
-    const Leaf* const shown = space.table().leaf_of(at);
-    const PageSpan span = space.table().span_of(at.value / kTableEntries);
-    if (shown != nullptr && shown->writable < span.count().value) {
-      Leaf& leaf = space.table().own_leaf(at);
-      while (at < span.last && leaf.entries[at.value % kTableEntries].writable()) ++at;
-      // Not the page that faulted: if this fails, it only was not a good moment.
-      if (at < span.last) {
-        const FaultOutcome outcome = WriteFault(space, leaf, at, nullptr, turn).resolve(span);
-        if (outcome.error != 0) return !outcome.left_hole;
-        leaf.entries[at.value % kTableEntries].set_taken_along(true);  // nobody stored to it
-      }
+  const PageTable& table = space.table();
+  const PageIndex first = std::min(block.first, missing.first);
+  const PageIndex last = std::max(block.last, missing.last);
+  for (std::uint64_t group = first.value / kTableEntries; group * kTableEntries < last.value;
+       ++group) {
+    const PageIndex page{group * kTableEntries};
+    const Leaf* const leaf = table.leaf_at(group);
+    if (leaf == nullptr && !missing.contains(page)) {
+      if (table.directory_at(group / kTableEntries) == nullptr) group |= kTableEntries - 1;
+      continue;
     }
-    at = span.last;
+    if (leaf != nullptr && !block.contains(page)) continue;
+    const FaultOutcome outcome = take_leaf(space, group, turn);
+    // Not the page that faulted: if this fails, it only was not a good moment.
+    if (outcome.error != 0) return !outcome.left_hole;
   }
   return true;
 }
 
+PageSpan block_around(const AddressSpace& space, PageIndex page, std::uint64_t pages) noexcept {
+  const PageIndex first{pages == 0 ? page.value : page.value / pages * pages};
+  return {first, std::min(first + PageCount{pages}, PageIndex{space.table().pages().value})};
+}
+
 FaultOutcome try_to_make_private(AddressSpace& space, PageIndex page, FaultSteps* steps,
                                  Turn& turn) noexcept {
+  const bool was_untouched = space.table().leaf_of(page) == nullptr;
   Leaf& leaf = space.table().own_leaf(page);  // page-table pages are copied on write, too
   if (leaf.entries[page.value % kTableEntries].writable()) {
     // Another thread's fault came first. Telling the kernel again costs little, and mends a
@@ -328,9 +372,17 @@ FaultOutcome try_to_make_private(AddressSpace& space, PageIndex page, FaultSteps
   block_faults = static_cast<std::uint8_t>(std::min(block_faults + 1, 255));
 
   const FaultOutcome outcome = resolve_in_leaf(space, leaf, page, steps, turn);
-  const std::uint64_t block_pages = mapping_budget::shortage().block_pages;
-  if (outcome.error != 0 || block_pages <= kTableEntries) return outcome;
-  if (take_other_leaves(space, page, block_pages, turn)) return outcome;
+  if (outcome.error != 0) return outcome;
+  const MappingShortage shortage = mapping_budget::shortage();
+  const bool of_file = space.family().frames().shows_file();
+  const std::uint64_t missing_pages = of_file         ? shortage.file_pages
+                                      : was_untouched ? shortage.untouched_pages
+                                                      : 0;
+  if (std::max(shortage.block_pages, missing_pages) <= kTableEntries) return outcome;
+  if (take_other_leaves(space, block_around(space, page, shortage.block_pages),
+                        block_around(space, page, missing_pages), turn)) {
+    return outcome;
+  }
   return {.error = ENOMEM, .call = "mmap", .left_hole = true};
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -17,6 +18,10 @@
 namespace cow::os {
 
 namespace {
+
+// A piece of metadata, and a page that nobody may touch at either end.
+constexpr std::size_t kMappingsOfMetadata = 3;
+std::atomic<std::size_t> g_metadata_mappings{0};
 
 std::uintptr_t flags_of(Protection protection) noexcept {
   switch (protection) {
@@ -137,7 +142,10 @@ std::byte* map_metadata(std::size_t bytes) noexcept {
   if (bytes > SIZE_MAX - 2 * guard) return nullptr;
   std::byte* const got = map_anonymous(bytes + 2 * guard, PROT_NONE, MAP_NORESERVE);
   if (got == nullptr) return nullptr;
-  if (::mprotect(got + guard, bytes, PROT_READ | PROT_WRITE) == 0) return got + guard;
+  if (::mprotect(got + guard, bytes, PROT_READ | PROT_WRITE) == 0) {
+    g_metadata_mappings.fetch_add(kMappingsOfMetadata, std::memory_order_relaxed);
+    return got + guard;
+  }
   ::munmap(got, bytes + 2 * guard);
   return nullptr;
 }
@@ -154,6 +162,11 @@ bool populate_metadata(std::byte* address, std::size_t bytes) noexcept {
 void unmap_metadata(std::byte* address, std::size_t bytes) noexcept {
   const std::size_t guard = page_bytes();
   ::munmap(address - guard, bytes + 2 * guard);
+  g_metadata_mappings.fetch_sub(kMappingsOfMetadata, std::memory_order_relaxed);
+}
+
+std::size_t metadata_mappings() noexcept {
+  return g_metadata_mappings.load(std::memory_order_relaxed);
 }
 
 }  // namespace cow::os

@@ -76,5 +76,7 @@ std::byte* map_metadata(std::size_t bytes) noexcept;
 /// Takes the memory for all of it now. False if there is none.
 [[nodiscard]] bool populate_metadata(std::byte* address, std::size_t bytes) noexcept;
 void unmap_metadata(std::byte* address, std::size_t bytes) noexcept;
+/// Kernel mappings of all metadata there is, at most.
+[[nodiscard]] std::size_t metadata_mappings() noexcept;
 
 }  // namespace cow::os
