@@ -88,9 +88,10 @@ TEST_CASE("a region of zeros is saved in next to nothing") {
   region.snapshot().save(folder / "image.cow");
   CHECK(std::filesystem::file_size(folder / "image.cow") > 4000 * support::page_bytes());
   CHECK(support::bytes_on_disk(folder / "image.cow") <= 2 * support::page_bytes() + 65536);
+  const std::size_t before = cow::process_stats().bytes_in_use;
   const Region loaded = Region::load(folder / "image.cow");
-  CHECK(loaded.stats().pages_private == 1);
-  CHECK(loaded.stats().pages_zero == 3999);
+  CHECK(cow::process_stats().bytes_in_use == before + support::page_bytes());
+  CHECK(loaded.stats().pages_zero == 4000 - 512);  // as after a store: those beside it have frames
   CHECK(support::difference(region.bytes(), loaded.bytes()) == "");
 }
 

@@ -51,8 +51,8 @@ enum class SnapshotMode {
 
 /// How `Region::clone` makes the new side.
 enum class CloneMode {
-  lazy,   ///< share every frame, copy a page when either side stores to it; O(1) in the size
-  eager,  ///< copy every byte now; O(size)
+  lazy,   ///< share every frame, copy a page when either side stores to it; O(mappings)
+  eager,  ///< copy every byte now; O(pages with data)
 };
 
 }  // namespace cow

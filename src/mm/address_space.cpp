@@ -192,15 +192,10 @@ void AddressSpace::close_leaf(Leaf& leaf, Spare spare, HoleFinder& holes) noexce
   });
 }
 
-void AddressSpace::show_table(std::uint64_t runs) {
+int AddressSpace::show_table(std::uint64_t runs) noexcept {
   const int error = map_all(runs);
-  if (error == 0) return;
-  // Until the addresses go, nobody else may get any of them.
-  static_cast<void>(os::map_zeros(begin(), range_.bytes()));
-  table().release();
-  throw_system_error(error, "mmap",
-                     "the frames of a region could not be mapped again for a clone; the process "
-                     "may have too many mappings (see vm.max_map_count)");
+  if (error != 0) table().release();
+  return error;
 }
 
 int AddressSpace::map_all(std::uint64_t runs) noexcept {
@@ -223,7 +218,15 @@ int AddressSpace::map_all(std::uint64_t runs) noexcept {
   } else {
     for_each_mapping(table(), map_run);
   }
-  if (error == 0) count_mappings(static_cast<std::int64_t>(runs - mappings_));
+  if (error == 0) {
+    count_mappings(static_cast<std::int64_t>(runs - mappings_));
+    return 0;
+  }
+  // Zeros again: until the addresses go, nobody else may get any of them. With no mapping left the
+  // kernel refuses even to replace many by one.
+  if (error == ENOMEM) mapping_budget::note_exhausted();
+  static_cast<void>(os::map_zeros(begin(), range_.bytes()));
+  if (error == ENOMEM) mapping_budget::measure();  // keeps the spare ones again, before others do
   return error;
 }
 

@@ -92,13 +92,11 @@ class AddressSpace {
   /// Cost: O(writable leaves). Throws std::system_error; what it did until then holds.
   void write_protect(Spare spare = Spare::leased);
 
-  /// Shows what the page table holds, in `runs` mappings, in an address space that still shows
-  /// zeros everywhere. Throws std::system_error; then the table is empty again.
-  void show_table(std::uint64_t runs);
-
-  /// Maps what the page table says, in `runs` mappings, after the table was filled. 0 or an errno
-  /// value.
+  /// Maps what the page table holds, in `runs` mappings, in an address space that still shows zeros
+  /// everywhere. 0 or an errno value; then it shows zeros again.
   [[nodiscard]] int map_all(std::uint64_t runs) noexcept;
+  /// The same; on an error the table is empty again, too.
+  [[nodiscard]] int show_table(std::uint64_t runs) noexcept;
 
   /// Frames of this region are about to be shown elsewhere: sees to it that every page finds a slot
   /// when it is stored to. Throws std::system_error.

@@ -2,125 +2,136 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <vector>
 
 #include "base/error.hpp"
+#include "mm/carrier.hpp"
+#include "mm/gap_filler.hpp"
+#include "mm/hole_finder.hpp"
 #include "mm/lease.hpp"
 
 namespace cow {
 
 namespace {
 
-/// Memory for carrying bytes from frame to frame, outside of any region.
-class Carrier {
+/// Copies what one space shows into the home of another, leaf by leaf, so that the copies lie side
+/// by side. Pages without data, and those of a user's file unless they are to be copied as well,
+/// are left to the GapFiller.
+class Copying {
  public:
-  explicit Carrier(PageGeometry geometry)
-      : geometry_(geometry), buffer_(os::map_metadata(geometry.bytes(kPages))) {
-    if (buffer_ == nullptr) {
-      throw_system_error(ENOMEM, "mmap", "no memory is left to copy the frames of a region");
-    }
-  }
-  ~Carrier() { os::unmap_metadata(buffer_, geometry_.bytes(kPages)); }
-  Carrier(const Carrier&) = delete;
-  Carrier& operator=(const Carrier&) = delete;
+  enum class File { shared, copied };
 
-  /// 0 or an errno value.
-  [[nodiscard]] int carry(FrameStore& frames, FrameRun from, Frame to) const noexcept {
-    int error = 0;
-    for (PageCount done{0}; error == 0 && done < from.count;) {
-      const PageCount step = std::min(kPages, from.count - done);
-      const Frame source = from.first.after(done);
-      const Frame target = to.after(done);
-      error = os::read_frames(frames.file(source), buffer_, geometry_.bytes(step),
-                              frames.offset(source));
-      if (error != 0) break;
-      error = frames.fill({target, step}, buffer_);
-      done = done + step;
+  Copying(const PageTable& source, AddressSpace& empty, Frame home, bool writable, File file)
+      : source_(source),
+        empty_(empty),
+        frames_(empty.family().frames()),
+        home_(home),
+        writable_(writable),
+        file_(file),
+        holes_(empty.family().geometry()) {}
+
+  /// `copy` moves the bytes: `int copy(FrameRun from, PageIndex page, Frame to)`.
+  /// Throws std::system_error; then `empty` is of no use.
+  template <class Copy>
+  void run(const Copy& copy) {
+    if (file_ == File::copied && frames_.shows_file()) {
+      for (std::uint64_t group = 0; group < leaves_for(source_.pages()); ++group) {
+        copy_leaf(group, copy);
+      }
+    } else {
+      for_each_leaf(source_, [&](const Leaf& leaf) { copy_leaf(leaf.group, copy); });
     }
-    return error;
+    GapFiller(empty_, home_, writable_).show();
   }
 
  private:
-  static constexpr PageCount kPages{16};
-  PageGeometry geometry_;
-  std::byte* buffer_;
+  template <class Copy>
+  void copy_leaf(std::uint64_t group, const Copy& copy);
+
+  [[nodiscard]] bool is_of_file(Entry entry) const noexcept {
+    return !entry.is_zero_page() && frames_.is_of_users_file(entry.frame());
+  }
+  [[nodiscard]] bool stays(Entry entry) const noexcept {
+    return file_ == File::shared && is_of_file(entry);
+  }
+  // Pages that were never touched, and holes of a file, become zero pages.
+  [[nodiscard]] bool has_data(Entry entry) noexcept {
+    if (entry.is_zero_page() || entry.never_stored() || stays(entry)) return false;
+    return !is_of_file(entry) ||
+           !holes_.is_hole(frames_.file(entry.frame()), frames_.offset(entry.frame()));
+  }
+
+  const PageTable& source_;
+  AddressSpace& empty_;
+  FrameStore& frames_;
+  Frame home_;
+  bool writable_;
+  File file_;
+  HoleFinder holes_;
 };
 
-bool is_all_zeros(const PageTable& table, std::uint64_t group) noexcept {
-  return table.leaf_at(group) == nullptr && !table.store().frames.shows_file();
-}
-
-/// Gives `empty` frames of its own, side by side, with the bytes of one leaf of `source`. `copy`
-/// moves the bytes: `int copy(FrameRun from, PageIndex page, Frame to)`.
 template <class Copy>
-void copy_leaf(const PageTable& source, std::uint64_t group, AddressSpace& empty, Frame home,
-               bool writable, const Copy& copy) {
-  FrameStore& frames = empty.family().frames();
-  const PageSpan span = source.span_of(group);
+void Copying::copy_leaf(std::uint64_t group, const Copy& copy) {
+  const PageSpan span = source_.span_of(group);
   Leaf untouched;
-  const Leaf& from = source.leaf_or(group, untouched);
-  Leaf& leaf = empty.table().own_leaf(span.first);
-  if (frames.shows_file()) {
-    empty.edit(leaf, span, [&](PageIndex page, Entry& entry) {
-      if (entry.is_zero_page() || !from.entries[page.value % kTableEntries].shows_zeros()) return;
-      frames.drop_references({entry.frame(), kOnePage}, 1);
+  const Leaf& from = source_.leaf_or(group, untouched);
+  const auto entry_of = [&](PageIndex page) { return from.entries[page.value % kTableEntries]; };
+  Leaf& leaf = empty_.table().own_leaf(span.first);
+  if (frames_.shows_file()) {
+    empty_.edit(leaf, span, [&](PageIndex page, Entry& entry) {
+      if (entry.is_zero_page() || stays(entry_of(page))) return;
+      frames_.drop_references({entry.frame(), kOnePage}, 1);
       entry = Entry{};
     });
   }
-  for_each_frame_run(from, [&](FrameRun run, std::size_t index) {
-    // Within a run, pages that were never touched stay zero pages.
-    for (std::size_t i = index; i < index + run.count.value;) {
-      std::size_t end = i;
-      const std::size_t run_end = index + run.count.value;
-      while (end < run_end && !from.entries[end].never_stored()) ++end;
-      if (i < end) {
-        const PageSpan pages{span.first + PageCount{i}, span.first + PageCount{end}};
-        const Frame to = home.after({pages.first.value});
-        const FrameRun part{run.first.after({i - index}), pages.count()};
-        empty.edit(leaf, pages, [&](PageIndex page, Entry& entry) {
-          if (!entry.is_zero_page()) frames.drop_references({entry.frame(), kOnePage}, 1);
-          entry = Entry(home.after({page.value}));
-          entry.set_writable(writable);
-          entry.set_taken_along(true);  // a frame of its own, and nobody stored to it
-          frames.take(entry.frame());
-        });
-        // Frames are filled once they are taken. The table goes with its space if that fails.
-        if (const int error = copy(part, pages.first, to); error != 0) {
-          throw_system_error(error, "pwrite", "no memory is left for a copy of a region");
-        }
-      }
-      i = std::max(end, i + 1);
+  for (PageIndex page = span.first; page < span.last;) {
+    PageIndex end = page;
+    const Frame first = entry_of(page).frame();
+    while (end < span.last && has_data(entry_of(end)) &&
+           entry_of(end).frame() == first.after(end - page)) {
+      ++end;
     }
-  });
+    if (page < end) {
+      empty_.edit(leaf, {page, end}, [&](PageIndex at, Entry& entry) {
+        entry = Entry(home_.after({at.value}));
+        entry.set_writable(writable_);
+        entry.set_taken_along(true);  // a frame of its own, and nobody stored to it
+        frames_.take(entry.frame());
+      });
+      // Frames are filled once they are taken. The table goes with its space if that fails.
+      const int error = copy({first, end - page}, page, home_.after({page.value}));
+      if (error != 0) {
+        throw_system_error(error, "pwrite", "no memory is left for a copy of a region");
+      }
+    }
+    page = std::max(end, page + kOnePage);
+  }
 }
 
-void map_copy(AddressSpace& copy) {
-  if (const int error = copy.map_all(count_runs(copy.table())); error != 0) {
-    throw_system_error(error, "mmap", "the copy of a region could not be mapped");
-  }
+[[noreturn]] void throw_unmapped(int error) {
+  throw_system_error(error, "mmap",
+                     "the frames of a region could not be mapped again for a clone; the process "
+                     "may have too many mappings (see vm.max_map_count)");
 }
 
 /// Shows what `source` shows, in about `runs` mappings: `share(PageTable&)` fills the table and
 /// returns how many it needs. By copies, which lie side by side, where sharing would take more
-/// mappings than the process can spare.
+/// mappings than the process can spare, or than the kernel has.
 template <class Share>
 void show(const PageTable& source, std::uint64_t runs, AddressSpace& empty, bool writable,
           const Share& share) {
   if (runs <= mapping_budget::spendable()) {
-    empty.show_table(share(empty.table()));
-    return;
+    const int error = empty.show_table(share(empty.table()));
+    if (error == 0) return;
+    if (error != ENOMEM) throw_unmapped(error);
   }
   Family& family = empty.family();
   family.ensure_reserve({.tables = 1});
   const Frame home = empty.add_home();
   const Carrier carrier(family.geometry());
-  for (std::uint64_t group = 0; group < leaves_for(source.pages()); ++group) {
-    if (is_all_zeros(source, group)) continue;
-    copy_leaf(source, group, empty, home, writable, [&](FrameRun from, PageIndex, Frame to) {
-      return carrier.carry(family.frames(), from, to);
-    });
-  }
-  map_copy(empty);
+  Copying(source, empty, home, writable, Copying::File::shared)
+      .run([&](FrameRun from, PageIndex, Frame to) {
+        return carrier.carry(family.frames(), from, to);
+      });
 }
 
 // After an eager clone nothing is shared that was not before: its source's pages need not fault.
@@ -170,26 +181,25 @@ void clone_lazily(AddressSpace& source, AddressSpace& empty) {
 }
 
 void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
-  std::vector<std::uint64_t> was_writable(leaves_for(source.table().pages()));
+  MetadataArray<std::uint64_t> was_writable;  // groups
   const Section section(source.family());
   std::size_t count = 0;
-  source.for_each_writable_leaf([&](const Leaf& leaf) { was_writable[count++] = leaf.group; });
+  source.for_each_writable_leaf([&](const Leaf&) { ++count; });
+  if (!was_writable.reserve(count)) {
+    throw_system_error(ENOMEM, "mmap", "no memory is left to copy a region");
+  }
+  source.for_each_writable_leaf([&](const Leaf& leaf) { was_writable.push(leaf.group); });
   const auto reopen_all = [&] {
-    for (std::size_t i = 0; i < count; ++i)
-      reopen(source, *source.table().leaf_at(was_writable[i]));
+    for (const std::uint64_t group : was_writable) reopen(source, *source.table().leaf_at(group));
   };
   try {
     source.family().ensure_reserve({});
     prepare_all_of_many(source.family());
     source.write_protect();  // other threads' stores wait for the lock until the copy is complete
-    for (std::uint64_t group = 0; group < leaves_for(source.table().pages()); ++group) {
-      if (is_all_zeros(source.table(), group)) continue;
-      copy_leaf(source.table(), group, empty, empty.first_home(), true,
-                [&](FrameRun from, PageIndex page, Frame to) {
-                  return source.family().frames().fill({to, from.count}, source.address(page));
-                });
-    }
-    map_copy(empty);
+    Copying(source.table(), empty, empty.first_home(), true, Copying::File::copied)
+        .run([&](FrameRun from, PageIndex page, Frame to) {
+          return source.family().frames().fill({to, from.count}, source.address(page));
+        });
   } catch (...) {
     reopen_all();
     throw;
@@ -212,6 +222,7 @@ void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noex
     const PageSpan whole = kept.span_of(group);
     const PageSpan part{page, std::min(span.last, whole.last)};
     page = part.last;
+    if (kept.leaf_at(group) == other.leaf_at(group)) continue;
     if (part == whole) {
       kept.adopt_leaf(group, other);
       continue;

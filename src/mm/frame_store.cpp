@@ -123,6 +123,16 @@ void FrameStore::show_file(os::Descriptor file, os::FileOffset start, PageCount 
   inherited_.push(file.release());
 }
 
+PageIndex FrameStore::end_of_untouched_zeros(PageIndex page) const noexcept {
+  constexpr PageIndex kNone{~std::uint64_t{0}};
+  if (page.value >= file_pages_.value) return kNone;
+  const Frame frame(shown_file_, page);
+  const std::uint64_t begin = offset(frame).bytes;
+  const std::uint64_t data = os::next_data(file(frame), begin);
+  const PageIndex end = page + PageCount{(data - begin) / geometry_.page_bytes()};
+  return end.value >= file_pages_.value ? kNone : end;
+}
+
 void FrameStore::reserve_frames(os::FileOffset start) {
   if (backing_ == Backing::on_store) return;
   const std::size_t bytes = geometry_.bytes(slots_);

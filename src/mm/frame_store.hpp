@@ -50,6 +50,9 @@ class FrameStore {
   [[nodiscard]] Entry untouched(PageIndex page) const noexcept {
     return page.value < file_pages_.value ? Entry(Frame(shown_file_, page)) : Entry{};
   }
+  /// The first page from `page` on for which untouched() may be anything but zeros: holes of a file
+  /// are zeros, too. Control calls only.
+  [[nodiscard]] PageIndex end_of_untouched_zeros(PageIndex page) const noexcept;
   [[nodiscard]] bool is_of_users_file(Frame frame) const noexcept {
     return shows_file() && frame.extent() == shown_file_;
   }

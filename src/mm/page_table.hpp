@@ -143,6 +143,19 @@ class PageTable {
   std::unique_ptr<Directory*[]> directories_;
 };
 
+/// Calls `use(Leaf&)` for each leaf there is, in ascending order, without a look at what is missing
+/// with its directory.
+template <class Use>
+void for_each_leaf(const PageTable& table, const Use& use) {
+  for (std::uint64_t i = 0; i < table.directory_count(); ++i) {
+    const Directory* const directory = table.directory_at(i);
+    if (directory == nullptr) continue;
+    for (Leaf* const leaf : directory->leaves) {
+      if (leaf != nullptr) use(*leaf);
+    }
+  }
+}
+
 /// Calls `use(FrameRun, first_entry_index)` for each stretch of `leaf` whose frames are neighbours.
 template <class Use>
 void for_each_frame_run(const Leaf& leaf, const Use& use) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "mm/gap_filler.hpp"
 
 namespace cow {
 
@@ -31,18 +32,40 @@ void Placement::put(PageSpan span, const std::byte* bytes) {
   }
 }
 
+// Where no leaf is and zeros are shown already, none is made: a run of zeros that is a few bytes in
+// a file may name any number of pages.
 void Placement::put_zeros(PageSpan span) {
   const Section section(space_.family());
   FrameStore& frames = space_.family().frames();
-  edit(span, [&](PageIndex, Entry& entry) {
-    if (!entry.is_zero_page()) frames.drop_references({entry.frame(), kOnePage}, 1);
-    entry = Entry{};
-  });
+  const PageTable& table = space_.table();
+  const auto end_of_table = [&](PageIndex page, std::uint64_t pages) {
+    return std::min(span.last, PageIndex{(page.value / pages + 1) * pages});
+  };
+  PageIndex zeros_end = span.first;  // up to here, pages without a leaf show zeros
+  for (PageIndex page = span.first; page < span.last;) {
+    const std::uint64_t group = page.value / kTableEntries;
+    const PageIndex end = end_of_table(page, kTableEntries);
+    if (table.leaf_at(group) == nullptr) {
+      if (zeros_end <= page) zeros_end = frames.end_of_untouched_zeros(page);
+      const bool none_beside = table.directory_at(group / kTableEntries) == nullptr;
+      const PageIndex far = end_of_table(page, kTableEntries * kTableEntries);
+      const PageIndex next = none_beside && far <= zeros_end ? far : end;
+      if (next <= zeros_end) {
+        page = next;
+        continue;
+      }
+    }
+    edit({page, end}, [&](PageIndex, Entry& entry) {
+      if (!entry.is_zero_page()) frames.drop_references({entry.frame(), kOnePage}, 1);
+      entry = Entry{};
+    });
+    page = end;
+  }
 }
 
 void Placement::show() {
   const Section section(space_.family());
-  space_.show_table(count_runs(space_.table()));
+  GapFiller(space_, home_, false).show();
 }
 
 }  // namespace cow

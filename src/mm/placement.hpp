@@ -17,7 +17,8 @@ class Placement {
   void put(PageSpan span, const std::byte* bytes);
   /// The pages of `span` are zero pages, whatever was put there before, or is in the family's file.
   void put_zeros(PageSpan span);
-  /// Maps everything, read-only: each page is its sole owner's. Throws std::system_error.
+  /// Maps everything, read-only: each page is its sole owner's. In few mappings: see GapFiller.
+  /// Throws std::system_error.
   void show();
 
  private:

@@ -40,11 +40,16 @@ PageSpan bridge(const PageTable& table, PageIndex page, std::uint64_t reach, Pag
   return {page, page + kOnePage};
 }
 
+// A frame that was never touched, and that nobody else has: to open it takes no copying either.
+bool is_idle(const PageTable& table, Entry entry) {
+  return entry.never_stored() && table.store().frames.references(entry.frame()) == 1;
+}
+
 // The stretch around a zero page that takes no copying.
 PageSpan zero_pages_around(const PageTable& table, PageIndex page, PageSpan within) {
   const auto is_free = [&](PageIndex at) {
     const Entry entry = table.entry(at);
-    return entry.is_zero_page() || entry.writable();
+    return entry.is_zero_page() || entry.writable() || is_idle(table, entry);
   };
   PageSpan span{page, page + kOnePage};
   while (span.last < within.last && is_free(span.last)) ++span.last;
@@ -73,7 +78,8 @@ PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex pa
   const Entry entry = table.entry(page);
   // Frames of zeros cost nothing until they are touched: the first store opens all of the leaf
   // that is zero pages.
-  if (entry.is_zero_page()) return zero_pages_around(table, page, whole_leaf);
+  if (entry.is_zero_page() || is_idle(table, entry))
+    return zero_pages_around(table, page, whole_leaf);
   if (shortage.block_pages > 0) return clip(aligned_block(page, shortage.block_pages), whole_leaf);
   if (shortage.reach_pages > 0) {
     const PageSpan joined = bridge(table, page, shortage.reach_pages, whole_leaf);

@@ -1,0 +1,164 @@
+#include "mm/gap_filler.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+
+#include "base/error.hpp"
+
+namespace cow {
+
+namespace {
+
+// Gaps of 2^i to 2^(i+1) - 1 pages are of one length.
+constexpr std::size_t kLengths = 64;
+std::size_t length_of(PageSpan gap) noexcept {
+  return static_cast<std::size_t>(std::bit_width(gap.count().value)) - 1;
+}
+
+}  // namespace
+
+void GapFiller::show() {
+  fill_within_leaves();
+  std::uint64_t runs = count_runs(space_.table());
+  const auto spendable = [] {
+    return std::max<std::uint64_t>(mapping_budget::spendable(), kFewMappings);
+  };
+  std::uint64_t most = spendable();
+  for (;;) {
+    if (runs > most) {
+      fill_shortest(runs - most);
+      runs = count_runs(space_.table());
+    }
+    const int error = space_.map_all(runs);
+    if (error == 0) return;
+    if (error != ENOMEM || runs == 1) {
+      throw_system_error(error, "mmap",
+                         "the frames of a region could not be mapped; the process may have too "
+                         "many mappings (see vm.max_map_count)");
+    }
+    // Others have taken what we counted on.
+    most = std::clamp<std::uint64_t>(runs / 4, 1, spendable());
+  }
+}
+
+// A leaf that is one run has no gaps.
+void GapFiller::fill_within_leaves() {
+  for_each_leaf(space_.table(), [&](Leaf& leaf) {
+    if (leaf.breaks > 0) give_home(leaf, space_.table().span_of(leaf.group));
+  });
+}
+
+// Calls `use(PageSpan, std::uint64_t saved)` for each stretch without pages of the home, with how
+// many mappings less there will be when it has them. By then the walk has passed the gap.
+template <class Use>
+void GapFiller::for_each_gap(const Use& use) {
+  PageSpan gap{};
+  std::uint64_t runs = 0;
+  bool after_home = false;
+  const auto end_gap = [&](bool before_home) {
+    const std::uint64_t joined = runs + (after_home ? 1 : 0) + (before_home ? 1 : 0);
+    if (joined > 1) use(gap, joined - 1);
+  };
+  for_each_mapping(space_.table(), [&](PageSpan run, Entry first) {
+    if (is_home(first)) {
+      if (runs > 0) end_gap(true);
+      runs = 0;
+      after_home = true;
+      return;
+    }
+    if (runs++ == 0) gap.first = run.first;
+    gap.last = run.last;
+  });
+  if (runs > 0) end_gap(false);
+}
+
+void GapFiller::fill_shortest(std::uint64_t surplus) {
+  std::array<std::uint64_t, kLengths> saved_by_length{};
+  for_each_gap(
+      [&](PageSpan gap, std::uint64_t saved) { saved_by_length[length_of(gap)] += saved; });
+  // All shorter ones, and as many of the longest as it takes.
+  std::size_t longest = 0;
+  for (; longest < kLengths - 1 && saved_by_length[longest] < surplus; ++longest) {
+    surplus -= saved_by_length[longest];
+  }
+  for_each_gap([&](PageSpan gap, std::uint64_t saved) {
+    const std::size_t length = length_of(gap);
+    if (length > longest || (length == longest && surplus == 0)) return;
+    if (length == longest) surplus -= std::min(surplus, saved);
+    fill(gap);
+  });
+}
+
+void GapFiller::fill(PageSpan gap) {
+  PageTable& table = space_.table();
+  for (PageIndex page = gap.first; page < gap.last;) {
+    const PageIndex end = std::min(gap.last, table.span_of(page.value / kTableEntries).last);
+    Leaf& leaf = table.own_leaf(page);
+    if (frames_.shows_file()) copy_of_file(leaf, {page, end});
+    give_home(leaf, {page, end});
+    page = end;
+  }
+}
+
+// The zero pages of `span` get home slots that nobody touches.
+void GapFiller::give_home(Leaf& leaf, PageSpan span) {
+  const auto is_zero = [&](PageIndex page) {
+    return leaf.entries[page.value % kTableEntries].is_zero_page();
+  };
+  for (PageIndex page = span.first; page < span.last;) {
+    PageIndex end = page;
+    while (end < span.last && is_zero(end)) ++end;
+    if (page < end) {
+      const Frame to = home_.after({page.value});
+      space_.edit(leaf, {page, end}, [&](PageIndex at, Entry& entry) {
+        entry = Entry(home_.after({at.value}));
+        entry.set_writable(writable_);
+        entry.set_never_stored(true);
+        frames_.take(entry.frame());
+      });
+      leaf.any_never_stored = true;
+      if (!frames_.show_zeros({to, end - page})) {
+        throw_system_error(EIO, "fallocate", "the frames of a region could not be cleared");
+      }
+    }
+    page = std::max(end, page + kOnePage);
+  }
+}
+
+// Pages of the user's file become zero pages where it has a hole, and copies elsewhere.
+void GapFiller::copy_of_file(Leaf& leaf, PageSpan span) {
+  const auto entry_of = [&](PageIndex page) { return leaf.entries[page.value % kTableEntries]; };
+  const auto is_of_file = [&](PageIndex page) {
+    return !entry_of(page).is_zero_page() && frames_.is_of_users_file(entry_of(page).frame());
+  };
+  const auto is_hole = [&](PageIndex page) {
+    const Frame frame = entry_of(page).frame();
+    return holes_.is_hole(frames_.file(frame), frames_.offset(frame));
+  };
+  for (PageIndex page = span.first; page < span.last;) {
+    PageIndex end = page;
+    const bool hole = is_of_file(page) && is_hole(page);
+    while (end < span.last && is_of_file(end) && is_hole(end) == hole) ++end;
+    if (page < end) {
+      const FrameRun from{entry_of(page).frame(), end - page};
+      const Frame to = home_.after({page.value});
+      space_.edit(leaf, {page, end}, [&](PageIndex at, Entry& entry) {
+        frames_.drop_references({entry.frame(), kOnePage}, 1);
+        entry = hole ? Entry{} : Entry(home_.after({at.value}));
+        if (hole) return;
+        entry.set_writable(writable_);
+        entry.set_taken_along(true);  // a frame of its own, and nobody stored to it
+        frames_.take(entry.frame());
+      });
+      if (!carrier_) carrier_.emplace(space_.family().geometry());
+      const int error = hole ? 0 : carrier_->carry(frames_, from, to);
+      if (error != 0) {
+        throw_system_error(error, "pwrite", "no memory is left for a copy of a region's file");
+      }
+    }
+    page = std::max(end, page + kOnePage);
+  }
+}
+
+}  // namespace cow
