@@ -38,7 +38,8 @@ class COW_API Snapshot {
 
   /// The bytes of that moment, mapped read-only when first asked for and then for as long as any
   /// handle lives. Storing through a cast is a segmentation fault.
-  /// Cost: the first call O(runs of frames), later ones nothing.
+  /// Cost: the first call O(runs of frames), each of which is a kernel mapping, or O(pages with
+  /// data), which are copied, where those are more than the process can spare; later ones nothing.
   /// Throws std::system_error when the kernel refuses the mapping.
   [[nodiscard]] std::span<const std::byte> bytes() const;
 
