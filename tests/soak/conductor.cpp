@@ -63,6 +63,7 @@ class Conductor {
   [[nodiscard]] bool is_over() const;
   void conduct();
   void inject();
+  void change_budget();
   void check();
   void pause();
   void finish();
@@ -79,6 +80,7 @@ class Conductor {
   Recurring descriptors_{milliseconds(900), random_};
   Recurring addresses_{milliseconds(2000), random_};
   Recurring mappings_{milliseconds(6000), random_};
+  Recurring budgets_{milliseconds(4000), random_};
 };
 
 int Conductor::run() {
@@ -125,11 +127,28 @@ void Conductor::inject() {
                             world_.shortages.of_addresses([this] { world_.rendezvous.resume(); }));
     add(world_.figures.shortages);
   }
-  if (mappings_.is_due() && Shortages::can_lack_mappings()) {
+  if (!Shortages::can_lack_mappings()) return;
+  if (budgets_.is_due()) {
+    change_budget();
+  } else if (mappings_.is_due() && !world_.shortages.has_small_budget()) {
     // Some are left: what libcow keeps in reserve, other threads' allocations may take as well.
     world_.shortages.of_mappings(200 + random_.below(400));
     add(world_.figures.shortages);
   }
+}
+
+/// Ends a phase of few mappings, or begins one.
+void Conductor::change_budget() {
+  if (world_.shortages.has_small_budget()) {
+    world_.shortages.end_small_budget();
+    return;
+  }
+  // What libcow leaves to others is a part of it, so that libcow may have some more than it has, or
+  // must do with fewer.
+  pause();
+  world_.shortages.begin_small_budget(800 + random_.below(3000));
+  world_.rendezvous.resume();
+  add(world_.figures.small_budgets);
 }
 
 void Conductor::check() {
@@ -159,6 +178,7 @@ void Conductor::pause() {
 void Conductor::finish() {
   world_.verdict.stop();
   for (std::thread& thread : threads_) thread.join();
+  world_.shortages.end_small_budget();
   if (world_.verdict.failed()) return;
   try {
     Checker(world_, workers_).check_all();

@@ -14,7 +14,7 @@
 #include <system_error>
 #include <thread>
 
-#include "eaten_mappings.hpp"
+#include "mm/mapping_budget.hpp"
 #include "support.hpp"
 
 namespace soak {
@@ -131,6 +131,13 @@ void Shortages::of_mappings(std::size_t spared) {
   const support::EatenMappings eaten(spared);
   for (int i = 0; i < 4; ++i) let_others_run();
 }
+
+void Shortages::begin_small_budget(std::size_t spared) {
+  eaten_ = std::make_unique<support::EatenMappings>(spared);
+  cow::mapping_budget::measure();
+}
+
+void Shortages::end_small_budget() { eaten_.reset(); }
 
 bool Shortages::can_lack_descriptors() { return !has_sanitizer; }
 

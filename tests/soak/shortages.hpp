@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
+#include "eaten_mappings.hpp"
 #include "soak/gate.hpp"
 
 namespace soak {
@@ -32,6 +34,13 @@ class Shortages {
   /// Somebody else eats the kernel's mappings up to `spared`; no store may fail.
   void of_mappings(std::size_t spared);
 
+  /// Somebody else eats the kernel's mappings up to `spared` and keeps them, and libcow counts
+  /// again. No shortage to anybody: nothing may fail for the mappings that libcow itself uses. To
+  /// be called while the workers rest, as for a moment there are no mappings at all.
+  void begin_small_budget(std::size_t spared);
+  void end_small_budget();
+  [[nodiscard]] bool has_small_budget() const { return eaten_ != nullptr; }
+
   /// Whether this build and machine can live with each of them.
   [[nodiscard]] static bool can_lack_descriptors();
   [[nodiscard]] static bool can_lack_addresses();
@@ -40,6 +49,7 @@ class Shortages {
  private:
   class Shortage;
 
+  std::unique_ptr<support::EatenMappings> eaten_;
   std::atomic<Moment> moment_{0};  // odd while something is short
 };
 

@@ -78,6 +78,7 @@ class Worker {
   // worker_snapshots.cpp
   void take_snapshot();
   std::shared_ptr<SnapshotRecord> keep_new_snapshot(SharedRegion& shared);
+  void store_beside_reader();
   void look_at_snapshot();
   void drop_snapshot();
   void drop_snapshot(SharedRegion& shared);
@@ -94,6 +95,7 @@ class Worker {
   void clone_shared(cow::CloneMode mode);
   void clone_private();
   void clone_snapshot();
+  void load_snapshot();
   void snapshot_private();
   void restore_private();
   void check_private();

@@ -1,7 +1,10 @@
 // Clones of shared regions and of snapshots, which the worker then has for itself.
 
 #include <cow/cow.hpp>
+#include <cstdint>
+#include <filesystem>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "soak/worker.hpp"
@@ -11,6 +14,7 @@ namespace soak {
 namespace {
 
 constexpr std::size_t most_private_regions = 3;
+constexpr std::uint64_t family_of_its_own = 0;  // no shared region's
 
 }  // namespace
 
@@ -57,6 +61,22 @@ void Worker::clone_snapshot() {
   PageHashes hashes = record->hashes().value();
   private_.emplace_back(std::move(clone), record->family(), std::move(hashes));
   add(world_.figures.clones);
+}
+
+// The image is another one each time, written over the last one of this worker.
+void Worker::load_snapshot() {
+  make_room();
+  SharedRegion& shared = light_region();
+  const auto record = shared.any_record(random_);
+  if (record == nullptr) return;
+  const std::filesystem::path image = world_.folder / ("image " + std::to_string(index_));
+  persist(world_, [&] { record->snapshot().save(image); });
+  cow::Region loaded = persist(world_, [&] { return cow::Region::load(image); });
+  record->check(std::as_const(loaded).bytes(), of(shared, "a region loaded from an image"),
+                world_.verdict);
+  PageHashes hashes = record->hashes().value();
+  private_.emplace_back(std::move(loaded), family_of_its_own, std::move(hashes));
+  add(world_.figures.loads);
 }
 
 void Worker::snapshot_private() {

@@ -3,6 +3,7 @@
 #include <cow/cow.hpp>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "soak/worker.hpp"
@@ -44,6 +45,27 @@ void Worker::take_snapshot() {
     store_to_any(shared, random_.between(64, 512));  // all pages are protected now
   }
   if (random_.one_in(4)) check(*record, of(shared, "a new snapshot"));
+}
+
+// What takes the most mappings: pages that lie apart all over a region, while the snapshot that has
+// their frames is mapped as well, as itself or as a clone.
+void Worker::store_beside_reader() {
+  SharedRegion& shared = any_region();
+  const std::size_t apart = random_.between(2, 4);
+  const Visit visit(shared, index_);
+  const auto record = keep_new_snapshot(shared);
+  std::optional<cow::Region> clone;
+  if (random_.one_in(2)) {
+    check(*record, of(shared, "a new snapshot"));
+  } else {
+    clone = persist(world_, [&] { return cow::Region::from_snapshot(record->snapshot()); });
+  }
+  for (PageIndex page = 0; page < shared.layout().pages(); page += apart) increment(shared, page);
+  add(world_.figures.stores, shared.layout().pages() / apart);
+  if (clone) {
+    record->check(std::as_const(*clone).bytes(), of(shared, "a clone of a new snapshot"),
+                  world_.verdict);
+  }
 }
 
 /// Precondition: the region's gate is held.

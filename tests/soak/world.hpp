@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "folder.hpp"
 #include "soak/figures.hpp"
 #include "soak/foreign_client.hpp"
 #include "soak/options.hpp"
@@ -30,6 +31,7 @@ struct World {
   Shortages shortages;
   ForeignClient foreign;  // before there are regions, so that its handler is the earlier one
   std::vector<std::unique_ptr<SharedRegion>> regions;
+  support::Folder folder;  ///< for files
   /// Held while a child is made: pipes must not be inherited by the children of others.
   std::mutex fork_lock;
 };
