@@ -19,6 +19,8 @@ namespace cow_bench {
 
 // bench/ahead_rollback_rows.cpp
 [[nodiscard]] Group rollbacks_against_others();
+[[nodiscard]] Group long_rollbacks_of_other_pages();
+[[nodiscard]] Group long_rollbacks_of_many_other_pages();
 
 // bench/ahead_clone_rows.cpp
 [[nodiscard]] Group overwrite_against_kernel();
@@ -31,6 +33,19 @@ namespace cow_bench {
 
 // bench/ahead_thread_rows.cpp
 [[nodiscard]] Group threads_beside_kernel();
+
+// bench/ahead_beside_rows.cpp
+[[nodiscard]] Group stores_beside_snapshots();
+
+// bench/ahead_pause_rows.cpp
+[[nodiscard]] Group very_first_snapshot_against_fork();
+[[nodiscard]] Group pauses_against_fork();
+
+// bench/ahead_drop_rows.cpp
+[[nodiscard]] Group drops_beside_stores();
+
+// bench/ahead_loaded_rows.cpp
+[[nodiscard]] Group loaded_against_written();
 
 [[nodiscard]] const std::vector<NamedGroup>& ahead_groups();
 

@@ -24,11 +24,16 @@ struct Row {
   Unit unit = Unit::nanoseconds;
   Samples our_samples{};
   Samples their_samples{};
-  std::optional<double> most{};  ///< the ratio to reach; without one the row is there to compare
+  std::optional<double> most{};     ///< the ratio to reach; without one the row is there to compare
+  std::optional<double> at_most{};  ///< what our own median is to reach, in `unit`, instead
   std::string note{};
   std::string left_out{};  ///< why it could not be measured here; empty if it was
 
   [[nodiscard]] double ratio() const { return our_samples.median() / their_samples.median(); }
+  [[nodiscard]] bool has_reach() const { return most || at_most; }
+  [[nodiscard]] bool is_met() const {
+    return (!most || ratio() <= *most) && (!at_most || our_samples.median() <= *at_most);
+  }
 };
 
 /// Rows measured together, and the parts of a fault where they belong to it.

@@ -25,6 +25,9 @@ std::string time_text(double ns) {
   if (ns < 1e6) {
     return format("%.1f µs", ns / 1e3);
   }
+  if (ns < 1e7) {
+    return format("%.2f ms", ns / 1e6);
+  }
   return ns < 1e9 ? format("%.1f ms", ns / 1e6) : format("%.2f s", ns / 1e9);
 }
 
@@ -47,6 +50,9 @@ std::string ratio_text(double ratio) {
 }
 
 std::string target_text(const Row& row) {
+  if (row.at_most) {
+    return "≤ " + value_text(row.unit, *row.at_most);
+  }
   if (!row.most) {
     return "–";
   }
@@ -58,10 +64,10 @@ std::string verdict(const Row& row) {
   if (!row.left_out.empty()) {
     return "left out";
   }
-  if (!row.most || quick()) {
+  if (!row.has_reach() || quick()) {
     return "–";
   }
-  return row.ratio() <= *row.most ? "met" : "**not met**";
+  return row.is_met() ? "met" : "**not met**";
 }
 
 const char* name_of(Unit unit) {
@@ -93,9 +99,12 @@ nlohmann::ordered_json row_as_json(const Row& row) {
                                  {"ratio", row.ratio()}};
   if (row.most) {
     json["most"] = *row.most;
-    if (!quick()) {
-      json["met"] = row.ratio() <= *row.most;
-    }
+  }
+  if (row.at_most) {
+    json["at_most"] = *row.at_most;
+  }
+  if (row.has_reach() && !quick()) {
+    json["met"] = row.is_met();
   }
   if (!row.note.empty()) {
     json["note"] = row.note;

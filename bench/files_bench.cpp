@@ -1,5 +1,6 @@
 // What files cost: an image beside a copy of the same bytes by cp, a delta beside an image, opening
-// a file beside reading it. All in a file system in memory, so that no disk is measured.
+// a file beside reading it. In a file system in memory, so that no disk is measured; a save and a
+// copy also on a disk, where both count until the bytes are on it.
 
 #include <cow/cow.hpp>
 
@@ -16,6 +17,7 @@
 #include <system_error>
 #include <vector>
 
+#include "bench_folder.hpp"
 #include "comparison.hpp"
 #include "comparison_program.hpp"
 #include "stores.hpp"
@@ -27,51 +29,6 @@ namespace cow_bench {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void refuse(int error, const std::string& what) {
-  throw std::system_error(error, std::generic_category(), what);
-}
-
-/// A folder in COW_BENCH_FOLDER, or in /dev/shm.
-class Folder {
- public:
-  Folder() {
-    const char* const where = std::getenv("COW_BENCH_FOLDER");
-    std::string name = std::string(where != nullptr ? where : "/dev/shm") + "/cow-bench-XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) refuse(errno, name);
-    path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  fs::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
-
-/// Every word of every page another: nothing is left out as zeros.
-cow::Region filled_region(std::size_t bytes) {
-  cow::Region region = cow::Region::create(bytes);
-  auto* const words = reinterpret_cast<std::uint64_t*>(region.data());
-  for (std::size_t i = 0; i < bytes / sizeof(*words); ++i) words[i] = i * 0x9e3779b97f4a7c15U + 1;
-  return region;
-}
-
-void write_file(const fs::path& path, const cow::Region& content, std::size_t copies) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) refuse(errno, path);
-  for (std::size_t copy = 0; copy < copies; ++copy) {
-    for (std::size_t at = 0; at < content.size(); at += mib) {
-      if (::write(file, content.data() + at, mib) != static_cast<ssize_t>(mib)) refuse(errno, path);
-    }
-  }
-  ::close(file);
-}
 
 /// The time of a call that makes `path` anew; the file is gone before and after.
 template <typename Make>
@@ -133,38 +90,99 @@ Group delta_against_full() {
   return {.rows = {row}};
 }
 
-Group save_against_cp() {
-  Row save{.what = "1 GiB into a file in memory",
+/// A folder's kind and how far a copy has to go there to have done what save does.
+struct Place {
+  const char* name;
+  fs::path folder;
+  bool lasting;  ///< save() returns when the image would survive a power failure, cp before that
+};
+
+void copy_by_cp(const Place& place, const fs::path& from, const fs::path& to) {
+  run_cp(from, to);
+  if (place.lasting) sync_file(to);
+}
+
+// The source lies in memory, in whatever file system. A file is gone before the next one is made,
+// and with it what the kernel has not yet brought to the disk.
+Group save_against_cp_in(const Place& place, std::size_t turns) {
+  const std::string where = std::string(" ") + place.name;
+  Row save{.what = "1 GiB into a file" + where,
            .ours = "save",
-           .theirs = "cp of a file of that size",
+           .theirs = place.lasting ? "cp of a file of that size, and fsync of the copy"
+                                   : "cp of a file of that size",
            .most = 1.3};
-  Row load{.what = "1 GiB out of a file in memory",
+  Row first{.what = "the first save of 1 GiB, just made and written," + where,
+            .ours = save.ours,
+            .theirs = save.theirs + std::string(", just written itself")};
+  Row load{.what = "1 GiB out of a file" + where,
            .ours = "load, every page held against its checksum",
-           .theirs = save.theirs};
-  const Folder folder;
-  const cow::Region region = filled_region(full_or_quick(gib, 4 * mib));
+           .theirs = "cp of a file of that size, into another file"};
+  Row unsynced{
+      .what = save.what, .ours = "save, all of it on the disk", .theirs = "cp, nothing synced"};
+  const std::size_t bytes = full_or_quick(gib, 4 * mib);
+  const Folder folder(place.folder);
+  const cow::Region region = filled_region(bytes);
   const cow::Snapshot snapshot = region.snapshot();
-  write_file(folder / "source", region, 1);
+  const fs::path source = folder / "source";
+  write_file(source, region, 1);
+  sync_file(source);
   const fs::path image = folder / "image";
+  const fs::path copy = folder / "copy";
   const fs::path loaded = folder / "loaded";
   snapshot.save(loaded);
   take_turns(
-      rounds(9),
+      rounds(turns),
       [&](bool wanted) {
         keep(wanted, save.our_samples, time_making(image, [&] { snapshot.save(image); }));
       },
       [&](bool wanted) {
-        const fs::path copy = folder / "copy";
         keep(wanted, save.their_samples,
-             time_making(copy, [&] { run_cp(folder / "source", copy); }));
+             time_making(copy, [&] { copy_by_cp(place, source, copy); }));
+      },
+      [&](bool wanted) {
+        const cow::Region fresh = filled_region(bytes);
+        const cow::Snapshot its = fresh.snapshot();
+        keep(wanted, first.our_samples, time_making(image, [&] { its.save(image); }));
+      },
+      [&](bool wanted) {
+        const fs::path fresh = folder / "fresh";
+        write_file(fresh, region, 1);
+        sync_file(fresh);
+        keep(wanted, first.their_samples,
+             time_making(copy, [&] { copy_by_cp(place, fresh, copy); }));
+        fs::remove(fresh);
+      },
+      [&](bool wanted) {
+        const double time = time_making(copy, [&] { run_cp(source, copy); });
+        keep(wanted, load.their_samples, time);
       },
       [&](bool wanted) {
         const std::uint64_t start = now_ns();
         const cow::Region region_again = cow::Region::load(loaded);
         keep(wanted, load.our_samples, elapsed_ns(start));
       });
-  load.their_samples = save.their_samples;
-  return {.rows = {save, load}};
+  Group group{.rows = {save, first, load}};
+  if (place.lasting) {
+    unsynced.our_samples = save.our_samples;
+    unsynced.their_samples = load.their_samples;
+    group.rows.push_back(unsynced);
+  }
+  return group;
+}
+
+Group save_against_cp_in_memory() {
+  return save_against_cp_in({"in memory", Folder::in_memory(), false}, 7);
+}
+
+Group save_against_cp_on_disk() {
+  if (is_in_memory(Folder::on_disk())) {
+    return {.rows = {{.what = "1 GiB into a file on a disk",
+                      .ours = "save",
+                      .theirs = "cp and fsync",
+                      .left_out = Folder::on_disk().string() +
+                                  " is in memory; COW_BENCH_DISK_FOLDER names another folder"}}};
+  }
+  return save_against_cp_in({"on a disk", Folder::on_disk(), true}, 5);
 }
 
 Group open_against_reading() {
@@ -200,8 +218,10 @@ Group open_against_reading() {
 
 int main(int argc, char** argv) {
   using namespace cow_bench;
-  return run_comparisons(
-      argc, argv, "files_bench",
-      {{"delta", delta_against_full}, {"save", save_against_cp}, {"open", open_against_reading}},
-      6 * gib);
+  return run_comparisons(argc, argv, "files_bench",
+                         {{"delta", delta_against_full},
+                          {"save", save_against_cp_in_memory},
+                          {"save_disk", save_against_cp_on_disk},
+                          {"open", open_against_reading}},
+                         6 * gib);
 }

@@ -1,9 +1,12 @@
 // What a clone costs in the end: cloning and then storing to a part of its pages, for lazy and
-// eager clones. Where the two meet, the crossover, is printed after the results (on stderr).
+// eager clones, both into frames the kernel makes anew and into those of the clone before, which
+// libcow keeps for a while. Where lazy and eager meet, the crossover, is printed after the results
+// (on stderr).
 
 #include <benchmark/benchmark.h>
 #include <cow/cow.hpp>
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -20,25 +23,46 @@
 namespace cow_bench {
 namespace {
 
-constexpr std::size_t every_per_mille[] = {1, 10, 100, 500, 1000};
+constexpr std::size_t every_per_mille[] = {1, 10, 20, 30, 50, 70, 100, 150, 200, 500, 1000};
 
-/// Median total in nanoseconds of what was measured, by order and thousandths of the pages.
-using Totals = std::map<std::pair<Order, std::size_t>, double>;
+/// Where copies go, which makes about half of the price of a copy.
+enum class Frames { anew, of_the_last_clone };
+constexpr Frames every_frames[] = {Frames::anew, Frames::of_the_last_clone};
+
+std::string name_of(Frames frames) {
+  return frames == Frames::anew ? "new frames" : "frames of the last clone";
+}
+
+/// What is compared at every share of the pages.
+struct Case {
+  Frames frames;
+  Order order;
+  auto operator<=>(const Case&) const = default;
+};
+
+/// Median total in nanoseconds of what was measured, by case and thousandths of the pages.
+using Totals = std::map<std::pair<Case, std::size_t>, double>;
 Totals lazy_totals;
 Totals eager_totals;
 
 /// The time is the clone and the stores; dropping the clone has a counter of its own.
-void clone_and_store(benchmark::State& state, cow::CloneMode mode, Order order,
+void clone_and_store(benchmark::State& state, cow::CloneMode mode, const Case& chosen_case,
                      std::size_t per_mille) {
   cow::Region region = protected_region(full_or_quick(256 * mib, 4 * mib));
   const std::size_t pages = pages_of(region).count;
-  const auto chosen = choose_pages(pages, share_of(pages, per_mille), order, 1);
+  const auto chosen = choose_pages(pages, share_of(pages, per_mille), chosen_case.order, 1);
+  if (chosen_case.frames == Frames::of_the_last_clone) {
+    static_cast<void>(region.clone(cow::CloneMode::eager));
+  }
   Samples totals;
   Samples clones;
   Samples drops;
   std::uint64_t copied = 0;
   for (auto _ : state) {
     std::uint64_t dropping = 0;
+    if (chosen_case.frames == Frames::anew) {
+      cow::trim();
+    }
     {
       const std::uint64_t start = now_ns();
       cow::Region clone = region.clone(mode);
@@ -55,7 +79,8 @@ void clone_and_store(benchmark::State& state, cow::CloneMode mode, Order order,
   state.counters["drop_ms"] = drops.median() / 1e6;
   state.counters["pages_stored"] = static_cast<double>(chosen.size());
   state.counters["pages_copied"] = static_cast<double>(copied);
-  (mode == cow::CloneMode::lazy ? lazy_totals : eager_totals)[{order, per_mille}] = totals.median();
+  (mode == cow::CloneMode::lazy ? lazy_totals : eager_totals)[{chosen_case, per_mille}] =
+      totals.median();
 }
 
 std::string percent(double per_mille) {
@@ -65,64 +90,77 @@ std::string percent(double per_mille) {
 }
 
 /// Lazy against eager at one share of the pages; nothing if one of them was not run.
-std::optional<double> ratio_at(Order order, std::size_t per_mille) {
-  const auto lazy = lazy_totals.find({order, per_mille});
-  const auto eager = eager_totals.find({order, per_mille});
+std::optional<double> ratio_at(const Case& chosen, std::size_t per_mille) {
+  const auto lazy = lazy_totals.find({chosen, per_mille});
+  const auto eager = eager_totals.find({chosen, per_mille});
   if (lazy == lazy_totals.end() || eager == eager_totals.end()) {
     return std::nullopt;
   }
   return lazy->second / eager->second;
 }
 
-/// Says for each order how lazy compares and at what share of the pages eager begins to win, on a
-/// straight line between the two measured shares around it.
-void print_crossover() {
-  for (const Order order : every_order) {
-    std::string ratios;
-    std::string crossover = "lazy wins at every share measured";
-    double last_share = 0;
-    double last_ratio = 0;
-    bool found = false;
-    for (const std::size_t per_mille : every_per_mille) {
-      const std::optional<double> ratio = ratio_at(order, per_mille);
-      if (!ratio) {
-        continue;
-      }
-      const auto share = static_cast<double>(per_mille);
-      char text[48];
-      std::snprintf(text, sizeof text, "  %s: %.3f", percent(share).c_str(), *ratio);
-      ratios += text;
-      if (*ratio > 1 && !found) {
-        const double at =
-            last_share + (share - last_share) * (1 - last_ratio) / (*ratio - last_ratio);
-        crossover = last_share == 0 ? "eager wins at every share measured"
-                                    : "eager wins from about " + percent(at) + " of the pages";
-        found = true;
-      }
-      last_share = share;
-      last_ratio = *ratio;
+/// Says how lazy compares and at what share of the pages eager begins to win, on a straight line
+/// between the two measured shares around it.
+void print_crossover(const Case& chosen) {
+  std::string ratios;
+  std::string crossover = "lazy wins at every share measured";
+  double last_share = 0;
+  double last_ratio = 0;
+  bool found = false;
+  for (const std::size_t per_mille : every_per_mille) {
+    const std::optional<double> ratio = ratio_at(chosen, per_mille);
+    if (!ratio) {
+      continue;
     }
-    if (!ratios.empty()) {
-      const std::string name(name_of(order));
-      std::fprintf(stderr, "%-10s  lazy/eager%s\n%12s%s\n", name.c_str(), ratios.c_str(), "",
-                   crossover.c_str());
+    const auto share = static_cast<double>(per_mille);
+    char text[48];
+    std::snprintf(text, sizeof text, "  %s: %.3f", percent(share).c_str(), *ratio);
+    ratios += text;
+    if (*ratio > 1 && !found) {
+      const double at =
+          last_share + (share - last_share) * (1 - last_ratio) / (*ratio - last_ratio);
+      crossover = last_share == 0 ? "eager wins at every share measured"
+                                  : "eager wins from about " + percent(at) + " of the pages";
+      found = true;
+    }
+    last_share = share;
+    last_ratio = *ratio;
+  }
+  if (!ratios.empty()) {
+    std::fprintf(stderr, "%s, %s\n  lazy/eager%s\n  %s\n",
+                 std::string(name_of(chosen.order)).c_str(), name_of(chosen.frames).c_str(),
+                 ratios.c_str(), crossover.c_str());
+  }
+}
+
+void print_crossovers() {
+  for (const Frames frames : every_frames) {
+    for (const Order order : every_order) {
+      print_crossover({frames, order});
     }
   }
 }
 
+/// Lazy and eager beside each other, so that what slows the machine down meets both.
+void register_one(const Case& chosen, std::size_t per_mille) {
+  for (const auto mode : {cow::CloneMode::lazy, cow::CloneMode::eager}) {
+    const std::string name = std::string(mode == cow::CloneMode::lazy ? "lazy/" : "eager/") +
+                             name_of(chosen.frames) + "/" + std::string(name_of(chosen.order)) +
+                             "/" + percent(static_cast<double>(per_mille));
+    benchmark::RegisterBenchmark(
+        name.c_str(),
+        [=](benchmark::State& state) { clone_and_store(state, mode, chosen, per_mille); })
+        ->Iterations(full_or_quick(5, 1))
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond);
+  }
+}
+
 void register_all() {
-  for (const Order order : every_order) {
-    for (const std::size_t per_mille : every_per_mille) {
-      for (const auto mode : {cow::CloneMode::lazy, cow::CloneMode::eager}) {
-        const std::string name = std::string(mode == cow::CloneMode::lazy ? "lazy/" : "eager/") +
-                                 std::string(name_of(order)) + "/" +
-                                 percent(static_cast<double>(per_mille));
-        benchmark::RegisterBenchmark(
-            name.c_str(),
-            [=](benchmark::State& state) { clone_and_store(state, mode, order, per_mille); })
-            ->Iterations(full_or_quick(7, 1))
-            ->UseManualTime()
-            ->Unit(benchmark::kMillisecond);
+  for (const Frames frames : every_frames) {
+    for (const Order order : every_order) {
+      for (const std::size_t per_mille : every_per_mille) {
+        register_one({frames, order}, per_mille);
       }
     }
   }
@@ -134,6 +172,6 @@ void register_all() {
 int main(int argc, char** argv) {
   cow_bench::register_all();
   const int status = cow_bench::run_google_benchmarks(argc, argv, 2 * cow_bench::gib);
-  cow_bench::print_crossover();
+  cow_bench::print_crossovers();
   return status;
 }

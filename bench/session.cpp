@@ -46,6 +46,13 @@ int run_google_benchmarks(int argc, char** argv, std::size_t peak_bytes) {
   for (const auto& [key, value] : describe_machine()) {
     benchmark::AddCustomContext(key, value);
   }
+#if defined(NDEBUG)
+  // It says so whenever the library itself has assertions, as Debian's package does.
+  benchmark::AddCustomContext("a warning 'built as DEBUG'",
+                              "is about Google Benchmark, whose package has its assertions. libcow "
+                              "and these loops are built "
+                              "without, and none of that library's code runs in what is timed");
+#endif
   if (quick()) {
     benchmark::AddCustomContext("note", "COW_BENCH_QUICK is set: these figures mean nothing");
   }
