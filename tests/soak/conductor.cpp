@@ -146,7 +146,7 @@ void Conductor::change_budget() {
   // What libcow leaves to others is a part of it, so that libcow may have some more than it has, or
   // must do with fewer.
   pause();
-  world_.shortages.begin_small_budget(800 + random_.below(3000));
+  world_.shortages.begin_small_budget(800 + random_.below(8000));
   world_.rendezvous.resume();
   add(world_.figures.small_budgets);
 }

@@ -22,7 +22,7 @@ std::vector<Shape> shapes() {
       {8 * mebibyte, {granule(0), 1, false}},
       {12 * mebibyte + 12, {granule(0), 4, false}},
       {20 * mebibyte, {granule(std::size_t{64} << 10), 64, false}},
-      {32 * mebibyte, {granule(0), 1, false}},
+      {64 * mebibyte, {granule(0), 64, false}},
   };
 }
 
