@@ -293,15 +293,34 @@ class Forest {
       return "a snapshot of another family was not refused";
     }
     live.region.restore(past.snapshot);
-    if (random_.one_in(4)) {  // a loop, now and then long enough for pages to come to rest
-      for (std::size_t left = random_.between(1, 100); left > 0; --left) {
-        live.region.data()[random_.below(past.image->bytes.size()) / left] = std::byte{1};
-        live.region.restore(past.snapshot);
-      }
+    if (random_.one_in(4)) {
+      const std::string wrong = rollback_rounds(live, past);
+      if (!wrong.empty()) return wrong;
     }
     live.image = *past.image;
     relink(live);
     return check(live);
+  }
+
+  /// A loop, now and then long enough for pages to become hot and to come to rest: some pages are
+  /// the same ones in every round, others are not.
+  std::string rollback_rounds(LiveRegion& live, const LiveSnapshot& past) {
+    const std::size_t bytes = past.image->bytes.size();
+    const std::size_t others = random_.below(12);
+    for (std::size_t left = random_.between(1, 100); left > 0; --left) {
+      live.region.data()[random_.below(bytes) / left] = std::byte{1};
+      for (std::size_t i = 0; i < others; ++i) {
+        live.region.data()[random_.below(bytes)] = static_cast<std::byte>(left);
+      }
+      if (random_.one_in(32)) (void)Region::from_snapshot(past.snapshot);
+      if (random_.one_in(64)) (void)past.snapshot.bytes();
+      if (random_.one_in(64)) (void)live.region.snapshot();
+      live.region.restore(past.snapshot);
+      if (std::memcmp(live.region.data(), past.image->bytes.data(), bytes) != 0) {
+        return "a round of a rollback loop did not go back";
+      }
+    }
+    return "";
   }
 
   std::string from_snapshot() {

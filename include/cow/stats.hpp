@@ -24,6 +24,8 @@ struct RegionStats {
   std::uint64_t pages_copied = 0;    ///< pages copied because of those faults, windows included
   std::uint64_t pages_upgraded = 0;  ///< sole-owner pages made writable without a copy
   std::uint64_t pages_zero_filled = 0;  ///< pages given a frame of zeros on their first store
+  std::uint64_t pages_compared = 0;     ///< pages that restore() compared with the snapshot's
+  std::uint64_t pages_restored = 0;     ///< pages whose bytes restore() copied back
   std::size_t mappings = 0;             ///< kernel mappings (lines of /proc/self/maps) it occupies
   std::size_t bytes_metadata = 0;       ///< page tables and counts in use by its whole family
 };

@@ -55,6 +55,9 @@ RegionStats Region::stats() const {
   stats.pages_copied = space.counts().pages_copied;
   stats.pages_upgraded = space.counts().pages_upgraded;
   stats.pages_zero_filled = space.counts().pages_zero_filled;
+  const RollbackCounts& rollback = space.rollback().counts();
+  stats.pages_compared = rollback.pages_compared.load(std::memory_order_relaxed);
+  stats.pages_restored = rollback.pages_restored.load(std::memory_order_relaxed);
   stats.mappings = space.mappings();
   stats.bytes_metadata = space.family().metadata_bytes();
   return stats;

@@ -64,6 +64,7 @@ AddressSpace::~AddressSpace() {
 }
 
 void AddressSpace::write_protect(Spare spare) {
+  rollback_.stop_following();
   spare == Spare::leased ? write_protect_together() : write_protect_cold();
 }
 
@@ -323,6 +324,7 @@ void AddressSpace::forget_homes() noexcept {
 }
 
 void AddressSpace::replace_table(PageTable& other) noexcept {
+  rollback_.stop_following();
   table().release();
   table().share(other);
   std::fill_n(writable_groups_.get(), writable_groups_words(), 0);

@@ -166,6 +166,7 @@ class AddressSpace {
   // Restoring, again and again: see rollback.hpp.
 
   [[nodiscard]] RollbackList& rollback() noexcept { return rollback_; }
+  [[nodiscard]] const RollbackList& rollback() const noexcept { return rollback_; }
 
   // After fork(), in the child.
 

@@ -1,12 +1,20 @@
 #include "mm/page_table.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 namespace cow {
+
+namespace {
+
+std::atomic<std::uint64_t> g_last_identity{0};
+
+}  // namespace
 
 PageTable::PageTable(TableStore& store, PageCount pages)
     : store_(store),
       pages_(pages),
+      identity_(g_last_identity.fetch_add(1, std::memory_order_relaxed) + 1),
       directories_(std::make_unique<Directory*[]>(directories_for(pages))) {}
 
 PageSpan PageTable::span_of(std::uint64_t group) const noexcept {

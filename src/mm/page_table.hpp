@@ -26,8 +26,9 @@ struct Leaf {
   std::uint32_t writable = 0;    ///< entries that are writable
   std::uint32_t breaks = 0;      ///< entries 1… that do not join the one before: see Entry::joins
   std::uint32_t group = 0;       ///< which leaf of the table: its first page / 512
-  bool any_never_stored = false;                         ///< some entry may be never_stored()
-  std::array<std::uint8_t, kLeafBlocks> block_faults{};  ///< write faults since it was copied
+  bool any_never_stored = false;  ///< some entry may be never_stored()
+  std::array<std::uint8_t, kLeafBlocks>
+      block_faults{};  ///< write faults since it was copied, or put back
 
   /// All leaves of this group that were copied from one another, a ring. `older` leads to the leaf
   /// this one was copied from, as long as that lives.
@@ -77,6 +78,8 @@ class PageTable {
   PageTable& operator=(const PageTable&) = delete;
 
   [[nodiscard]] PageCount pages() const noexcept { return pages_; }
+  /// No other table of this process has had or will have the same; never 0.
+  [[nodiscard]] std::uint64_t identity() const noexcept { return identity_; }
   [[nodiscard]] TableStore& store() const noexcept { return store_; }
 
   // Signal context: yes.
@@ -140,6 +143,7 @@ class PageTable {
 
   TableStore& store_;
   PageCount pages_;
+  std::uint64_t identity_;
   std::unique_ptr<Directory*[]> directories_;
 };
 

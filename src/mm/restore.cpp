@@ -3,8 +3,6 @@
 
 #include "base/error.hpp"
 #include "mm/clone.hpp"
-#include "mm/evacuation.hpp"
-#include "mm/hole_finder.hpp"
 #include "mm/write_fault.hpp"
 #include "os/last_words.hpp"
 
@@ -20,13 +18,9 @@ enum class Way { keep, overwrite, remap };
 class Restore {
  public:
   Restore(AddressSpace& space, const PageTable& snapshot) noexcept
-      : space_(space),
-        frames_(space.family().frames()),
-        snapshot_(snapshot),
-        repeated_(space.rollback().follows(snapshot) && space.leases().empty()) {}
+      : space_(space), frames_(space.family().frames()), snapshot_(snapshot) {}
 
   void run() {
-    if (repeated_) learn_what_was_touched();
     std::uint64_t remaps = 0;
     for_each_change(Way::remap, [&](PageSpan) { ++remaps; });
     // A remapped stretch can add two mappings, one for itself and one for what it splits off.
@@ -34,12 +28,9 @@ class Restore {
     // First all that can fail, then the copies into frames that exist, then the page table.
     by_copy_ = by_copy_ || !remap_all();
     if (by_copy_) own_every_frame();
-    begin_list();
-    for_each_change(Way::overwrite,
-                    [&](PageSpan span) { repeated_ ? overwrite_changed(span) : overwrite(span); });
+    for_each_change(Way::overwrite, [&](PageSpan span) { overwrite(span); });
     for_each_differing_group([&](std::uint64_t group) { update_leaf(group); });
-    share_idle_pages();
-    space_.rollback().end(space_.family().generation());
+    follow_from_now_on(space_, snapshot_);
   }
 
  private:
@@ -111,8 +102,7 @@ class Restore {
     if (now.leased() || by_copy_) return Way::overwrite;
     // A page that may still be a hole is not written to: that would take a frame, and could fail.
     if (!now.writable() || now.never_stored()) return Way::remap;
-    // Zeros take no memory; a loop that stores to the page each time is better off with a frame.
-    return past.shows_zeros() && !repeated_ ? Way::remap : Way::overwrite;
+    return past.shows_zeros() ? Way::remap : Way::overwrite;  // zeros take no memory
   }
   [[nodiscard]] std::size_t bytes(PageSpan span) const noexcept {
     return space_.family().geometry().bytes(span.count());
@@ -175,103 +165,8 @@ class Restore {
     leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
   }
 
-  // ---- The same snapshot once more: see rollback.hpp. -------------------------------------------
-
-  // Pages of an open window of zeros that were stored to have a frame now and may keep it.
-  void learn_what_was_touched() noexcept {
-    HoleFinder holes(space_.family().geometry());
-    space_.for_each_writable_leaf([&](Leaf& leaf) {
-      if (!leaf.any_never_stored) return;
-      space_.edit(leaf, space_.table().span_of(leaf.group), [&](PageIndex, Entry& entry) {
-        if (!entry.writable() || !entry.never_stored()) return;
-        if (holes.is_hole(frames_.file(entry.frame()), frames_.offset(entry.frame()))) return;
-        entry.set_never_stored(false);
-        entry.set_taken_along(true);
-      });
-    });
-  }
-
-  void begin_list() noexcept {
-    std::uint64_t most = 0;
-    if (repeated_) {
-      for_each_change(Way::overwrite, [&](PageSpan span) { most += span.count().value; });
-    }
-    space_.rollback().begin(snapshot_, most);
-    if (!repeated_) space_.rollback().give_up();
-  }
-
-  // Pages that nobody stored to in this round are as they should be.
-  void overwrite_changed(PageSpan span) noexcept {
-    PageSpan changed{span.first, span.first};
-    for (PageIndex page = span.first; page < span.last; ++page) {
-      if (note_change(page)) {
-        changed.last = page + kOnePage;
-        continue;
-      }
-      if (!changed.empty()) overwrite(changed);
-      changed = {page + kOnePage, page + kOnePage};
-    }
-    if (!changed.empty()) overwrite(changed);
-  }
-
-  // Lists the page; whether its bytes have to be put back.
-  bool note_change(PageIndex page) noexcept {
-    const Entry past = then(page);
-    // Not a user's file: a page that somebody cuts off it would be SIGBUS with all signals masked.
-    const bool can_be_read = !past.shows_zeros() && !frames_.is_of_users_file(past.frame());
-    const std::byte* const bytes_then = can_be_read ? frames_.readable(past.frame()) : nullptr;
-    if (bytes_then == nullptr && !past.shows_zeros()) {
-      space_.rollback().give_up();
-      return true;
-    }
-    const bool changed =
-        has_changed(space_.address(page), bytes_then, bytes({page, page + kOnePage}));
-    space_.rollback().add(page, bytes_then, changed);
-    return changed;
-  }
-
-  void share_idle_pages() noexcept {
-    // Each may split a mapping in three.
-    const MappingShortage shortage = mapping_budget::shortage();
-    if (shortage.reach_pages > 0 || shortage.block_pages > 0) return;
-    space_.rollback().for_each_kept([&](HotPage& hot) {
-      if (hot.idle_rounds < RollbackList::kIdleRounds) return true;
-      const bool shared = share_where_it_is(hot.page) || share_where_it_was(hot.page);
-      hot.idle_rounds = 0;
-      return !shared;
-    });
-  }
-
-  // The snapshot takes over the page's frame, which has the same bytes: nothing moves.
-  bool share_where_it_is(PageIndex page) noexcept {
-    const Entry past = then(page);
-    Leaf& leaf = *space_.table().leaf_of(page);
-    const PageSpan span{page, page + kOnePage};
-    if (past.shows_zeros() || !can_reunite(space_, leaf, page, past.frame())) return false;
-    note_protection();
-    if (os::protect(space_.address(page), bytes(span), os::Protection::read_only) != 0) {
-      return false;
-    }
-    reunite(space_, leaf, page, past.frame());
-    space_.edit(leaf, span, [](PageIndex, Entry& entry) { entry.set_writable(false); });
-    return true;
-  }
-
-  bool share_where_it_was(PageIndex page) noexcept {
-    const PageSpan span{page, page + kOnePage};
-    note_protection();
-    if (const int error = show(span, then(page)); error != 0) {
-      if (!space_.show_again(span)) die_of_hole(error);
-      return false;
-    }
-    Leaf& leaf = *space_.table().leaf_of(page);
-    space_.edit(leaf, span, [&](PageIndex, Entry& entry) { take(leaf, page, entry); });
-    return true;
-  }
-
-  // -----------------------------------------------------------------------------------------------
-
   void overwrite(PageSpan span) noexcept {
+    RollbackCounts::add(space_.rollback().counts().pages_restored, span.count().value);
     if (then(span.first).is_zero_page()) {
       for (PageIndex page = span.first; page < span.last; ++page) clear(page);
       return;
@@ -291,7 +186,7 @@ class Restore {
   void clear(PageIndex page) noexcept {
     const Entry entry = space_.table().entry(page);
     const Frame frame = entry.frame();
-    if (!entry.leased() && !repeated_) {
+    if (!entry.leased()) {
       if (!frames_.clear({frame, kOnePage}))
         os::die_of("a region could be restored only in part", EIO);
       return;
@@ -322,7 +217,6 @@ class Restore {
   AddressSpace& space_;
   FrameStore& frames_;
   const PageTable& snapshot_;
-  bool repeated_;  ///< the last restore was to this snapshot, too
   bool by_copy_ = false;
 };
 
@@ -332,7 +226,7 @@ void restore_snapshot(AddressSpace& space, const PageTable& snapshot) {
   const Section section(space.family());
   space.prepare_to_be_kept();
   if (space.family().shows_more_than(space.shown())) space.prepare_to_be_seen();
-  Restore(space, snapshot).run();
+  if (!restore_round(space, snapshot)) Restore(space, snapshot).run();
 }
 
 }  // namespace cow

@@ -63,10 +63,13 @@ PageSpan clip(PageSpan span, PageSpan to) {
   return {std::max(span.first, to.first), std::min(span.last, to.last)};
 }
 
-// Whether one more fault after this one would make the faults dearer than the copy.
-bool block_has_paid(const Leaf& leaf, PageIndex page, bool stays) {
+// Whether one more fault after this one would make the faults dearer than the copy. In rollback
+// rounds both are paid twice: what was taken is put back.
+bool block_has_paid(const AddressSpace& space, const Leaf& leaf, PageIndex page, bool stays) {
   const std::uint64_t faults = leaf.block_faults[page.value % kTableEntries / kBlockPages];
-  return faults >= kBlockPages / (stays ? kStayPriceInPages : kMovePriceInPages);
+  const std::uint64_t price = stays ? kStayPriceInPages : kMovePriceInPages;
+  if (!space.rollback().is_in_rounds()) return faults >= kBlockPages / price;
+  return faults >= 2 * kBlockPages / (price + kPutBackPriceInPages);
 }
 
 }  // namespace
@@ -87,7 +90,7 @@ PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex pa
   }
 
   const std::uint64_t limit = space.family().max_window_pages();
-  if (limit >= kBlockPages && block_has_paid(leaf, page, stays)) {
+  if (limit >= kBlockPages && block_has_paid(space, leaf, page, stays)) {
     return clip(aligned_block(page, kBlockPages), whole_leaf);
   }
   const std::uint64_t before = private_run_before(table, page, limit);

@@ -14,6 +14,8 @@ namespace cow {
 /// machines.
 inline constexpr std::uint64_t kMovePriceInPages = 7;
 inline constexpr std::uint64_t kStayPriceInPages = 5;
+/// What a restore adds to it in rollback rounds, beside the copy back.
+inline constexpr std::uint64_t kPutBackPriceInPages = 3;
 
 /// The pages around `page` that a fault on it should make writable together. Within the leaf of
 /// `page`, and containing it. `stays`: the page keeps its frame, see evacuation.hpp.
