@@ -121,8 +121,9 @@ class COW_API Region {
 
   /// Makes the bytes those of `snapshot`, at the same address. Cost: O(pages that differ). In a
   /// loop that restores the same snapshot, pages that are stored to in every round stay writable
-  /// and are put back by copying, without a fault or a system call; pages that are not are shared
-  /// again. Throws std::invalid_argument for a snapshot of another family.
+  /// and are put back by copying, without a fault or a system call. Any other page costs its
+  /// round a fault and at most two copies, and is shared again. Throws std::invalid_argument for a
+  /// snapshot of another family.
   void restore(const Snapshot& snapshot);
 
   /// Makes the pages of `ranges`, as `diff` names them, those of `from`, at the same address;
