@@ -248,7 +248,7 @@ TEST_CASE("a store for which there is no memory takes that of recycled frames") 
       snapshots.push_back(region.snapshot());
       store_to_all(region, 3 + i);
     }
-    if (cow::process_stats().bytes_recycled != 0) return "frames are recycled still";
+    if (cow::process_stats().bytes_recycled >= 13 * mebibyte) return "nothing was given back";
     if (cow::process_stats().bytes_in_use != 4 * region.size()) return "frames are missing";
     if (support::load(snapshots[2].bytes(), 9) != 4) return "a snapshot changed";
     return support::broken_invariant(region);

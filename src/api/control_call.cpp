@@ -6,6 +6,8 @@
 #include "base/error.hpp"
 #include "fault/dispatch.hpp"
 #include "fault/registry.hpp"
+#include "mm/leaving.hpp"
+#include "os/signal_mask.hpp"
 
 namespace cow {
 
@@ -27,8 +29,17 @@ void begin_control_call() {
 
 void begin_control_call(Family& family) {
   check_callable(family);
-  check_files(family);
+  bool has_surplus = false;
+  {
+    const Section section(family, Section::Intent::look);
+    family.frames().check_files();
+    family.frames().age_recycled();
+    has_surplus = family.frames().has_surplus();
+  }
   begin_control_call();
+  if (!has_surplus) return;
+  const os::SignalsMasked signals;
+  give_back_surplus(family);
 }
 
 void check_callable(Family& family) {

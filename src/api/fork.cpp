@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "fault/registry.hpp"
 #include "mm/family.hpp"
 #include "mm/lease.hpp"
+#include "mm/leaving.hpp"
 #include "mm/mapping_budget.hpp"
 #include "os/fault_signal.hpp"
 #include "os/fork_hooks.hpp"
@@ -31,8 +33,9 @@ struct Child {
 /// Between the hooks the forking thread holds: the handler's and the registry's lock, the list of
 /// families, every family's lock, in this order, with all signals masked.
 struct Forks {
-  os::Lock lock;  // for the list of children
-  Child* children = nullptr;
+  os::Lock lock;              // for the list of children
+  Child* children = nullptr;  // in the order in which they are to be asked whether they have ended
+  Child** end_of_children = &children;
   std::uint64_t next_id = 1;
   Child* being_born = nullptr;
   // Lifelines of this process and its ancestors: held until exit or exec, for the parent to notice.
@@ -43,6 +46,9 @@ struct Forks {
 Forks& forks() noexcept { return immortal<Forks>(); }
 
 std::atomic<bool> g_has_children{false};
+
+// To ask a child takes two system calls. Where many live, most of them do for long.
+constexpr std::uint64_t kMostLivingAsked = 4;
 
 template <class Use>
 void for_each_family_locked(const Use& use) {
@@ -97,7 +103,13 @@ void before_fork() noexcept {
   child->id = all.next_id++;
   if (protect_regions() && hold_for_child(child->id)) return;
   // fork() cannot be refused. The child goes without regions; it may only want to call exec.
-  for_each_family_locked([&](Family& family) { family.release_held(child->id); });
+  for_each_family_locked([&](Family& family) {
+    bool done = false;
+    while (!done) {
+      Piece piece(family.geometry());
+      done = family.release_held(child->id, piece);
+    }
+  });
   delete std::exchange(all.being_born, nullptr);
 }
 
@@ -115,9 +127,9 @@ void in_parent() noexcept {
   Forks& all = forks();
   if (all.being_born != nullptr) {
     all.being_born->lifeline.keep_parent_end();
-    all.being_born->next = all.children;
-    all.children = all.being_born;
-    all.being_born = nullptr;
+    Child* const born = std::exchange(all.being_born, nullptr);
+    *all.end_of_children = born;
+    all.end_of_children = &born->next;
     g_has_children.store(true);
   }
   Registry::instance().for_each([](AddressSpace& space) { release_child_table(space); });
@@ -150,6 +162,7 @@ void abandon_regions() noexcept {
 void in_child() noexcept {
   Forks& all = forks();
   while (all.children != nullptr) delete std::exchange(all.children, all.children->next);
+  all.end_of_children = &all.children;
   g_has_children.store(false);
   Registry::instance().forget_readers();
   forget_recorder();
@@ -171,35 +184,48 @@ void in_child() noexcept {
 }
 
 void release_for(std::uint64_t child) noexcept {
+  const os::SignalsMasked signals;
   FamilyList::instance().for_each([&](Family& family) {
-    const Section section(family);
-    family.release_held(child);
+    give_up_held(family, child);
+    give_back_surplus(family);
   });
 }
 
-void reap_children() noexcept {
+// Takes children that have ended off the list, from its beginning on, until so many were asked that
+// live. Those go to the end of the list: the next call asks others.
+Child* take_ended(std::uint64_t most_living) noexcept {
   Forks& all = forks();
+  const os::SignalsMasked signals;
+  const os::LockGuard guard(all.lock);
   Child* ended = nullptr;
-  {
-    const os::SignalsMasked signals;
-    const os::LockGuard guard(all.lock);
-    for (Child** link = &all.children; *link != nullptr;) {
-      Child* const child = *link;
-      if (child->lifeline.has_ended()) {
-        *link = child->next;
-        child->next = ended;
-        ended = child;
-      } else {
-        link = &child->next;
-      }
+  Child* living = nullptr;
+  Child** end_of_living = &living;
+  for (std::uint64_t asked = 0; all.children != nullptr && asked < most_living;) {
+    Child* const child = std::exchange(all.children, all.children->next);
+    if (child->lifeline.has_ended()) {
+      child->lifeline.keep_child_end();  // a child that is born now has no use for it
+      child->next = std::exchange(ended, child);
+      continue;
     }
-    g_has_children.store(all.children != nullptr);
+    child->next = nullptr;
+    *end_of_living = child;
+    end_of_living = &child->next;
+    ++asked;
   }
+  if (all.children == nullptr) all.end_of_children = &all.children;
+  if (living != nullptr) {
+    *all.end_of_children = living;
+    all.end_of_children = end_of_living;
+  }
+  g_has_children.store(all.children != nullptr);
+  return ended;
+}
+
+void reap_children(std::uint64_t most_living) noexcept {
+  Child* ended = take_ended(most_living);
   while (ended != nullptr) {
-    Child* const next = ended->next;
-    release_for(ended->id);
-    delete ended;
-    ended = next;
+    const std::unique_ptr<Child> gone(std::exchange(ended, ended->next));
+    release_for(gone->id);
   }
 }
 
@@ -214,7 +240,11 @@ void follow_forks() {
     return true;
   }();
   static_cast<void>(watching);
-  if (g_has_children.load(std::memory_order_relaxed)) reap_children();
+  if (g_has_children.load(std::memory_order_relaxed)) reap_children(kMostLivingAsked);
+}
+
+void reap_all_children() noexcept {
+  if (g_has_children.load(std::memory_order_relaxed)) reap_children(~std::uint64_t{0});
 }
 
 }  // namespace cow

@@ -11,8 +11,11 @@ namespace cow {
 /// vfork() and posix_spawn() run no hooks and need none: their child touches no region before it
 /// calls exec. A child made by clone(2) directly, past libc, must not touch regions.
 
-/// Starts to watch for forks (once), and gives back what was kept for children that are gone.
-/// Part of every control call. Throws std::system_error.
+/// Starts to watch for forks (once), and gives back what was kept for children that are gone. Asks
+/// some of them whether they are, and others the next time. Part of every control call. Throws
+/// std::system_error.
 void follow_forks();
+/// Gives back what was kept for all children that are gone. Cost: O(children).
+void reap_all_children() noexcept;
 
 }  // namespace cow

@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "mm/clone.hpp"
 #include "mm/difference.hpp"
+#include "mm/leaving.hpp"
 
 namespace cow {
 
@@ -22,11 +23,14 @@ SnapshotState::SnapshotState(std::shared_ptr<Family> family, std::size_t size_by
 }
 
 SnapshotState::~SnapshotState() {
+  const os::SignalsMasked signals;
+  if (view_ != nullptr) {
+    // A child that is forked while the view goes is to keep nothing of the snapshot.
+    const Section section(*family_);
+    family_->begin_leaving(kept_);
+  }
   view_.reset();
-  const Section section(*family_);
-  kept_.table.release();
-  family_->frames().bound_recycled();
-  family_->remove_kept(kept_);
+  give_up(*family_, kept_);
 }
 
 const std::byte* SnapshotState::view() {

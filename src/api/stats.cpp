@@ -1,11 +1,14 @@
 #include <cow/region.hpp>
 #include <cow/stats.hpp>
 
+#include <algorithm>
+
 #include "api/control_call.hpp"
 #include "api/fork.hpp"
 #include "api/region_state.hpp"
 #include "fault/dispatch.hpp"
 #include "mm/family.hpp"
+#include "mm/leaving.hpp"
 #include "mm/mapping_budget.hpp"
 #include "os/host.hpp"
 
@@ -16,8 +19,13 @@ namespace {
 void count_pages(const AddressSpace& space, RegionStats& stats) noexcept {
   const PageTable& table = space.table();
   const FrameStore& frames = space.family().frames();
-  for (std::uint64_t group = 0; group < leaves_for(table.pages()); ++group) {
-    const PageSpan span = table.span_of(group);
+  const std::uint64_t groups = leaves_for(table.pages());
+  for (std::uint64_t group = 0; group < groups; ++group) {
+    PageSpan span = table.span_of(group);
+    if (table.directory_at(group / kTableEntries) == nullptr) {
+      group = std::min(groups, (group / kTableEntries + 1) * kTableEntries) - 1;
+      span.last = table.span_of(group).last;
+    }
     const Leaf* const leaf = table.leaf_at(group);
     if (leaf == nullptr) {
       (frames.shows_file() ? stats.pages_shared : stats.pages_zero) += span.count().value;
@@ -72,6 +80,7 @@ ProcessStats process_stats() {
     const Section section(family, Section::Intent::look);
     ++stats.families;
     stats.bytes_in_use += family.frames().bytes_in_use();
+    stats.bytes_inherited += family.frames().bytes_inherited();
     stats.bytes_recycled += family.frames().bytes_recycled();
     stats.bytes_metadata += family.metadata_bytes();
   });
@@ -84,13 +93,12 @@ ProcessStats process_stats() {
 }
 
 std::size_t trim() noexcept {
+  reap_all_children();
   std::size_t given = 0;
   FamilyList::instance().for_each([&](Family& family) {
-    const Section section(family);
-    FrameStore& frames = family.frames();
-    const std::size_t before = frames.bytes_recycled();
-    frames.give_back_recycled(frames.recycled());
-    given += before - frames.bytes_recycled();
+    // for_each masks signals.
+    given += family.geometry().bytes({give_back_all_recycled(family)});
+    give_back_surplus(family);
   });
   return given;
 }

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "base/error.hpp"
 #include "mm/hole_finder.hpp"
+#include "mm/leaving.hpp"
 
 namespace cow {
 
@@ -50,15 +52,26 @@ AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
 }
 
 AddressSpace::~AddressSpace() {
-  // The addresses go last, with the member: until the homes have no owner any more, a fault of
-  // another space may read its bytes there (see source_of).
-  const Section section(*family_);
-  homes_.begin_close();
-  table().release();
-  homes_.end_close();
-  family_->remove(shown_);
-  if (use_ == Use::region) family_->reserve().tables -= 1;
-  if (may_pack_) family_->reserve().packed_pages -= family_->pages().value;
+  const os::SignalsMasked signals;
+  {
+    const Section section(*family_);
+    // From here on no fault of another space reads its bytes at these addresses (see source_of).
+    homes_.begin_close();
+    family_->begin_leaving(shown_);
+    if (use_ == Use::region) family_->reserve().tables -= 1;
+    if (may_pack_) family_->reserve().packed_pages -= family_->pages().value;
+  }
+  cow::give_up_addresses(*this);
+  give_up_table(*family_, shown_.leaving);
+  close_homes(*family_, homes_.list());
+  give_back_surplus(*family_);
+}
+
+void AddressSpace::give_up_addresses(std::size_t bytes) noexcept {
+  range_.shrink(bytes);
+  if (bytes > 0) return;
+  const os::AddressRange all(std::move(range_));
+  shown_.leaving.space = nullptr;
   count_mappings(-static_cast<std::int64_t>(mappings_));
   mapping_budget::add(-kGuardMappings);
 }

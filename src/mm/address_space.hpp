@@ -42,7 +42,8 @@ class AddressSpace {
   /// An address space of untouched pages, of which it shows zeros until show_table(). Takes the
   /// family's lock. Throws std::system_error.
   AddressSpace(std::shared_ptr<Family> family, Use use);
-  /// Gives back the addresses and every frame nobody else references. Takes the family's lock.
+  /// Gives back the addresses and every frame nobody else references, in pieces. Takes the family's
+  /// lock.
   ~AddressSpace();
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
@@ -168,6 +169,11 @@ class AddressSpace {
   [[nodiscard]] RollbackList& rollback() noexcept { return rollback_; }
   [[nodiscard]] const RollbackList& rollback() const noexcept { return rollback_; }
 
+  // While it leaves: see leaving.hpp.
+
+  /// Gives back all addresses behind the first `bytes`; with 0, the mappings are counted no more.
+  void give_up_addresses(std::size_t bytes) noexcept;
+
   // After fork(), in the child.
 
   /// Nobody can touch the addresses any more. 0 or an errno value.
@@ -209,30 +215,6 @@ class AddressSpace {
   RollbackList rollback_;
   FaultCounts counts_;
 };
-
-/// Changes entries [begin, end) of `leaf`, of which the first `valid` exist, keeping its own
-/// counts. Returns by how many the breaks inside the leaf changed. Signal context: yes.
-template <class Change>
-std::int64_t edit_leaf(Leaf& leaf, std::size_t begin, std::size_t end, std::size_t valid,
-                       const Change& change) noexcept {
-  const auto breaks = [&] {
-    std::uint32_t count = 0;
-    for (std::size_t i = begin == 0 ? 1 : begin; i < valid && i <= end; ++i) {
-      if (!leaf.entries[i - 1].joins(leaf.entries[i])) ++count;
-    }
-    return count;
-  };
-  const std::uint32_t before = breaks();
-  for (std::size_t i = begin; i < end; ++i) {
-    Entry& entry = leaf.entries[i];
-    leaf.writable -= entry.writable() ? 1 : 0;
-    change(i, entry);
-    leaf.writable += entry.writable() ? 1 : 0;
-  }
-  const std::uint32_t after = breaks();
-  leaf.breaks += after - before;
-  return std::int64_t{after} - std::int64_t{before};
-}
 
 /// Calls `use(PageSpan)` for the stretches of `span` whose entries pass `test(Entry)`.
 template <class Test, class Use>

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/units.hpp"
+#include "mm/sparse_bits.hpp"
 #include "os/frame_file.hpp"
 
 namespace cow {
@@ -27,6 +29,10 @@ class SlotState {
   [[nodiscard]] bool is_hole() const noexcept { return word_ == 0; }
   [[nodiscard]] static bool is_free(SlotState slot) noexcept { return slot.references() == 0; }
   [[nodiscard]] static bool is_recycled(SlotState slot) noexcept { return slot.recycled(); }
+  /// Free, but not a hole.
+  [[nodiscard]] static bool keeps_frame(SlotState slot) noexcept {
+    return slot.recycled() || slot.unpunched();
+  }
   [[nodiscard]] static bool is_unpunched(SlotState slot) noexcept { return slot.unpunched(); }
   [[nodiscard]] bool may_be_hole() const noexcept { return !recycled() && word_ & kMaybeHole; }
   [[nodiscard]] bool unpunched() const noexcept { return word_ == kMaybeHole; }
@@ -57,7 +63,13 @@ class SlotState {
 /// A *packed* extent takes frames in any order: the pages that snapshots keep.
 /// A *foreign* extent is only ever read: its frames belong to another process, or are the pages of
 /// a user's file.
+///
+/// Invariant: a free slot that keeps a frame lies in a group that `kept` names, so that whoever
+/// looks for such slots passes over all others, however long the extent is.
 struct Extent {
+  /// Slots whose counts fill one page of memory, on most machines.
+  static constexpr std::uint64_t kGroupSlots = 1024;
+
   int file = -1;
   os::FileOffset start;
   SlotState* slots = nullptr;
@@ -65,14 +77,16 @@ struct Extent {
   std::uint64_t own = 0;          ///< those of them that the owner itself shows
   std::uint64_t recycled = 0;     ///< slots that keep a frame for whoever comes next
   std::uint64_t unpunched = 0;    ///< slots that wait for that, as their owner went
-  std::uint64_t touched = 0;      ///< a bit for each 64th of it in which a frame was taken
+  SparseBits kept;                ///< groups of slots of which some may be free and keep a frame
   std::uint64_t search_from = 0;  ///< packed: where to look for a hole next
   std::uint32_t next_recycled = SlotState::kEndOfList;  ///< packed: the one to be taken first
   AddressSpace* owner = nullptr;    ///< the space whose home it is, until that goes
   const std::byte* seen = nullptr;  ///< where all its frames can be read, once somebody asked
   bool packed = false;
   bool foreign = false;
-  bool closing = false;  ///< its owner goes: free slots are looked at in one sweep afterwards
+  bool closing = false;       ///< its owner goes: what is freed is looked at in a sweep afterwards
+  PageIndex sweep;            ///< closing: where that sweep is
+  bool sweep_helped = false;  ///< closing: it gave something back since it began
 
   /// Slots of a home that its owner shows no more, but somebody else does or keeps.
   [[nodiscard]] std::uint64_t held_by_others() const noexcept { return used - own; }

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/immortal.hpp"
+#include "mm/address_space.hpp"
 
 namespace cow {
 
@@ -28,6 +29,7 @@ void Family::add(ShownTable& shown) noexcept {
   if (shown_ != nullptr) shown_->previous = &shown;
   shown_ = &shown;
   ++shown_count_;
+  ++table_count_;
 }
 
 void Family::remove(ShownTable& shown) noexcept {
@@ -40,13 +42,34 @@ void Family::add_kept(KeptTable& kept) noexcept {
   kept.next = kept_;
   if (kept_ != nullptr) kept_->previous = &kept;
   kept_ = &kept;
-  ++kept_count_;
+  ++table_count_;
 }
 
 void Family::remove_kept(KeptTable& kept) noexcept {
   if (kept.next != nullptr) kept.next->previous = kept.previous;
   (kept.previous != nullptr ? kept.previous->next : kept_) = kept.next;
-  --kept_count_;
+}
+
+void Family::begin_leaving(ShownTable& shown) noexcept {
+  remove(shown);
+  begin_leaving(shown.leaving, shown.table, shown.space);
+}
+
+void Family::begin_leaving(KeptTable& kept) noexcept {
+  remove_kept(kept);
+  begin_leaving(kept.leaving, kept.table, nullptr);
+}
+
+void Family::begin_leaving(LeavingTable& leaving, PageTable& table, AddressSpace* space) noexcept {
+  leaving = {&table, space, leaving_, nullptr};
+  if (leaving_ != nullptr) leaving_->previous = &leaving;
+  leaving_ = &leaving;
+}
+
+void Family::end_leaving(LeavingTable& leaving) noexcept {
+  if (leaving.next != nullptr) leaving.next->previous = leaving.previous;
+  (leaving.previous != nullptr ? leaving.previous->next : leaving_) = leaving.next;
+  --table_count_;
 }
 
 bool Family::hold_for(std::uint64_t child) noexcept {
@@ -71,24 +94,36 @@ void Family::hold(const PageTable& table, std::uint64_t child) noexcept {
   }
 }
 
-void Family::release_held(std::uint64_t child) noexcept {
+bool Family::release_held(std::uint64_t child, Piece& piece) noexcept {
   for (std::size_t i = held_.size(); i-- > 0;) {
     if (held_[i].child != child) continue;
-    store_.drop_directory(held_[i].directory);
+    if (piece.is_used_up() || !store_.drop_directory(held_[i].directory, piece)) return false;
     held_.remove_at(i);
   }
+  return true;
 }
 
 void Family::become_child(os::FrameFile file) noexcept {
   store_.frames.become_foreign(std::move(file));
   for (const HeldDirectory& held : held_) store_.drop_directory(held.directory);
   held_.clear();
+  forget_leaving();
   reserve_.packed_pages = 0;
+}
+
+// Threads of the parent were giving these up. Nobody here goes on with it.
+void Family::forget_leaving() noexcept {
+  for (; leaving_ != nullptr; leaving_ = leaving_->next) {
+    if (leaving_->space != nullptr) leaving_->space->give_up_addresses(0);
+    leaving_->table->release();
+    --table_count_;
+  }
 }
 
 void Family::abandon() noexcept {
   abandoned_ = true;
   store_.frames.disown();
+  forget_leaving();
 }
 
 bool Family::shown_elsewhere(const Leaf& leaf, const ShownTable& mine) const noexcept {
@@ -108,7 +143,6 @@ bool Family::shown_elsewhere(const Leaf& leaf, const ShownTable& mine) const noe
 }
 
 void Family::ensure_reserve(Reserve more) {
-  store_.frames.age_recycled();
   const std::uint64_t tables = reserve_.tables + more.tables;
   const Backing backing = store_.frames.backing();
   if (!store_.leaves.ensure_free(tables * leaves_for(pages_), backing) ||

@@ -16,6 +16,15 @@ namespace cow {
 class AddressSpace;
 class Family;
 
+/// A page table that its region or snapshot is leaving, piece by piece: shown nowhere and kept for
+/// nobody, but it references what it has not given up yet.
+struct LeavingTable {
+  PageTable* table = nullptr;
+  AddressSpace* space = nullptr;  ///< whose addresses are not given back yet
+  LeavingTable* next = nullptr;
+  LeavingTable* previous = nullptr;
+};
+
 /// A page table whose frames somebody can see through the processor: a region, a snapshot that was
 /// mapped, or a child process. Frames that it shows must stay where they are.
 struct ShownTable {
@@ -26,6 +35,7 @@ struct ShownTable {
   AddressSpace* space = nullptr;
   ShownTable* next = nullptr;
   ShownTable* previous = nullptr;
+  LeavingTable leaving;
 };
 
 /// A page table that is kept but shown nowhere: a snapshot's.
@@ -35,6 +45,7 @@ struct KeptTable {
   PageTable table;
   KeptTable* next = nullptr;
   KeptTable* previous = nullptr;
+  LeavingTable leaving;
 };
 
 /// Every region and snapshot that descends from one `create`: they share frames, a lock, and the
@@ -76,11 +87,15 @@ class Family {
   // The caller holds the lock.
 
   void add(ShownTable& shown) noexcept;
-  void remove(ShownTable& shown) noexcept;
   // For fork(): a child process sees every frame there is at that moment.
 
   void add_kept(KeptTable& kept) noexcept;
-  void remove_kept(KeptTable& kept) noexcept;
+  /// The table is to be given up: see leaving.hpp. A child process that is made meanwhile does not
+  /// see it.
+  void begin_leaving(ShownTable& shown) noexcept;
+  void begin_leaving(KeptTable& kept) noexcept;
+  /// Precondition: the table is empty.
+  void end_leaving(LeavingTable& leaving) noexcept;
   /// Calls `use(ShownTable&)` for each table that is shown in this process.
   template <class Use>
   void for_each_shown(const Use& use) {
@@ -99,12 +114,15 @@ class Family {
       all_of(shown->table);
     }
     for (const KeptTable* kept = kept_; kept != nullptr; kept = kept->next) all_of(kept->table);
+    for (const LeavingTable* left = leaving_; left != nullptr; left = left->next) {
+      all_of(*left->table);
+    }
     for (const HeldDirectory& held : held_) use(held.index, *held.directory);
   }
   /// Keeps all page tables there are as they are, for child `child`. False without memory.
   [[nodiscard]] bool hold_for(std::uint64_t child) noexcept;
-  /// Drops what was kept for `child`.
-  void release_held(std::uint64_t child) noexcept;
+  /// Drops what was kept for `child`, as far as `piece` allows; true when it is done.
+  [[nodiscard]] bool release_held(std::uint64_t child, Piece& piece) noexcept;
   /// In the child: nothing here is ours but the page tables. `file` is for frames to come.
   void become_child(os::FrameFile file) noexcept;
 
@@ -116,7 +134,7 @@ class Family {
   /// sees may be taken for seen then.
   [[nodiscard]] bool has_many_tables() const noexcept {
     return shown_count_ > kMostTablesSearched || held_.size() > kMostTablesSearched ||
-           shown_count_ + kept_count_ + held_.size() > kMostVersionsSearched;
+           table_count_ + held_.size() > kMostVersionsSearched;
   }
   /// A fault looks at no more tables, or versions of a leaf, than this before it takes "shown
   /// elsewhere" for granted.
@@ -138,6 +156,11 @@ class Family {
 
   [[nodiscard]] std::size_t metadata_bytes() const noexcept;
 
+  /// The most slots that were looked at, to drop references or to give frames back, in one hold of
+  /// the lock by a control call: what a store may have to wait for. For tests; 0 sets it to begin.
+  [[nodiscard]] std::uint64_t most_slots_in_a_hold() const noexcept { return most_in_a_hold_; }
+  void set_most_slots_in_a_hold(std::uint64_t slots) noexcept { most_in_a_hold_ = slots; }
+
   /// All families of this process, for counters and fork().
   [[nodiscard]] Family* next_family() const noexcept { return next_; }
 
@@ -152,6 +175,10 @@ class Family {
     Directory* directory;
   };
   void hold(const PageTable& table, std::uint64_t child) noexcept;
+  void remove(ShownTable& shown) noexcept;
+  void remove_kept(KeptTable& kept) noexcept;
+  void begin_leaving(LeavingTable& leaving, PageTable& table, AddressSpace* space) noexcept;
+  void forget_leaving() noexcept;
 
   PageGeometry geometry_;
   PageCount pages_;
@@ -163,7 +190,9 @@ class Family {
   ShownTable* shown_ = nullptr;
   std::size_t shown_count_ = 0;
   KeptTable* kept_ = nullptr;
-  std::size_t kept_count_ = 0;
+  std::size_t table_count_ = 0;  ///< shown, kept, and leaving
+  LeavingTable* leaving_ = nullptr;
+  std::uint64_t most_in_a_hold_ = 0;
   MetadataArray<HeldDirectory> held_;
   Reserve reserve_;
   bool abandoned_ = false;
@@ -179,14 +208,20 @@ class [[nodiscard]] Section {
   explicit Section(Family& family, Intent intent = Intent::change) noexcept : family_(family) {
     family_.lock().lock_alone();
     if (intent == Intent::change) family_.note_change();
+    slots_before_ = family_.frames().slots_looked_at();
   }
-  ~Section() { family_.lock().unlock(); }
+  ~Section() {
+    const std::uint64_t slots = family_.frames().slots_looked_at() - slots_before_;
+    if (slots > family_.most_slots_in_a_hold()) family_.set_most_slots_in_a_hold(slots);
+    family_.lock().unlock();
+  }
   Section(const Section&) = delete;
   Section& operator=(const Section&) = delete;
 
  private:
   os::SignalsMasked signals_;
   Family& family_;
+  std::uint64_t slots_before_ = 0;
 };
 
 /// The families of this process.

@@ -20,11 +20,17 @@ constexpr PageCount kFewestSlots{512};
 // others would feel it.
 constexpr std::uint64_t kShareOfMemory = 16;
 
-// What came of an attempt, or of another one once everything recycled was given back.
+// What came of an attempt, or of those that followed once recycled frames were given back: no more
+// of them at a time than a store may have to wait for.
 template <class Attempt>
-int or_with_more_memory(FrameStore& frames, int error, const Attempt& again) noexcept {
-  const bool no_memory = error == ENOSPC || error == ENOMEM;
-  return no_memory && frames.give_back_recycled(frames.recycled()) > 0 ? again() : error;
+int or_with_more_memory(FrameStore& frames, PageGeometry geometry, int error,
+                        const Attempt& again) noexcept {
+  while (error == ENOSPC || error == ENOMEM) {
+    Piece piece(geometry);
+    if (frames.give_back_recycled(frames.recycled(), piece) == 0) break;
+    error = again();
+  }
+  return error;
 }
 
 [[noreturn]] void no_metadata() {
@@ -49,14 +55,11 @@ FrameStore::FrameStore(PageGeometry geometry, PageCount pages_of_a_space, Backin
 FrameStore::~FrameStore() {
   for (Extent& extent : extents_)
     count_recycled(extent, -static_cast<std::int64_t>(extent.recycled));
-  for (const Extent& extent : extents_) {
-    if (extent.slots == nullptr) continue;
-    os::unmap_metadata(reinterpret_cast<std::byte*>(extent.slots), bytes_of_slots());
-    if (extent.seen == nullptr) continue;
-    os::unmap_frames(extent.seen, geometry_.bytes(slots_));
-    mapping_budget::add(-1);
+  for (Extent& extent : extents_) {
+    unmap_slots(extent);
+    unmap_seen(extent);
   }
-  for (const os::DescriptorName& file : inherited_) file.close_if_intact();
+  for (const InheritedFile& file : inherited_) file.name.close_if_intact();
 }
 
 ExtentId FrameStore::open_extent() {
@@ -73,7 +76,10 @@ ExtentId FrameStore::open_extent() {
   }
   if (again) {
     const ExtentId id = unused_[unused_.size() - 1];
-    if (extent(id).unpunched > 0) punch_free(id, slots_.value, &SlotState::is_unpunched);
+    for (PageIndex at{0}; at.value < slots_.value && extent(id).unpunched > 0;) {
+      Piece piece(geometry_);
+      at = punch_free(id, at, &SlotState::is_unpunched, piece);
+    }
     if (extent(id).unpunched > 0) {
       throw_system_error(
           EIO, "fallocate",
@@ -83,11 +89,12 @@ ExtentId FrameStore::open_extent() {
     return unused_.pop();
   }
   const std::size_t count = extents_.size();
-  if (count > ExtentId::kMost) {
+  if (count > ExtentId::kMost && free_ids_.empty()) {
     throw_system_error(ENOMEM, "mmap",
                        "a family of regions has as many members as it can; drop some clones first");
   }
-  if (!extents_.reserve(count + 1) || !unused_.reserve(count + 1) || !packed_.reserve(count + 1)) {
+  if (!extents_.reserve(count + 1) || !unused_.reserve(count + 1) || !packed_.reserve(count + 1) ||
+      !free_ids_.reserve(count + 1)) {
     no_metadata();
   }
   reserve_frames({next_offset_});
@@ -100,9 +107,14 @@ ExtentId FrameStore::open_extent() {
   Extent extent;
   extent.file = file_.descriptor();
   extent.start = {next_offset_};
-  extent.slots = reinterpret_cast<SlotState*>(slots);
-  extents_.push(extent);
+  map_slots(extent, slots);
   next_offset_ += room;
+  if (!free_ids_.empty()) {
+    const ExtentId id = free_ids_.pop();
+    mutable_extent(id) = extent;
+    return id;
+  }
+  extents_.push(extent);
   return {static_cast<std::uint32_t>(count)};
 }
 
@@ -115,12 +127,12 @@ void FrameStore::show_file(os::Descriptor file, os::FileOffset start, PageCount 
   Extent extent;
   extent.file = file.number();
   extent.start = start;
-  extent.slots = reinterpret_cast<SlotState*>(slots);
+  map_slots(extent, slots);
   extent.foreign = true;
   shown_file_ = {static_cast<std::uint32_t>(extents_.size())};
   file_pages_ = pages;
   extents_.push(extent);
-  inherited_.push(file.release());
+  inherited_.push({file.release()});
 }
 
 PageIndex FrameStore::end_of_untouched_zeros(PageIndex page) const noexcept {
@@ -157,20 +169,29 @@ void FrameStore::begin_close_home(ExtentId home) noexcept {
   mutable_extent(home).closing = true;
 }
 
-void FrameStore::end_close_home(ExtentId home) noexcept {
+// A sweep from the first slot to the last, and another one while that helps: what others drop
+// meanwhile may lie behind it.
+bool FrameStore::end_close_home(ExtentId home, bool may_keep, Piece& piece) noexcept {
   Extent& closed = mutable_extent(home);
-  closed.closing = false;
-  if (closed.foreign) return;
+  const bool is_reserved = backing_ == Backing::reserved;
   // While others show frames of it, nobody can take its free slots. Afterwards somebody may.
-  const bool keep = closed.used == 0 && closed.recycled > 0 && !os::is_memory_short();
-  if (!keep && closed.recycled > 0) punch_free(home, slots_.value, &SlotState::is_free);
-  if (backing_ == Backing::reserved || closed.unpunched > 0) {
-    punch_free(home, slots_.value,
-               backing_ == Backing::reserved ? &SlotState::is_free : &SlotState::is_unpunched);
+  const bool keep = may_keep && closed.used == 0 && !is_reserved;
+  const auto left = [&] { return closed.unpunched + (keep ? 0 : closed.recycled); };
+  if (!closed.foreign && (is_reserved || left() > 0)) {
+    const SlotTest test = is_reserved ? &SlotState::is_free
+                          : keep      ? &SlotState::is_unpunched
+                                      : &SlotState::keeps_frame;
+    const std::uint64_t before = left();
+    closed.sweep = punch_free(home, closed.sweep, test, piece);
+    closed.sweep_helped = closed.sweep_helped || left() < before;
+    if (closed.sweep.value < slots_.value) return false;
+    closed.sweep = PageIndex{0};
+    if (std::exchange(closed.sweep_helped, false) && left() > 0) return false;
   }
-  if (closed.used + closed.recycled + closed.unpunched == 0) closed.touched = 0;
-  reuse_if_unused(home);
-  bound_recycled();
+  closed.closing = false;
+  closed.sweep = PageIndex{0};
+  if (!closed.foreign) reuse_if_unused(home);
+  return true;
 }
 
 void FrameStore::ensure_packed(PageCount wanted) {
@@ -190,7 +211,6 @@ void FrameStore::take(Frame frame) noexcept {
   SlotState& slot = from.slots[frame.slot().value];
   if (slot.recycled()) count_recycled(from, -1);
   slot.take();
-  from.touched |= touched_bit(frame.slot());
   ++from.used;
   ++used_;
 }
@@ -226,7 +246,7 @@ int FrameStore::write(FrameRun run, const std::byte* source) const noexcept {
 }
 
 int FrameStore::finish_fill(FrameRun run, const std::byte* source, int error) noexcept {
-  error = or_with_more_memory(*this, error, [&] { return write(run, source); });
+  error = or_with_more_memory(*this, geometry_, error, [&] { return write(run, source); });
   if (error == 0) note_filled(run);
   return error;
 }
@@ -235,7 +255,7 @@ int FrameStore::fill_from(FrameRun run, std::span<const iovec> sources) noexcept
   const auto gather = [&] {
     return os::gather_frames(file(run.first), sources, offset(run.first));
   };
-  const int error = or_with_more_memory(*this, gather(), gather);
+  const int error = or_with_more_memory(*this, geometry_, gather(), gather);
   if (error == 0) note_filled(run);
   return error;
 }
@@ -245,7 +265,7 @@ int FrameStore::allocate(FrameRun run) noexcept {
   const auto reach = [&] {
     return os::allocate_frames(file(run.first), offset(run.first), geometry_.bytes(run.count));
   };
-  return or_with_more_memory(*this, reach(), reach);
+  return or_with_more_memory(*this, geometry_, reach(), reach);
 }
 
 // Reserved frames are never recycled, so it is never asked whether they are holes.
@@ -281,6 +301,7 @@ void FrameStore::add_references(FrameRun run, std::uint32_t n) noexcept {
 void FrameStore::drop_references(FrameRun run, std::uint32_t n) noexcept {
   const ExtentId id = run.first.extent();
   Extent& from = mutable_extent(id);
+  slots_looked_at_ += run.count.value;
   const PageIndex end = run.first.slot() + run.count;
   PageSpan freed{run.first.slot(), run.first.slot()};
   const auto punch = [&] {
@@ -295,16 +316,21 @@ void FrameStore::drop_references(FrameRun run, std::uint32_t n) noexcept {
     if (from.packed) ++packed_free_;
     if (may_recycle(from, at)) {
       slot.recycle();
+      from.kept.set(at.value / Extent::kGroupSlots);
       count_recycled(from, 1);
       continue;
     }
     if (from.closing) {
       slot.leave_unpunched();
+      from.kept.set(at.value / Extent::kGroupSlots);
       ++from.unpunched;
       continue;
     }
     slot.make_hole();
-    if (from.foreign) continue;
+    if (from.foreign) {
+      some_inherited_is_idle_ = some_inherited_is_idle_ || from.used == 0;
+      continue;
+    }
     if (freed.last != at) {
       punch();
       freed.first = at;
@@ -352,12 +378,36 @@ void FrameStore::retire(Frame frame) noexcept {
 
 std::size_t FrameStore::bytes_of_slots() const noexcept {
   const std::size_t page = os::page_bytes();
-  return (slots_.value * sizeof(SlotState) + page - 1) / page * page;
+  const std::size_t bytes = slots_.value * sizeof(SlotState) + sizeof(std::uint64_t) +
+                            SparseBits::bytes_for(slots_.value / Extent::kGroupSlots + 1);
+  return (bytes + page - 1) / page * page;
+}
+
+void FrameStore::map_slots(Extent& extent, std::byte* memory) const noexcept {
+  extent.slots = reinterpret_cast<SlotState*>(memory);
+  const std::uint64_t groups = (slots_.value + Extent::kGroupSlots - 1) / Extent::kGroupSlots;
+  const std::uint64_t words_before = slots_.value * sizeof(SlotState) / sizeof(std::uint64_t) + 1;
+  extent.kept = SparseBits(memory + words_before * sizeof(std::uint64_t), groups);
+}
+
+void FrameStore::unmap_slots(Extent& extent) const noexcept {
+  if (extent.slots == nullptr) return;
+  os::unmap_metadata(reinterpret_cast<std::byte*>(extent.slots), bytes_of_slots());
+  extent.slots = nullptr;
+}
+
+void FrameStore::unmap_seen(Extent& extent) const noexcept {
+  if (extent.seen == nullptr) return;
+  os::unmap_frames(extent.seen, geometry_.bytes(slots_));
+  mapping_budget::add(-1);
+  extent.seen = nullptr;
 }
 
 void FrameStore::check_files() const {
   bool intact = file_.is_intact();
-  for (const os::DescriptorName& file : inherited_) intact = intact && file.is_intact();
+  for (const InheritedFile& file : inherited_) {
+    intact = intact && (file.closing || file.name.is_intact());
+  }
   if (intact) return;
   throw_system_error(EBADF, "fstat",
                      "the descriptor of a region's frame file was closed by the program "
@@ -382,26 +432,6 @@ std::size_t FrameStore::metadata_bytes() const noexcept {
     bytes += std::min<std::size_t>(bytes_of_slots(), extent.used * os::page_bytes());
   }
   return bytes;
-}
-
-void FrameStore::become_foreign(os::FrameFile file) noexcept {
-  std::swap(file_, file);
-  inherited_.push(file.release());
-  next_offset_ = 0;
-  packed_.clear();
-  unused_.clear();
-  packed_free_ = 0;
-  disown();
-}
-
-void FrameStore::disown() noexcept {
-  for (Extent& extent : extents_) {
-    count_recycled(extent, -static_cast<std::int64_t>(extent.recycled));
-    extent.foreign = true;
-    extent.owner = nullptr;
-    extent.own = 0;
-    extent.packed = false;
-  }
 }
 
 }  // namespace cow

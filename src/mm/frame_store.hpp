@@ -10,6 +10,7 @@
 #include "mm/entry.hpp"
 #include "mm/extent.hpp"
 #include "mm/metadata_array.hpp"
+#include "mm/piece.hpp"
 #include "os/frame_file.hpp"
 
 namespace cow {
@@ -39,7 +40,8 @@ class FrameStore {
   /// The owner goes; the extent stays for as long as other tables show its frames. Between the two
   /// calls the owner drops its references.
   void begin_close_home(ExtentId home) noexcept;
-  void end_close_home(ExtentId home) noexcept;
+  /// Part of the work; true when it is done. `may_keep`: frames that nobody shows may be recycled.
+  [[nodiscard]] bool end_close_home(ExtentId home, bool may_keep, Piece& piece) noexcept;
   /// At least `wanted` frames can be taken with take_packed(). Throws std::system_error.
   void ensure_packed(PageCount wanted);
 
@@ -72,7 +74,7 @@ class FrameStore {
   /// only if ensure_packed() did not cover it.
   [[nodiscard]] FrameRun take_packed(PageCount most) noexcept;
   /// Overwrites frames that were taken with the bytes at `source`, a mapped address. Where there is
-  /// no memory, everything recycled is given back first. 0 or an errno value.
+  /// no memory, recycled frames are given back until there is. 0 or an errno value.
   [[nodiscard]] int fill(FrameRun run, const std::byte* source) noexcept {
     return finish_fill(run, source, write(run, source));
   }
@@ -96,15 +98,21 @@ class FrameStore {
   // Recycled frames: see recycling.cpp.
 
   [[nodiscard]] std::uint64_t recycled() const noexcept { return recycled_; }
-  /// Gives `most` recycled frames back to the kernel, or all there are. Returns how many.
-  std::uint64_t give_back_recycled(std::uint64_t most) noexcept;
-  /// Not more are kept than frames are in use.
-  void bound_recycled() noexcept;
+  /// Gives recycled frames back to the kernel, at most `most` and no more than `piece` allows.
+  /// Returns how many.
+  std::uint64_t give_back_recycled(std::uint64_t most, Piece& piece) noexcept;
+  /// How many recycled frames are to go back now: not more are kept than frames are in use, and
+  /// none that were not needed for a while.
+  [[nodiscard]] std::uint64_t surplus() const noexcept;
+  /// Whether there is something to give back: such frames, or what was inherited.
+  [[nodiscard]] bool has_surplus() const noexcept {
+    return some_inherited_is_idle_ || surplus() > 0;
+  }
   /// Before so many are taken: until others are freed they are taken in the order in which they lie
   /// in their file, if looking at all of them is a small part of the price. Control calls only.
   void order_recycled(PageCount wanted) noexcept;
-  /// Part of every control call that may keep or take frames: gives back what exceeds the bound,
-  /// what was not needed for a while, and everything when memory is short.
+  /// Part of every control call that may keep or take frames: finds out what was not needed for a
+  /// while, and whether memory is short, so that everything is to go.
   void age_recycled() noexcept;
 
   [[nodiscard]] Backing backing() const noexcept { return backing_; }
@@ -141,6 +149,8 @@ class FrameStore {
   void check_files() const;
   /// Memory of the frame file, without that of recycled frames. Throws std::system_error.
   [[nodiscard]] std::size_t bytes_in_use() const;
+  /// Memory of the frame files of ancestors of this process, of which it still shows frames.
+  [[nodiscard]] std::size_t bytes_inherited() const noexcept;
   [[nodiscard]] std::size_t bytes_recycled() const noexcept { return geometry_.bytes({recycled_}); }
   [[nodiscard]] std::size_t metadata_bytes() const noexcept;
 
@@ -153,6 +163,22 @@ class FrameStore {
   void become_foreign(os::FrameFile file) noexcept;
   /// The same without new ones to come.
   void disown() noexcept;
+
+  // Frame files of ancestors: see inherited.cpp.
+
+  /// Whether there may be something to give back of them.
+  [[nodiscard]] bool may_give_back_inherited() const noexcept { return some_inherited_is_idle_; }
+  /// Forgets one extent of an ancestor's file of which no table shows a frame. True if there may be
+  /// more.
+  [[nodiscard]] bool forget_idle_extent() noexcept;
+  /// A file none of whose extents is left, to be closed without the lock and then forgotten. No
+  /// file if there is none.
+  [[nodiscard]] os::DescriptorName next_file_to_close() noexcept;
+  void forget_closed(const os::DescriptorName& file) noexcept;
+
+  /// Slots whose counts were dropped, and those looked at to be given back, since the family began:
+  /// tests see how many are looked at in one hold of the lock.
+  [[nodiscard]] std::uint64_t slots_looked_at() const noexcept { return slots_looked_at_; }
 
  private:
   Extent& mutable_extent(ExtentId id) noexcept { return extents_[id.value]; }
@@ -167,19 +193,23 @@ class FrameStore {
   void link_all_recycled(Extent& packed) noexcept;
   void note_filled(FrameRun run) noexcept;
   using SlotTest = bool (*)(SlotState) noexcept;
-  std::uint64_t punch_free(ExtentId id, std::uint64_t most, SlotTest test) noexcept;
+  PageIndex punch_free(ExtentId id, PageIndex from, SlotTest test, Piece& piece) noexcept;
+  PageIndex punch_in_group(ExtentId id, PageSpan slots, SlotTest test, Piece& piece) noexcept;
   bool punch_span(ExtentId id, PageSpan span) noexcept;
+  std::uint64_t give_back_listed(ExtentId id, std::uint64_t most, Piece& piece) noexcept;
   void punch_freed(FrameRun run) noexcept;
   void retire(Frame frame) noexcept;
-  [[nodiscard]] std::uint64_t touched_bit(PageIndex slot) const noexcept {
-    return std::uint64_t{1} << slot.value * 64 / slots_.value;
-  }
-  [[nodiscard]] PageIndex first_of_part(std::uint64_t part) const noexcept {
-    return {(part * slots_.value + 63) / 64};
-  }
-  [[nodiscard]] PageIndex next_part(PageIndex slot) const noexcept {
-    return first_of_part(slot.value * 64 / slots_.value + 1);
-  }
+  void map_slots(Extent& extent, std::byte* memory) const noexcept;
+  void unmap_slots(Extent& extent) const noexcept;
+  void unmap_seen(Extent& extent) const noexcept;
+  [[nodiscard]] PageSpan slots_of_group(std::uint64_t group) const noexcept;
+  [[nodiscard]] bool is_idle_and_inherited(ExtentId id) const noexcept;
+
+  /// A file that is only read.
+  struct InheritedFile {
+    os::DescriptorName name;
+    bool closing = false;  ///< by who has forgotten it, or by a child process made meanwhile
+  };
 
   PageGeometry geometry_;
   Backing backing_;
@@ -187,11 +217,13 @@ class FrameStore {
   std::uint64_t alignment_;
   std::uint64_t recycled_bytes_limit_;  ///< of all families together
   os::FrameFile file_;
-  MetadataArray<Extent> extents_;   ///< by ExtentId
-  MetadataArray<ExtentId> unused_;  ///< opened before, no frame and no owner now
+  MetadataArray<Extent> extents_;     ///< by ExtentId
+  MetadataArray<ExtentId> unused_;    ///< opened before, no frame and no owner now
+  MetadataArray<ExtentId> free_ids_;  ///< of extents that were forgotten
   MetadataArray<ExtentId> packed_;
   /// Files that are only read: frame files of ancestors of this process, and a user's.
-  MetadataArray<os::DescriptorName> inherited_;
+  MetadataArray<InheritedFile> inherited_;
+  bool some_inherited_is_idle_ = false;
   ExtentId shown_file_;  ///< the extent of a user's file: page i shows slot i
   PageCount file_pages_{0};
   std::uint64_t packed_free_ = 0;      ///< free slots of all packed extents
@@ -200,6 +232,8 @@ class FrameStore {
   std::uint64_t recycled_ = 0;         ///< the sum of Extent::recycled
   std::uint64_t fewest_recycled_ = 0;  ///< of the control calls counted in `age_`
   std::uint64_t age_ = 0;
+  std::uint64_t unneeded_ = 0;  ///< recycled frames that no control call needed for a while
+  std::uint64_t slots_looked_at_ = 0;
   std::uint64_t next_offset_ = 0;  ///< room of `file_` handed out so far
 };
 

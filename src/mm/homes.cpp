@@ -49,10 +49,6 @@ void Homes::begin_close() noexcept {
   for (const ExtentId home : list_) frames_.begin_close_home(home);
 }
 
-void Homes::end_close() noexcept {
-  for (const ExtentId home : list_) frames_.end_close_home(home);
-}
-
 void Homes::forget() noexcept {
   list_.clear();
   roomy_ = {};

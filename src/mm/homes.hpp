@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 
 #include "base/units.hpp"
 #include "mm/frame_store.hpp"
@@ -31,6 +32,9 @@ class Homes {
 
   /// Precondition: a region that was just made.
   [[nodiscard]] Frame first() const noexcept { return {list_[0], PageIndex{0}}; }
+  [[nodiscard]] std::span<const ExtentId> list() const noexcept {
+    return {list_.begin(), list_.size()};
+  }
   /// Opens another home; its first frame. Throws std::system_error.
   Frame open();
   /// See the rule. Opens homes where there are too few. Throws std::system_error.
@@ -38,7 +42,6 @@ class Homes {
 
   /// The owner goes: see FrameStore::begin_close_home.
   void begin_close() noexcept;
-  void end_close() noexcept;
   /// After fork(), in the child: they are the parent's.
   void forget() noexcept;
 

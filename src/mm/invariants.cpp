@@ -112,12 +112,17 @@ class Checker {
     std::uint64_t all_recycled = 0;
     for (std::uint32_t i = 1; i < frames_.extent_count(); ++i) {
       const Extent& extent = frames_.extent({i});
+      if (extent.slots == nullptr) continue;  // forgotten
       std::uint64_t used = 0;
       std::uint64_t recycled = 0;
       for (PageIndex slot{0}; slot.value < frames_.slots().value; ++slot) {
         const SlotState state = extent.slots[slot.value];
         if (state.references() > 0) ++used;
         if (state.unpunched() && extent.owner != nullptr) wrong("a home has unpunched slots");
+        if (SlotState::keeps_frame(state) && !extent.foreign &&
+            !extent.kept.test(slot.value / Extent::kGroupSlots)) {
+          wrong("slot ", i, ":", slot.value, " keeps a frame that will not be found");
+        }
         if (!state.recycled() || extent.foreign) continue;
         ++recycled;
         check_is_no_hole({{i}, slot});

@@ -99,6 +99,49 @@ void TableStore::drop_leaf(Leaf* leaf) noexcept {
   leaves.give_back(leaf);
 }
 
+// Entry by entry, as a frame may be a gigabyte's five-hundredth part.
+bool TableStore::drop_leaf(Leaf* leaf, Piece& piece) noexcept {
+  if (leaf->references > 1) {
+    --leaf->references;
+    piece.use_looks(1);
+    return true;
+  }
+  const std::uint64_t rest = pages.value - std::uint64_t{leaf->group} * kTableEntries;
+  const std::size_t valid = std::min<std::uint64_t>(kTableEntries, rest);
+  for (std::size_t begin = 0; begin < valid;) {
+    const Frame first = leaf->entries[begin].frame();
+    std::size_t end = begin + 1;
+    if (first == Frame{}) {
+      begin = end;
+      continue;
+    }
+    if (piece.is_used_up()) return false;
+    while (end < valid && end - begin < piece.frames() &&
+           leaf->entries[end].frame() == first.after({end - begin})) {
+      ++end;
+    }
+    frames.drop_references({first, {end - begin}}, 1);
+    piece.use_frames(end - begin);
+    edit_leaf(*leaf, begin, end, valid, [](std::size_t, Entry& entry) { entry = Entry{}; });
+    begin = end;
+  }
+  drop_leaf(leaf);
+  return true;
+}
+
+bool TableStore::drop_directory(Directory* directory, Piece& piece) noexcept {
+  piece.use_looks(kTableEntries);
+  if (directory->references == 1) {
+    for (Leaf*& leaf : directory->leaves) {
+      if (leaf == nullptr) continue;
+      if (piece.is_used_up() || !drop_leaf(leaf, piece)) return false;
+      leaf = nullptr;
+    }
+  }
+  drop_directory(directory);
+  return true;
+}
+
 void TableStore::drop_directory(Directory* directory) noexcept {
   if (directory == nullptr || --directory->references > 0) return;
   for (Leaf* const leaf : directory->leaves) drop_leaf(leaf);
@@ -114,6 +157,18 @@ void PageTable::release() noexcept {
     store_.drop_directory(directories_[i]);
     directories_[i] = nullptr;
   }
+}
+
+bool PageTable::release(Piece& piece) noexcept {
+  for (; released_ < directory_count(); ++released_) {
+    Directory*& directory = directories_[released_];
+    piece.use_looks(1);
+    if (piece.is_used_up()) return false;
+    if (directory != nullptr && !store_.drop_directory(directory, piece)) return false;
+    directory = nullptr;
+  }
+  released_ = 0;
+  return true;
 }
 
 void PageTable::adopt_leaf(std::uint64_t group, const PageTable& other) noexcept {

@@ -46,8 +46,11 @@ struct Directory {
 
 /// What the page tables of one family are made of. The caller holds the family's lock.
 struct TableStore {
-  TableStore(PageGeometry geometry, PageCount pages, Backing backing, std::size_t alignment)
-      : frames(geometry, pages, backing, alignment) {}
+  TableStore(PageGeometry geometry, PageCount pages_of_a_table, Backing backing,
+             std::size_t alignment)
+      : pages(pages_of_a_table), frames(geometry, pages_of_a_table, backing, alignment) {}
+
+  PageCount pages;
 
   FrameStore frames;
   NodePool<Leaf> leaves;
@@ -56,6 +59,10 @@ struct TableStore {
   /// Drops one reference, and all that goes with the last.
   void drop_leaf(Leaf* leaf) noexcept;
   void drop_directory(Directory* directory) noexcept;
+  /// The same as far as `piece` allows; true when it is done. What is left until then is a leaf, or
+  /// a directory, that has lost some of its entries.
+  [[nodiscard]] bool drop_leaf(Leaf* leaf, Piece& piece) noexcept;
+  [[nodiscard]] bool drop_directory(Directory* directory, Piece& piece) noexcept;
 };
 
 /// Leaves, and directories, that a table of `pages` pages can have.
@@ -120,6 +127,8 @@ class PageTable {
   void share(const PageTable& other) noexcept;
   /// Drops everything; the table is empty afterwards.
   void release() noexcept;
+  /// The same as far as `piece` allows; true when it is done.
+  [[nodiscard]] bool release(Piece& piece) noexcept;
   /// Makes leaf `group` the one that `other` has there, dropping our own.
   void adopt_leaf(std::uint64_t group, const PageTable& other) noexcept;
 
@@ -145,6 +154,7 @@ class PageTable {
   PageCount pages_;
   std::uint64_t identity_;
   std::unique_ptr<Directory*[]> directories_;
+  std::uint64_t released_ = 0;  ///< directories that release() has dropped so far
 };
 
 /// Calls `use(Leaf&)` for each leaf there is, in ascending order, without a look at what is missing
@@ -158,6 +168,30 @@ void for_each_leaf(const PageTable& table, const Use& use) {
       if (leaf != nullptr) use(*leaf);
     }
   }
+}
+
+/// Changes entries [begin, end) of `leaf`, of which the first `valid` exist, keeping its own
+/// counts. Returns by how many the breaks inside the leaf changed. Signal context: yes.
+template <class Change>
+std::int64_t edit_leaf(Leaf& leaf, std::size_t begin, std::size_t end, std::size_t valid,
+                       const Change& change) noexcept {
+  const auto breaks = [&] {
+    std::uint32_t count = 0;
+    for (std::size_t i = begin == 0 ? 1 : begin; i < valid && i <= end; ++i) {
+      if (!leaf.entries[i - 1].joins(leaf.entries[i])) ++count;
+    }
+    return count;
+  };
+  const std::uint32_t before = breaks();
+  for (std::size_t i = begin; i < end; ++i) {
+    Entry& entry = leaf.entries[i];
+    leaf.writable -= entry.writable() ? 1 : 0;
+    change(i, entry);
+    leaf.writable += entry.writable() ? 1 : 0;
+  }
+  const std::uint32_t after = breaks();
+  leaf.breaks += after - before;
+  return std::int64_t{after} - std::int64_t{before};
 }
 
 /// Calls `use(FrameRun, first_entry_index)` for each stretch of `leaf` whose frames are neighbours.

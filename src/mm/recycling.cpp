@@ -72,11 +72,22 @@ void FrameStore::link_recycled(Extent& packed, PageSpan slots) noexcept {
 }
 
 void FrameStore::link_all_recycled(Extent& packed) noexcept {
+  std::uint32_t last = SlotState::kEndOfList;
   packed.next_recycled = SlotState::kEndOfList;
-  for (std::uint64_t part = 64; packed.recycled > 0 && part-- > 0;) {
-    const PageSpan slots{first_of_part(part), first_of_part(part + 1)};
-    if (!slots.empty() && (packed.touched & touched_bit(slots.first)) != 0) {
-      link_recycled(packed, slots);
+  const std::uint64_t groups = packed.kept.size();
+  for (std::uint64_t g = packed.kept.next(0); g < groups; g = packed.kept.next(g + 1)) {
+    const PageSpan slots = slots_of_group(g);
+    slots_looked_at_ += slots.count().value;
+    for (PageIndex at = slots.first; at < slots.last; ++at) {
+      if (!packed.slots[at.value].recycled()) continue;
+      const auto now = static_cast<std::uint32_t>(at.value);
+      packed.slots[now].recycle(SlotState::kEndOfList);
+      if (last == SlotState::kEndOfList) {
+        packed.next_recycled = now;
+      } else {
+        packed.slots[last].recycle(now);
+      }
+      last = now;
     }
   }
 }
@@ -86,32 +97,57 @@ void FrameStore::order_recycled(PageCount wanted) noexcept {
   for (const ExtentId id : packed_) link_all_recycled(mutable_extent(id));
 }
 
-// One call for each stretch: holes in between go along. Returns how many were recycled frames.
-std::uint64_t FrameStore::punch_free(ExtentId id, std::uint64_t most, SlotTest test) noexcept {
+PageSpan FrameStore::slots_of_group(std::uint64_t group) const noexcept {
+  const std::uint64_t first = group * Extent::kGroupSlots;
+  return {{first}, {std::min(first + Extent::kGroupSlots, slots_.value)}};
+}
+
+// From `from` on, until the piece is used up. Returns where it ended.
+PageIndex FrameStore::punch_free(ExtentId id, PageIndex from, SlotTest test,
+                                 Piece& piece) noexcept {
   Extent& of = mutable_extent(id);
-  const std::uint64_t touched = backing_ == Backing::reserved ? ~std::uint64_t{0} : of.touched;
   const PageIndex end{slots_.value};
-  std::uint64_t given = 0;
-  for (PageIndex at{0}; at < end && given < most;) {
-    if ((touched & touched_bit(at)) == 0) {
-      at = next_part(at);
-      continue;
-    }
+  PageIndex at = from;
+  while (at < end && !piece.is_used_up()) {
+    const std::uint64_t here = at.value / Extent::kGroupSlots;
+    // Reserved memory lies behind every slot, whether it was taken or not.
+    const std::uint64_t group = backing_ == Backing::reserved ? here : of.kept.next(here);
+    if (group == of.kept.size()) return end;
+    const PageSpan slots = slots_of_group(group);
+    at = punch_in_group(id, {std::max(at, slots.first), slots.last}, test, piece);
+    const bool is_cleared = std::none_of(of.slots + slots.first.value, of.slots + slots.last.value,
+                                         &SlotState::keeps_frame);
+    if (is_cleared) of.kept.clear(group);
+  }
+  return at;
+}
+
+// One call for each stretch: holes in between go along.
+PageIndex FrameStore::punch_in_group(ExtentId id, PageSpan slots, SlotTest test,
+                                     Piece& piece) noexcept {
+  const Extent& of = extent(id);
+  PageIndex at = slots.first;
+  while (at < slots.last && !piece.is_used_up()) {
     if (!test(of.slots[at.value])) {
       ++at;
       continue;
     }
     PageSpan span{at, at};
-    std::uint64_t recycled = 0;
-    for (; at < end && given + recycled < most && (touched & touched_bit(at)) != 0; ++at) {
+    std::uint64_t frames = 0;
+    for (; at < slots.last && frames < piece.frames(); ++at) {
       const SlotState slot = of.slots[at.value];
-      if (test(slot)) span.last = at + kOnePage;
       if (!test(slot) && !slot.is_hole()) break;
-      if (slot.recycled()) ++recycled;
+      if (!test(slot)) continue;
+      span.last = at + kOnePage;
+      ++frames;
     }
-    if (punch_span(id, span)) given += recycled;
+    punch_span(id, span);
+    piece.use_frames(frames);
   }
-  return given;
+  const std::uint64_t looks = (at - slots.first).value;
+  piece.use_looks(looks);
+  slots_looked_at_ += looks;
+  return at;
 }
 
 // What cannot be given back stays what it was.
@@ -127,32 +163,61 @@ bool FrameStore::punch_span(ExtentId id, PageSpan span) noexcept {
   return punched;
 }
 
-std::uint64_t FrameStore::give_back_recycled(std::uint64_t most) noexcept {
-  std::uint64_t given = 0;
+std::uint64_t FrameStore::give_back_recycled(std::uint64_t most, Piece& piece) noexcept {
+  const std::uint64_t before = recycled_;
+  const auto given = [&] { return before - recycled_; };
   const auto give_back_of = [&](bool idle_ones) {
-    for (std::uint32_t i = 0; i < extents_.size() && given < most; ++i) {
-      Extent& from = extents_[i];
+    for (std::uint32_t i = 0; i < extents_.size() && given() < most && !piece.is_used_up(); ++i) {
+      const Extent& from = extents_[i];
       const bool is_idle = from.used == 0 && from.owner == nullptr && !from.packed;
       if (from.recycled == 0 || is_idle != idle_ones) continue;
-      given += punch_free({i}, most - given, &SlotState::is_recycled);
-      if (from.packed) link_all_recycled(from);
+      if (from.packed) {
+        give_back_listed({i}, most - given(), piece);
+      } else {
+        Piece rest = piece.at_most(most - given());
+        punch_free({i}, PageIndex{0}, &SlotState::is_recycled, rest);
+        piece.use_frames(piece.frames() - rest.frames());
+      }
     }
   };
   give_back_of(true);  // nobody can be just about to take these
   give_back_of(false);
+  unneeded_ -= std::min(unneeded_, given());
+  return given();
+}
+
+// In the order of the list, which leads from neighbour to neighbour where it can.
+std::uint64_t FrameStore::give_back_listed(ExtentId id, std::uint64_t most, Piece& piece) noexcept {
+  Extent& packed = mutable_extent(id);
+  std::uint64_t given = 0;
+  while (packed.recycled > 0 && given < most && !piece.is_used_up()) {
+    const PageIndex first{packed.next_recycled};
+    const std::uint64_t limit = std::min(most - given, piece.frames());
+    PageSpan span{first, first};
+    std::uint32_t next = packed.next_recycled;
+    while (span.last.value == next && span.count().value < limit) {
+      next = packed.slots[next].next_recycled();
+      ++span.last;
+    }
+    const std::uint64_t frames = span.count().value;
+    slots_looked_at_ += frames;
+    piece.use_frames(frames);
+    if (!punch_span(id, span)) break;
+    packed.next_recycled = next;
+    given += frames;
+  }
   return given;
 }
 
-void FrameStore::bound_recycled() noexcept {
-  if (recycled_ > used_) give_back_recycled(recycled_ - used_);
+std::uint64_t FrameStore::surplus() const noexcept {
+  const std::uint64_t beyond_use = recycled_ > used_ ? recycled_ - used_ : 0;
+  return std::max(beyond_use, std::min(unneeded_, recycled_));
 }
 
 void FrameStore::age_recycled() noexcept {
-  if (recycled_ == 0) return;
-  bound_recycled();
-  if (++age_ < kControlCallsToKeep) return;
+  if (recycled_ == 0 || ++age_ < kControlCallsToKeep) return;
   age_ = 0;
-  give_back_recycled(os::is_memory_short() ? recycled_ : fewest_recycled_);
+  unneeded_ = os::is_memory_short() ? recycled_ : fewest_recycled_;
   fewest_recycled_ = recycled_;
 }
 

@@ -55,6 +55,7 @@ void FamilyLock::forget_others() noexcept {
   in_work_ = nullptr;
   control_calls_waiting_ = 0;
   changed_.forget_sleepers();
+  lock_.forget_waiters();
 }
 
 bool Turn::may_read(const AddressSpace& source) noexcept {

@@ -30,6 +30,8 @@ class FamilyLock {
   /// Waits until no fault is at work. Those that come later wait for this one.
   void lock_alone() noexcept;
   void unlock() noexcept { lock_.unlock(); }
+  /// Between two pieces of work, without the lock: see os::Lock.
+  void let_waiters_go_first() noexcept { lock_.let_waiters_go_first(); }
 
   /// After fork(), in the child, with the lock held: other threads do not exist here.
   void forget_others() noexcept;

@@ -47,6 +47,14 @@ void DescriptorName::close_if_intact() const noexcept {
   if (is_intact()) close_number(number);
 }
 
+std::size_t DescriptorName::resident_bytes() const noexcept {
+  constexpr std::size_t kBlockBytes = 512;  // st_blocks counts these, whatever the page size
+  struct stat status {};
+  if (number < 0 || ::fstat(number, &status) != 0) return 0;
+  const bool is_ours = status.st_dev == device && status.st_ino == file;
+  return is_ours ? static_cast<std::size_t>(status.st_blocks) * kBlockBytes : 0;
+}
+
 Descriptor::Descriptor(int number) noexcept {
   if (number < 0) return;
   name_.number = move_out_of_the_way(number);

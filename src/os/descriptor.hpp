@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -15,6 +16,8 @@ struct DescriptorName {
   /// Cost: one fstat.
   [[nodiscard]] bool is_intact() const noexcept;
   void close_if_intact() const noexcept;
+  /// Memory that the file takes, if it is one that lives in memory; 0 if it cannot be told.
+  [[nodiscard]] std::size_t resident_bytes() const noexcept;
 };
 
 /// Owns a file descriptor.

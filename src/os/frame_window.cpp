@@ -18,7 +18,7 @@ FrameWindow FrameWindow::map(int file, FileOffset at, std::size_t bytes) noexcep
 }
 
 FrameWindow::~FrameWindow() {
-  if (begin_ != nullptr) ::munmap(begin_, bytes_);
+  if (begin_ != nullptr) unmap_frames(begin_, bytes_);
 }
 
 Buffer::Buffer(std::size_t bytes) : begin_(map_metadata(bytes)), bytes_(bytes) {

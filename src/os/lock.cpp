@@ -23,9 +23,28 @@ void Lock::lock_slow() noexcept {
       return;
     }
   }
+  waiting_.fetch_add(1);
   while (state_.exchange(kContended, std::memory_order_acquire) != kFree) {
     raw_syscall(SYS_futex, argument(&state_), FUTEX_WAIT_PRIVATE, kContended);
   }
+  waiting_.fetch_sub(1);
+  served_.fetch_add(1);
+  if (patient_.load() > 0) {
+    raw_syscall(SYS_futex, argument(&served_), FUTEX_WAKE_PRIVATE, INT_MAX);
+  }
+}
+
+void Lock::let_waiters_go_first() noexcept {
+  const std::uint32_t served_before = served_.load();
+  const std::uint32_t waiters = waiting_.load();
+  if (waiters == 0) return;
+  patient_.fetch_add(1);
+  for (;;) {
+    const std::uint32_t served = served_.load();
+    if (served - served_before >= waiters || waiting_.load() == 0) break;
+    raw_syscall(SYS_futex, argument(&served_), FUTEX_WAIT_PRIVATE, served);
+  }
+  patient_.fetch_sub(1);
 }
 
 void Condition::wait(Lock& lock) noexcept {

@@ -17,8 +17,21 @@ class Lock {
     if (!state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire)) lock_slow();
   }
 
+  /// Whoever takes the lock again and again, one piece of work after the other, calls this in
+  /// between, without the lock: it returns when those who wait for the lock now have had it. The
+  /// lock alone goes to whoever comes first, which is the one that runs already.
+  void let_waiters_go_first() noexcept;
+
   /// After fork(), in the child: whoever held it does not exist here.
-  void reset() noexcept { state_.store(kFree, std::memory_order_relaxed); }
+  void reset() noexcept {
+    state_.store(kFree, std::memory_order_relaxed);
+    forget_waiters();
+  }
+  /// The same where the caller holds it.
+  void forget_waiters() noexcept {
+    waiting_.store(0, std::memory_order_relaxed);
+    patient_.store(0, std::memory_order_relaxed);
+  }
 
   void unlock() noexcept {
     if (state_.exchange(kFree, std::memory_order_release) == kContended) wake_one();
@@ -33,6 +46,9 @@ class Lock {
   void wake_one() noexcept;
 
   std::atomic<std::uint32_t> state_{kFree};
+  std::atomic<std::uint32_t> waiting_{0};  ///< threads that sleep for the lock, or are about to
+  std::atomic<std::uint32_t> served_{0};   ///< how often one of them got it
+  std::atomic<std::uint32_t> patient_{0};  ///< threads in let_waiters_go_first()
 };
 
 /// Lets threads sleep until what they wait for, under a lock, may have come about.

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <string>
@@ -71,18 +72,30 @@ AddressRange AddressRange::reserve(std::size_t bytes, std::size_t alignment_byte
   return range;
 }
 
+AddressRange::AddressRange(std::byte* begin, std::size_t bytes) noexcept
+    : begin_(begin), bytes_(bytes), guard_behind_(page_bytes()) {}
+
 AddressRange::AddressRange(AddressRange&& other) noexcept
-    : begin_(std::exchange(other.begin_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+    : begin_(std::exchange(other.begin_, nullptr)),
+      bytes_(std::exchange(other.bytes_, 0)),
+      guard_behind_(std::exchange(other.guard_behind_, 0)) {}
 
 AddressRange& AddressRange::operator=(AddressRange&& other) noexcept {
   std::swap(begin_, other.begin_);
   std::swap(bytes_, other.bytes_);
+  std::swap(guard_behind_, other.guard_behind_);
   return *this;
 }
 
 AddressRange::~AddressRange() {
   const std::size_t guard = page_bytes();
-  if (begin_ != nullptr) ::munmap(begin_ - guard, bytes_ + 2 * guard);
+  if (begin_ != nullptr) ::munmap(begin_ - guard, guard + bytes_ + guard_behind_);
+}
+
+void AddressRange::shrink(std::size_t bytes) noexcept {
+  if (::munmap(begin_ + bytes, bytes_ - bytes + guard_behind_) != 0) return;
+  bytes_ = bytes;
+  guard_behind_ = 0;
 }
 
 int map_frames(std::byte* address, std::size_t bytes, int file, FileOffset at,
@@ -108,7 +121,18 @@ const std::byte* map_frames_somewhere(std::size_t bytes, int file, FileOffset at
 }
 
 void unmap_frames(const std::byte* address, std::size_t bytes) noexcept {
+  constexpr std::size_t kFewestBytes = std::size_t{8} << 20;
+  constexpr std::size_t kMostPieces = 8192;
+  const std::size_t share = bytes / kMostPieces / page_bytes() * page_bytes();
+  const std::size_t piece = std::max(kFewestBytes, share);
+  for (std::size_t at = 0; at < bytes; at += piece) {
+    forget_pages(address + at, std::min(piece, bytes - at));
+  }
   ::munmap(const_cast<std::byte*>(address), bytes);  // NOLINT(*-const-cast): munmap's signature
+}
+
+void forget_pages(const std::byte* address, std::size_t bytes) noexcept {
+  raw_syscall(SYS_madvise, argument(address), bytes, MADV_DONTNEED);
 }
 
 int map_zeros(std::byte* address, std::size_t bytes) noexcept {

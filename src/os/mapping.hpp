@@ -26,11 +26,16 @@ class AddressRange {
   [[nodiscard]] std::byte* end() const noexcept { return begin_ + bytes_; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
+  /// Gives back the addresses behind the first `bytes`, and the guard page there. Whoever asks for
+  /// addresses may get them from then on.
+  void shrink(std::size_t bytes) noexcept;
+
  private:
-  AddressRange(std::byte* begin, std::size_t bytes) noexcept : begin_(begin), bytes_(bytes) {}
+  AddressRange(std::byte* begin, std::size_t bytes) noexcept;
 
   std::byte* begin_ = nullptr;
   std::size_t bytes_ = 0;
+  std::size_t guard_behind_ = 0;  ///< bytes of it
 };
 
 /// Whether the kernel should also fill the processor's page table at once, sparing a second fault
@@ -54,6 +59,11 @@ int map_frames_for_reading(std::byte* address, std::size_t bytes, int file, File
 /// only.
 const std::byte* map_frames_somewhere(std::size_t bytes, int file, FileOffset at) noexcept;
 void unmap_frames(const std::byte* address, std::size_t bytes) noexcept;
+
+/// Takes what the range shows out of the processor's page table. While an unmap holds the kernel's
+/// lock on all mappings of the process, every fault waits; behind this it has little left to do.
+/// Loads see the same bytes as before where frames are shared.
+void forget_pages(const std::byte* address, std::size_t bytes) noexcept;
 
 /// Shows zeros, read-only, without any frame. 0 or an errno value. Signal context: yes.
 int map_zeros(std::byte* address, std::size_t bytes) noexcept;

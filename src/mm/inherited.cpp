@@ -1,0 +1,91 @@
+// Frame files of ancestors. A child process shows its parent's frames until it has stored to every
+// page, so it keeps the parent's file open, and the files that the parent had kept. A program that
+// lives on by fork would keep one more for each process it has been: a file goes when no region,
+// snapshot or view of this process shows a frame of it, and no child may either.
+
+#include <algorithm>
+#include <utility>
+
+#include "mm/frame_store.hpp"
+
+namespace cow {
+
+void FrameStore::become_foreign(os::FrameFile file) noexcept {
+  std::swap(file_, file);
+  inherited_.push({file.release()});
+  next_offset_ = 0;
+  packed_.clear();
+  unused_.clear();
+  packed_free_ = 0;
+  disown();
+}
+
+void FrameStore::disown() noexcept {
+  for (Extent& extent : extents_) {
+    count_recycled(extent, -static_cast<std::int64_t>(extent.recycled));
+    extent.foreign = true;
+    extent.owner = nullptr;
+    extent.own = 0;
+    extent.packed = false;
+    extent.closing = false;
+    extent.unpunched = 0;
+  }
+  unneeded_ = 0;
+  // Another thread of the parent was about to close these.
+  for (std::size_t i = inherited_.size(); i-- > 0;) {
+    if (!inherited_[i].closing) continue;
+    inherited_[i].name.close_if_intact();
+    inherited_.remove_at(i);
+  }
+  some_inherited_is_idle_ = true;
+}
+
+bool FrameStore::is_idle_and_inherited(ExtentId id) const noexcept {
+  const Extent& of = extent(id);
+  return of.foreign && of.used == 0 && of.slots != nullptr && id != shown_file_;
+}
+
+bool FrameStore::forget_idle_extent() noexcept {
+  for (std::uint32_t i = 1; i < extents_.size(); ++i) {
+    if (!is_idle_and_inherited({i})) continue;
+    unmap_slots(extents_[i]);
+    unmap_seen(extents_[i]);
+    extents_[i] = Extent{};
+    free_ids_.push({i});
+    return true;
+  }
+  return false;
+}
+
+os::DescriptorName FrameStore::next_file_to_close() noexcept {
+  const auto has_extent = [&](const InheritedFile& file) {
+    return std::any_of(extents_.begin(), extents_.end(),
+                       [&](const Extent& of) { return of.file == file.name.number; });
+  };
+  for (InheritedFile& file : inherited_) {
+    if (file.closing || has_extent(file)) continue;
+    file.closing = true;
+    return file.name;
+  }
+  some_inherited_is_idle_ = false;
+  return {};
+}
+
+void FrameStore::forget_closed(const os::DescriptorName& file) noexcept {
+  for (std::size_t i = 0; i < inherited_.size(); ++i) {
+    if (inherited_[i].name.number != file.number || !inherited_[i].closing) continue;
+    inherited_.remove_at(i);
+    return;
+  }
+}
+
+std::size_t FrameStore::bytes_inherited() const noexcept {
+  std::size_t bytes = 0;
+  for (const InheritedFile& file : inherited_) {
+    const bool is_users = shows_file() && file.name.number == extent(shown_file_).file;
+    if (!is_users && !file.closing) bytes += file.name.resident_bytes();
+  }
+  return bytes;
+}
+
+}  // namespace cow

@@ -1,0 +1,137 @@
+#include "mm/leaving.hpp"
+
+#include <algorithm>
+
+#include "mm/address_space.hpp"
+#include "os/host.hpp"
+#include "os/thread.hpp"
+
+namespace cow {
+
+namespace {
+
+// The kernel takes some 50 ns for a page that is mapped, and less than one where nothing is.
+constexpr std::size_t kPieceBytes = std::size_t{2} << 20;
+constexpr std::size_t kPieceOfFileBytes = std::size_t{16} << 20;
+constexpr std::size_t kPieceOfZerosBytes = std::size_t{256} << 20;
+
+// The kernel's lock on all mappings of the process goes to whoever comes first, too.
+constexpr std::uint64_t kPiecesBetweenRests = 4;
+
+bool is_large(std::size_t piece_bytes) noexcept { return piece_bytes > kPieceBytes; }
+
+/// Where the last piece of the first `bytes` of a space begins: a small one where there are frames,
+/// a large one where no leaf names any.
+std::size_t begin_of_last_piece(const AddressSpace& space, std::size_t bytes) noexcept {
+  const PageTable& table = space.table();
+  const PageGeometry geometry = space.family().geometry();
+  const auto group_before = [&](std::size_t at) {
+    return geometry.page_at(at - 1).value / kTableEntries;
+  };
+  if (table.leaf_at(group_before(bytes)) != nullptr) return (bytes - 1) / kPieceBytes * kPieceBytes;
+  const bool shows_file = space.family().frames().shows_file();
+  const std::size_t most = shows_file ? kPieceOfFileBytes : kPieceOfZerosBytes;
+  const std::size_t lowest = bytes > most ? bytes - most : 0;
+  std::size_t begin = bytes;
+  while (begin > lowest && table.leaf_at(group_before(begin)) == nullptr) {
+    begin = geometry.offset(table.span_of(group_before(begin)).first);
+  }
+  return std::max(begin, lowest);
+}
+
+}  // namespace
+
+// From the end to the beginning, so that what is still ours is always the first part. What the
+// kernel has to look at page by page comes first and holds nobody up for long; the addresses are
+// given back with the lock held, so that a child knows which of them it has got.
+void give_up_addresses(AddressSpace& space) noexcept {
+  auto bytes = static_cast<std::size_t>(space.end() - space.begin());
+  std::uint64_t small_pieces = 0;
+  while (bytes > 0) {
+    const std::size_t begin = begin_of_last_piece(space, bytes);
+    os::forget_pages(space.begin() + begin, bytes - begin);
+    {
+      const Section section(space.family());
+      space.give_up_addresses(begin);
+    }
+    space.family().lock().let_waiters_go_first();
+    if (!is_large(bytes - begin) && ++small_pieces % kPiecesBetweenRests == 0) os::rest();
+    bytes = begin;
+  }
+}
+
+void give_up_table(Family& family, LeavingTable& leaving) noexcept {
+  in_pieces(family, [&](Piece& piece) {
+    if (!leaving.table->release(piece)) return false;
+    family.end_leaving(leaving);
+    return true;
+  });
+}
+
+void give_up(Family& family, KeptTable& kept) noexcept {
+  LeavingTable& leaving = kept.leaving;
+  bool has_surplus = false;
+  in_pieces(family, [&](Piece& piece) {
+    if (leaving.table == nullptr) family.begin_leaving(kept);
+    if (!leaving.table->release(piece)) return false;
+    family.end_leaving(leaving);
+    has_surplus = family.frames().has_surplus();
+    return true;
+  });
+  if (has_surplus) give_back_surplus(family);
+}
+
+void close_homes(Family& family, std::span<const ExtentId> homes) noexcept {
+  if (homes.empty()) return;
+  const bool may_keep = !os::is_memory_short();
+  for (const ExtentId home : homes) {
+    in_pieces(family,
+              [&](Piece& piece) { return family.frames().end_close_home(home, may_keep, piece); });
+  }
+}
+
+void give_up_held(Family& family, std::uint64_t child) noexcept {
+  in_pieces(family, [&](Piece& piece) { return family.release_held(child, piece); });
+}
+
+namespace {
+
+void give_back_inherited(Family& family) noexcept {
+  os::DescriptorName file;
+  in_pieces(family, [&](Piece&) {
+    if (family.frames().forget_idle_extent()) return false;
+    file = family.frames().next_file_to_close();
+    return true;
+  });
+  while (file.number >= 0) {
+    file.close_if_intact();  // frees what nobody else shows, which may take long
+    const Section section(family);
+    family.frames().forget_closed(file);
+    file = family.frames().next_file_to_close();
+  }
+}
+
+}  // namespace
+
+void give_back_surplus(Family& family) noexcept {
+  bool may_have_inherited = false;
+  in_pieces(family, [&](Piece& piece) {
+    FrameStore& frames = family.frames();
+    may_have_inherited = frames.may_give_back_inherited();
+    return frames.surplus() == 0 || frames.give_back_recycled(frames.surplus(), piece) == 0;
+  });
+  if (may_have_inherited) give_back_inherited(family);
+}
+
+std::uint64_t give_back_all_recycled(Family& family) noexcept {
+  std::uint64_t given = 0;
+  in_pieces(family, [&](Piece& piece) {
+    FrameStore& frames = family.frames();
+    const std::uint64_t now = frames.give_back_recycled(frames.recycled(), piece);
+    given += now;
+    return now == 0;
+  });
+  return given;
+}
+
+}  // namespace cow
