@@ -18,8 +18,8 @@ namespace {
 
 // In units of copying one page as part of a larger copy: see "Prices" in docs/windows.md. The
 // library's own constants are rounded, and are not used here on purpose.
-constexpr double kMoveFault = 7.2;
-constexpr double kStayFault = 5.9;
+constexpr double kMoveFault = 16.5;
+constexpr double kStayFault = 14.5;
 constexpr double kPageCopied = 1;
 
 constexpr std::size_t kBlock = store_patterns::block_pages;
@@ -68,7 +68,10 @@ struct Worst {
   void look_at(std::size_t count, double cost, double price_of_fault) {
     const double lazy = static_cast<double>(count) * (price_of_fault + kPageCopied);
     const double eager = static_cast<double>(kPages) * kPageCopied;
-    const double now = cost / std::min(lazy, eager);
+    // A block that was taken whole looks like a run to a store right behind it: see "What runs
+    // take in vain". Then one more block is taken before blocks are as dear as all eager.
+    const double in_vain = count <= 8 ? kBlock * kPageCopied : 0;
+    const double now = (cost - in_vain) / std::min(lazy, eager);
     if (now > ratio) *this = {now, count};
   }
 };
@@ -93,9 +96,14 @@ Worst worst_after_snapshot(Region& region, const store_patterns::Order& order) {
   return worst;
 }
 
-// The bounds of docs/windows.md: faults until a block is taken whole, their price, and the block.
-constexpr double kMostForClones = (9 * kMoveFault + kBlock) / kBlock;      // 2.01
-constexpr double kMostForSnapshots = (12 * kStayFault + kBlock) / kBlock;  // 2.11
+// The bounds of docs/windows.md: a block is taken whole by its fourth fault. The better way has
+// paid for four faults by then, or for the block.
+constexpr double most(double price_of_fault) {
+  const double better = std::min<double>(kBlock, 4 * (price_of_fault + kPageCopied));
+  return (4 * price_of_fault + kBlock) / better;
+}
+constexpr double kMostForClones = most(kMoveFault);     // 2.03
+constexpr double kMostForSnapshots = most(kStayFault);  // 1.97
 
 }  // namespace
 
@@ -107,7 +115,7 @@ TEST_CASE("whatever the pattern, a lazy clone costs little more than twice the b
   for (const auto& [name, order] : store_patterns::all(kPages, seed)) {
     const Worst worst = worst_of_clone(original, order);
     CAPTURE(name, worst.ratio, worst.stored);
-    CHECK(worst.ratio > 0.9);  // no pattern is cheaper than the better of both with one page stored
+    CHECK(worst.ratio > 0.9);  // some number of pages costs the better of both at least
     CHECK(worst.ratio <= kMostForClones + 0.001);
   }
 }
@@ -116,8 +124,8 @@ TEST_CASE("whatever the pattern, stores after a snapshot cost little more than t
           "all lazy and all eager") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
-  Region region = written(support::options());
   for (const auto& [name, order] : store_patterns::all(kPages, seed)) {
+    Region region = written(support::options());  // without pages that are hot
     const Worst worst = worst_after_snapshot(region, order);
     CAPTURE(name, worst.ratio, worst.stored);
     CHECK(worst.ratio > 0.9);
@@ -139,7 +147,8 @@ TEST_CASE("without windows a clone costs a fault and a copied page for each page
   }
 }
 
-TEST_CASE("a run of stores copies at most twice the pages stored to, wherever it ends") {
+TEST_CASE(
+    "a run of stores copies less than a block more than the pages stored to, wherever it ends") {
   const Region original = written(support::options());
   const std::size_t last = GENERATE(1u, 2u, 3u, 5u, 17u, 64u, 65u, 66u, 129u, 130u, 400u);
   for (const bool backwards : {false, true}) {
@@ -149,8 +158,9 @@ TEST_CASE("a run of stores copies at most twice the pages stored to, wherever it
     order.resize(last);
     Region clone = original.clone();
     store_in_order(clone, order, {last}, [](std::size_t count, Work work) {
-      CHECK(work.copied <= static_cast<double>(2 * count));
+      if (count <= 4) CHECK(work.copied <= static_cast<double>(2 * count));
       CHECK(work.copied < static_cast<double>(count + kBlock));
+      CHECK(work.faults <= 3 + static_cast<double>((count + kBlock - 1) / kBlock));
     });
   }
 }
@@ -160,13 +170,13 @@ TEST_CASE(
   // The worst there is for runs: each fault takes 64 pages, the program stores to the first alone.
   const Region original = written(support::options());
   Region clone = original.clone();
-  store_patterns::Order order{0, 1, 2, 4, 8, 16, 32};
+  store_patterns::Order order{0, 1, 2, 4};
   for (std::size_t page = kBlock; page < kPages; page += kBlock) order.push_back(page);
   store_in_order(clone, order, {order.size()}, [](std::size_t count, const Work& work) {
     CHECK(work.faults == static_cast<double>(count));
     CHECK(work.copied == static_cast<double>(kPages));
     const double lazy = static_cast<double>(count) * (kMoveFault + kPageCopied);
     CHECK(work.cost(kMoveFault) <= (kMoveFault + kBlock) / (kMoveFault + 1) * lazy);
-    CHECK(work.cost(kMoveFault) <= 2 * static_cast<double>(kPages));
+    CHECK(work.cost(kMoveFault) <= kMostForClones * static_cast<double>(kPages));
   });
 }

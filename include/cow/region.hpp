@@ -116,7 +116,8 @@ class COW_API Region {
 
   /// An immutable image of this moment: a consistent cut, also while other threads store, unless
   /// the caller promises with SnapshotMode::quiescent that none does.
-  /// Cost: O(pages written since the last one).
+  /// Cost: O(pages written since the last one). In a loop, pages that are stored to between any two
+  /// snapshots are copied by the call, up to 4,096 of them, and need not fault again.
   [[nodiscard]] Snapshot snapshot(SnapshotMode mode = SnapshotMode::concurrent) const;
 
   /// Makes the bytes those of `snapshot`, at the same address. Cost: O(pages that differ). In a

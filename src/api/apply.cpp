@@ -52,7 +52,7 @@ bool Region::apply_by_sharing(const std::vector<PageRange>& ranges, const Snapsh
   AddressSpace& space = state().space();
   if (&space.family() != from.state().family().get()) return false;
   const auto target = std::make_shared<detail::SnapshotState>(space.shared_family(), size());
-  take_snapshot(space, target->table(), AddressSpace::Spare::leased);
+  take_snapshot(space, target->table(), HotPolicy::share);
   {
     const Section section(space.family());
     // The kernel may be writing to leased pages, which then differ from their copies.

@@ -75,8 +75,7 @@ Snapshot Region::snapshot(SnapshotMode mode) const {
   begin_control_call(source.family());
   auto made = std::make_shared<detail::SnapshotState>(source.shared_family(), size());
   take_snapshot(source, made->table(),
-                mode == SnapshotMode::quiescent ? AddressSpace::Spare::leased_and_hot
-                                                : AddressSpace::Spare::leased);
+                mode == SnapshotMode::quiescent ? HotPolicy::copy_unprotected : HotPolicy::copy);
   if (const ImageId* const image = state().loaded_image()) made->set_image_id(*image);
   return Snapshot(std::move(made));
 }

@@ -76,12 +76,13 @@ void AddressSpace::give_up_addresses(std::size_t bytes) noexcept {
   mapping_budget::add(-kGuardMappings);
 }
 
-void AddressSpace::write_protect(Spare spare) {
+void AddressSpace::write_protect() {
   rollback_.stop_following();
-  spare == Spare::leased ? write_protect_together() : write_protect_cold();
+  write_protect_together(Spare::leased, [](Leaf&) {});
 }
 
-void AddressSpace::write_protect_together() {
+template <class Prepare>
+void AddressSpace::write_protect_together(Spare spare, const Prepare& prepare) {
   // Ranges that lie close together are protected in one call: passing over pages that are
   // read-only already costs the kernel less than another call.
   constexpr PageCount kCloseTogether{4 * kTableEntries};
@@ -93,11 +94,12 @@ void AddressSpace::write_protect_together() {
     for (std::uint64_t group = hull.first.value / kTableEntries;
          group * kTableEntries < hull.last.value; ++group) {
       Leaf* const leaf = table().leaf_at(group);
-      if (leaf != nullptr && leaf->writable > 0) close_leaf(*leaf, Spare::leased, holes);
+      if (leaf != nullptr && leaf->writable > 0) close_leaf(*leaf, spare, holes);
     }
   };
   PageSpan hull{};
   for_each_writable_leaf([&](Leaf& leaf) {
+    prepare(leaf);
     const PageSpan next = hull_of(leaf, is_writable);
     if (!hull.empty() && next.first <= hull.last + kCloseTogether) {
       hull.last = next.last;
@@ -109,24 +111,40 @@ void AddressSpace::write_protect_together() {
   close(hull);
 }
 
-void AddressSpace::write_protect_cold() {
+void AddressSpace::write_protect_cold(HotPages pages) {
+  rollback_.stop_following();
+  ++snapshots_;
+  const auto choose_hot = [&](Leaf& leaf) {
+    const PageCount hot{update_heat(leaf, snapshots_, pages)};
+    pages.most = pages.most - hot;
+    return hot.value == leaf.writable;  // nothing is left to protect
+  };
+  if (pages.protect) {
+    write_protect_together(Spare::leased_and_hot, choose_hot);
+    return;
+  }
   HoleFinder holes(family_->geometry());  // nobody stores meanwhile
   const auto is_cold = [](Entry entry) {
-    return entry.writable() && !entry.leased() && !entry.hot();
+    return entry.writable() && !is_spared(entry, Spare::leased_and_hot);
   };
   for_each_writable_leaf([&](Leaf& leaf) {
+    if (choose_hot(leaf)) return;
     protect(hull_of(leaf, is_cold), Spare::leased_and_hot);
     close_leaf(leaf, Spare::leased_and_hot, holes);
   });
 }
 
-namespace {
-
-bool is_spared(Entry entry, AddressSpace::Spare spare) noexcept {
-  return entry.leased() || (spare == AddressSpace::Spare::leased_and_hot && entry.hot());
+// What the kernel refuses to open becomes read-only: its next store faults, as others do.
+void AddressSpace::reopen_hot() noexcept {
+  const auto is_hot = [](Entry entry) { return entry.hot() && !entry.leased(); };
+  for_each_writable_leaf([&](Leaf& leaf) {
+    for_each_stretch(table(), hull_of(leaf, is_hot), is_hot, [&](PageSpan run) {
+      if (make_writable(run) == 0) return;
+      edit(leaf, run, [](PageIndex, Entry& entry) { entry.set_writable(false); });
+      protect_again(leaf, run);
+    });
+  });
 }
-
-}  // namespace
 
 void AddressSpace::protect(PageSpan hull, Spare spare) {
   note_protection();
@@ -159,17 +177,24 @@ void AddressSpace::reopen(PageSpan span) noexcept {
 
 // A leaf that was written from end to end: without looking at its entries one by one, which for a
 // large region would take longer than the kernel takes to protect huge pages.
-bool AddressSpace::close_in_one(Leaf& leaf, HoleFinder& holes) noexcept {
+bool AddressSpace::close_in_one(Leaf& leaf, Spare spare, HoleFinder& holes) noexcept {
   const PageSpan span = table().span_of(leaf.group);
   if (!leases_.empty() || leaf.writable != span.count().value || leaf.breaks > 0) return false;
   const FrameStore& frames = family_->frames();
   const Frame first = leaf.entries[0].frame();
-  if (leaf.any_never_stored && !holes.is_all_data(frames.file(first), frames.offset(first),
-                                                  family_->geometry().bytes(span.count()))) {
+  // Asking what is mapped is ten times as fast as searching the file, and nearly always enough.
+  const std::size_t bytes = family_->geometry().bytes(span.count());
+  if (leaf.any_never_stored && !os::is_resident(address(span.first), bytes) &&
+      !holes.is_all_data(frames.file(first), frames.offset(first), bytes)) {
     return false;
   }
   const std::int64_t edges_before = edges(leaf.group);
-  for (std::size_t i = 0; i < span.count().value; ++i) leaf.entries[i].close();
+  // What was filled for the first time says nothing about rounds to come.
+  const bool found_stored = spare == Spare::leased_and_hot && !leaf.any_never_stored;
+  for (std::size_t i = 0; i < span.count().value; ++i) {
+    leaf.entries[i].close();
+    if (found_stored) leaf.entries[i].set_heat(Entry::kWarmest);
+  }
   leaf.writable = 0;
   leaf.any_never_stored = false;
   count_mappings(edges(leaf.group) - edges_before);
@@ -180,7 +205,10 @@ bool AddressSpace::close_in_one(Leaf& leaf, HoleFinder& holes) noexcept {
 // The leaf's pages are read-only now, but for those to spare. Where a window of zero pages was
 // opened, it is time to learn which of them were touched: the others have no memory behind them.
 void AddressSpace::close_leaf(Leaf& leaf, Spare spare, HoleFinder& holes) noexcept {
-  if (spare == Spare::leased && close_in_one(leaf, holes)) return;
+  const auto is_kept = [&](Entry entry) { return entry.writable() && is_spared(entry, spare); };
+  if (hull_of(leaf, is_kept).empty() && close_in_one(leaf, spare, holes)) return;
+  // Where the snapshot gets copies, the leaf stays the region's own, and begins to count anew.
+  leaf.block_faults = {};
   const FrameStore& frames = family_->frames();
   const bool look = leaf.any_never_stored;
   leaf.any_never_stored = false;
@@ -194,15 +222,12 @@ void AddressSpace::close_leaf(Leaf& leaf, Spare spare, HoleFinder& holes) noexce
     }
   };
   edit(leaf, table().span_of(leaf.group), [&](PageIndex, Entry& entry) {
-    if (is_spared(entry, spare)) {
-      if (!entry.leased()) entry.set_heat(entry.heat() + 1);
-      return;
-    }
+    if (is_spared(entry, spare)) return;
     const bool was_writable = entry.writable();
     entry.set_writable(false);
     keep_zeros(entry);
-    if (spare == Spare::leased || entry.is_zero_page()) return;
-    entry.set_heat(was_writable && !entry.never_stored() ? 1 : 0);
+    const bool found_stored = was_writable && !entry.never_stored();
+    if (spare == Spare::leased_and_hot && found_stored) entry.set_heat(Entry::kWarmest);
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/units.hpp"
 #include "mm/family.hpp"
+#include "mm/heat.hpp"
 #include "mm/homes.hpp"
 #include "mm/mapping_budget.hpp"
 #include "mm/page_table.hpp"
@@ -84,14 +85,16 @@ class AddressSpace {
 
   // Control calls.
 
-  /// Which writable pages are not to be protected. Whoever shares the table then gets copies of
-  /// them: see share_table in lease.hpp.
-  enum class Spare { leased, leased_and_hot };
-
-  /// Makes every writable page read-only, so that its frame can be shared, but for those to spare.
-  /// Hot pages may be spared only while nobody stores to the region: see Entry::hot.
+  /// Makes every writable page read-only, so that its frame can be shared, but for leased ones.
+  /// Whoever shares the table gets copies of those: see share_table in lease.hpp.
   /// Cost: O(writable leaves). Throws std::system_error; what it did until then holds.
-  void write_protect(Spare spare = Spare::leased);
+  void write_protect();
+
+  /// The same for a snapshot, which gets copies of hot pages, too: their entries stay writable.
+  /// With `pages.protect` the kernel lets nobody store to them until reopen_hot(), which must
+  /// follow, also after an error; without, the caller knows that nobody does.
+  void write_protect_cold(HotPages pages);
+  void reopen_hot() noexcept;
 
   /// Maps what the page table holds, in `runs` mappings, in an address space that still shows zeros
   /// everywhere. 0 or an errno value; then it shows zeros again.
@@ -190,11 +193,16 @@ class AddressSpace {
  private:
   [[nodiscard]] std::int64_t edges(std::uint64_t group) const noexcept;
   void count_mappings(std::int64_t change) noexcept;
-  void write_protect_together();
-  void write_protect_cold();
+  /// Which writable pages are not to be protected.
+  enum class Spare { leased, leased_and_hot };
+  [[nodiscard]] static bool is_spared(Entry entry, Spare spare) noexcept {
+    return entry.leased() || (spare == Spare::leased_and_hot && entry.hot());
+  }
+  template <class Prepare>
+  void write_protect_together(Spare spare, const Prepare& prepare);
   void protect(PageSpan hull, Spare spare);
   void close_leaf(Leaf& leaf, Spare spare, HoleFinder& holes) noexcept;
-  [[nodiscard]] bool close_in_one(Leaf& leaf, HoleFinder& holes) noexcept;
+  [[nodiscard]] bool close_in_one(Leaf& leaf, Spare spare, HoleFinder& holes) noexcept;
   void reopen(PageSpan span) noexcept;
   void note_writable(const Leaf& leaf) noexcept;
   [[nodiscard]] std::uint64_t writable_groups_words() const noexcept {
@@ -208,6 +216,7 @@ class AddressSpace {
   Homes homes_;
   std::unique_ptr<std::uint64_t[]> writable_groups_;  ///< a bit for each leaf with writable entries
   std::size_t mappings_ = 0;
+  std::uint32_t snapshots_ = 0;  ///< rounds for Entry::heat
   bool may_pack_ = false;
   bool kept_ = false;  ///< a snapshot may hold frames that were not seen when there was room last
   MetadataArray<PageSpan> leases_;

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 
 #include "base/error.hpp"
 #include "mm/carrier.hpp"
 #include "mm/gap_filler.hpp"
 #include "mm/hole_finder.hpp"
 #include "mm/lease.hpp"
+#include "os/thread.hpp"
 
 namespace cow {
 
@@ -105,6 +107,29 @@ void Copying::copy_leaf(std::uint64_t group, const Copy& copy) {
     }
     page = std::max(end, page + kOnePage);
   }
+}
+
+// What a snapshot copies while stores may wait for it: 16 MiB of pages of 4 KiB, which take about
+// as long as protecting a tenth of a large region.
+constexpr PageCount kMostHotPages{4096};
+
+HotPages hot_pages_for(HotPolicy policy, Family& family) noexcept {
+  if (policy == HotPolicy::copy_unprotected) return {.most = family.pages(), .protect = false};
+  // Reserved frames are there for the stores to come.
+  const bool may_copy = policy == HotPolicy::copy && family.frames().backing() != Backing::reserved;
+  return {.most = may_copy ? kMostHotPages : PageCount{0}, .protect = !os::is_only_thread()};
+}
+
+// Stores to hot pages wait in the fault handler until all of them are copied: a consistent cut.
+void share_but_hot_pages(AddressSpace& source, PageTable& empty, HotPages hot) {
+  try {
+    source.write_protect_cold(hot);
+    share_table(source, empty);
+  } catch (...) {
+    if (hot.protect) source.reopen_hot();
+    throw;
+  }
+  if (hot.protect) source.reopen_hot();
 }
 
 [[noreturn]] void throw_unmapped(int error) {
@@ -207,11 +232,19 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
   reopen_all();
 }
 
-void take_snapshot(AddressSpace& source, PageTable& empty, AddressSpace::Spare spare) {
+void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy) {
   const Section section(source.family());
   source.prepare_to_be_kept();
   prepare_all_of_many(source.family());
-  source.write_protect(spare);
+  if (const HotPages hot = hot_pages_for(policy, source.family()); hot.most > PageCount{0}) {
+    try {
+      share_but_hot_pages(source, empty, hot);
+      return;
+    } catch (const std::system_error&) {
+      // There is no memory for the copies, perhaps. Sharing takes none.
+    }
+  }
+  source.write_protect();
   share_table(source, empty);
 }
 

@@ -15,9 +15,15 @@ void clone_lazily(AddressSpace& source, AddressSpace& empty);
 /// `empty` was just made; it gets frames of its own with the bytes of `source`.
 void clone_eagerly(AddressSpace& source, AddressSpace& empty);
 
-/// `empty`, a table that is shown nowhere, will hold what `source` shows now. Hot pages may be
-/// spared while nobody stores to `source`: see AddressSpace::write_protect.
-void take_snapshot(AddressSpace& source, PageTable& empty, AddressSpace::Spare spare);
+/// What becomes of hot pages, which are stored to round after round (see Entry::heat).
+enum class HotPolicy {
+  share,            ///< as with any other page
+  copy,             ///< copied, so that they need not fault; only so many that stores wait briefly
+  copy_unprotected  ///< all of them: the caller knows that nobody stores to `source`
+};
+
+/// `empty`, a table that is shown nowhere, will hold what `source` shows now.
+void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy);
 
 /// `empty` was just made; it will show what `snapshot` holds.
 void show_snapshot(const PageTable& snapshot, AddressSpace& empty);

@@ -79,22 +79,27 @@ class Entry {
   [[nodiscard]] constexpr bool leased() const { return (bits_ & kLeased) != 0; }
   constexpr void set_leased(bool on) { set(kLeased, on); }
 
-  /// Snapshots of a region whose writers keep still ask which pages are stored to in every round:
-  /// those stay writable, and the snapshot gets a copy. A page is hot when it was protected by the
-  /// snapshot before (heat 1) and is writable again. From then on nobody sees its stores, so it
+  /// How often the page is stored to, as far as snapshots can tell, in five bits:
+  ///
+  ///     0        not lately
+  ///     1 to 15  warm: a snapshot found it stored to and protected it, and it cools since then
+  ///    16 to 31  hot: snapshots copy it and leave it writable
+  ///
+  /// A page that is stored to while warm becomes hot. From then on nobody sees its stores, so it
   /// stays hot until the copies have cost as much as the fault would that tells: then it is
-  /// protected once more. Rent until the price is paid, as for windows.
-  static constexpr unsigned kMostHeat = 31;
+  /// protected, and warm, once more. Rent until the price is paid, as for windows: see "Rounds" in
+  /// docs/windows.md. One degree is kRoundsForADegree snapshots.
+  static constexpr unsigned kWarmest = 15;
+  static constexpr unsigned kHottest = 31;
+  static constexpr unsigned kRoundsForADegree = 2;
   [[nodiscard]] constexpr unsigned heat() const {
-    return static_cast<unsigned>(bits_ >> kHeatShift) & kMostHeat;
+    return static_cast<unsigned>(bits_ >> kHeatShift) & kHottest;
   }
   /// Precondition: not a zero page.
   constexpr void set_heat(unsigned heat) {
-    bits_ = (bits_ & ~(std::uint64_t{kMostHeat} << kHeatShift)) | std::uint64_t{heat} << kHeatShift;
+    bits_ = (bits_ & ~(std::uint64_t{kHottest} << kHeatShift)) | std::uint64_t{heat} << kHeatShift;
   }
-  [[nodiscard]] constexpr bool hot() const {
-    return writable() && heat() > 0 && heat() < kMostHeat;
-  }
+  [[nodiscard]] constexpr bool hot() const { return writable() && heat() > kWarmest; }
 
   /// Precondition: read-only. Nothing but zeros can be behind it.
   [[nodiscard]] constexpr bool shows_zeros() const { return is_zero_page() || never_stored(); }

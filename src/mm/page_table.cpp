@@ -65,6 +65,7 @@ Leaf& PageTable::copy_leaf(Leaf& from) noexcept {
   copy.writable = from.writable;
   copy.breaks = from.breaks;
   copy.group = from.group;
+  copy.heat_round = from.heat_round;
   copy.any_never_stored = from.any_never_stored;
   copy.entries = from.entries;
   count_frames(copy);

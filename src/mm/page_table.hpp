@@ -26,6 +26,7 @@ struct Leaf {
   std::uint32_t writable = 0;    ///< entries that are writable
   std::uint32_t breaks = 0;      ///< entries 1… that do not join the one before: see Entry::joins
   std::uint32_t group = 0;       ///< which leaf of the table: its first page / 512
+  std::uint32_t heat_round = 0;  ///< which snapshot of its region its entries' heat was of
   bool any_never_stored = false;  ///< some entry may be never_stored()
   std::array<std::uint8_t, kLeafBlocks>
       block_faults{};  ///< write faults since it was copied, or put back

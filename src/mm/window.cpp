@@ -9,16 +9,19 @@ namespace {
 // Two private neighbours may be chance; scattered stores must not pay for it.
 constexpr std::uint64_t kShortestRun = 2;
 
+// Hot pages are private whatever the stores around them do.
+bool is_in_run(Entry entry) { return entry.writable() && !entry.hot(); }
+
 std::uint64_t private_run_before(const PageTable& table, PageIndex page, std::uint64_t most) {
   std::uint64_t run = 0;
-  while (run < most && run < page.value && table.entry(page - PageCount{run + 1}).writable()) ++run;
+  while (run < most && run < page.value && is_in_run(table.entry(page - PageCount{run + 1}))) ++run;
   return run;
 }
 
 std::uint64_t private_run_behind(const PageTable& table, PageIndex page, std::uint64_t most) {
   const std::uint64_t behind = table.pages().value - page.value - 1;
   std::uint64_t run = 0;
-  while (run < most && run < behind && table.entry(page + PageCount{run + 1}).writable()) ++run;
+  while (run < most && run < behind && is_in_run(table.entry(page + PageCount{run + 1}))) ++run;
   return run;
 }
 
@@ -67,9 +70,8 @@ PageSpan clip(PageSpan span, PageSpan to) {
 // rounds both are paid twice: what was taken is put back.
 bool block_has_paid(const AddressSpace& space, const Leaf& leaf, PageIndex page, bool stays) {
   const std::uint64_t faults = leaf.block_faults[page.value % kTableEntries / kBlockPages];
-  const std::uint64_t price = stays ? kStayPriceInPages : kMovePriceInPages;
-  if (!space.rollback().is_in_rounds()) return faults >= kBlockPages / price;
-  return faults >= 2 * kBlockPages / (price + kPutBackPriceInPages);
+  if (space.rollback().is_in_rounds()) return faults >= 2 * kBlockPages / kRoundPriceInPages;
+  return faults >= kBlockPages / (stays ? kStayPriceInPages : kMovePriceInPages);
 }
 
 }  // namespace

@@ -12,10 +12,12 @@ namespace cow {
 /// moves to another frame needs a new mapping, one that stays where it is a change of protection.
 /// Measured, see "Prices" in docs/windows.md; only the ratios matter and they differ little between
 /// machines.
-inline constexpr std::uint64_t kMovePriceInPages = 7;
-inline constexpr std::uint64_t kStayPriceInPages = 5;
-/// What a restore adds to it in rollback rounds, beside the copy back.
-inline constexpr std::uint64_t kPutBackPriceInPages = 3;
+inline constexpr std::uint64_t kMovePriceInPages = 16;
+inline constexpr std::uint64_t kStayPriceInPages = 15;
+/// What it counts as in rollback rounds, where a block counts twice: there and back. That is half
+/// of what it costs. A round is to copy little more than it stored, whatever the pages are, and at
+/// the full price scattered stores would take blocks by chance.
+inline constexpr std::uint64_t kRoundPriceInPages = 8;
 
 /// The pages around `page` that a fault on it should make writable together. Within the leaf of
 /// `page`, and containing it. `stays`: the page keeps its frame, see evacuation.hpp.

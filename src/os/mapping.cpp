@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <string>
@@ -146,6 +147,23 @@ int protect(std::byte* address, std::size_t bytes, Protection protection) noexce
 
 bool is_mapped(std::byte* address, std::size_t bytes) noexcept {
   return raw_syscall(SYS_msync, argument(address), bytes, MS_ASYNC) != -ENOMEM;
+}
+
+// A kernel that will not tell this process, or not at all, says that everything is, or fails.
+bool is_resident(std::byte* address, std::size_t bytes) noexcept {
+  std::array<unsigned char, 4096> in_memory;  // NOLINT(*-member-init): the kernel fills it
+  const std::size_t step = in_memory.size() * page_bytes();
+  for (std::size_t done = 0; done < bytes; done += step) {
+    const std::size_t part = std::min(step, bytes - done);
+    if (raw_syscall(SYS_mincore, argument(address + done), part, argument(in_memory.data())) < 0) {
+      return false;
+    }
+    const auto end = in_memory.begin() + static_cast<std::ptrdiff_t>(part / page_bytes());
+    if (!std::all_of(in_memory.begin(), end, [](unsigned char page) { return (page & 1) != 0; })) {
+      return false;
+    }
+  }
+  return true;
 }
 
 std::byte* map_spare_mappings(std::size_t count) noexcept {

@@ -71,6 +71,10 @@ int map_zeros(std::byte* address, std::size_t bytes) noexcept;
 /// Whether every byte of the range is mapped. Signal context: yes.
 bool is_mapped(std::byte* address, std::size_t bytes) noexcept;
 
+/// Whether all frames of a mapped range were touched and are in memory, as far as the kernel tells.
+/// False for frames in swap, too. Control calls only.
+bool is_resident(std::byte* address, std::size_t bytes) noexcept;
+
 /// Changes what a mapping allows. 0 or an errno value. Signal context: yes.
 int protect(std::byte* address, std::size_t bytes, Protection protection) noexcept;
 

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/units.hpp"
+#include "mm/page_table.hpp"
+
+namespace cow {
+
+/// What a snapshot may do about pages that are stored to round after round: see Entry::heat.
+struct HotPages {
+  /// Pages that one snapshot may copy, so that it stays short whatever was stored to.
+  PageCount most;
+  /// Whether hot pages are kept from stores while they are copied, by two protections of each run.
+  bool protect;
+};
+
+/// For the snapshot `round` of a region, before anything is protected: entries of `leaf` cool, and
+/// those that are stored to while warm become hot. Afterwards exactly the entries that are hot()
+/// are to be copied and left writable. Returns how many that are, at most `pages.most`.
+std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages) noexcept;
+
+}  // namespace cow
