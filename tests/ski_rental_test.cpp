@@ -70,7 +70,7 @@ struct Worst {
     const double eager = static_cast<double>(kPages) * kPageCopied;
     // A block that was taken whole looks like a run to a store right behind it: see "What runs
     // take in vain". Then one more block is taken before blocks are as dear as all eager.
-    const double in_vain = count <= 8 ? kBlock * kPageCopied : 0;
+    const double in_vain = count <= 16 ? kBlock * kPageCopied : 0;
     const double now = (cost - in_vain) / std::min(lazy, eager);
     if (now > ratio) *this = {now, count};
   }
