@@ -94,7 +94,8 @@ TEST_CASE("a fiber with its stack in a region goes on while snapshots of it are 
   thread.join();
   CHECK(wrong_climbs == 0);
   CHECK(stores_seen > 0);
-  CHECK(stack.stats().faults >= support::scaled(300));
+  // Snapshots copy pages that are stored to all the time; every 33rd protects them at least.
+  CHECK(stack.stats().faults >= support::scaled(300) / 33);
   CHECK(support::broken_invariant(stack) == "");
 }
 
