@@ -15,7 +15,7 @@ enum class What {
   system_call,     ///< refused with an errno value that is usual for it, and nothing is done
   half_done,       ///< mprotect does one half, a fixed mmap removes what was there: then ENOMEM
   allocation,      ///< operator new throws std::bad_alloc
-  interrupted,     ///< pread and pwrite: EINTR
+  interrupted,     ///< EINTR, where the kernel may say so
   short_transfer,  ///< pread, pwrite and pwritev: half of what was asked for is moved
 };
 

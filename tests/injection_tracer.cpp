@@ -119,6 +119,8 @@ constexpr Call kCalls[] = {
     {SYS_pipe, "pipe", 0},
 #endif
     {SYS_fsync, "fsync", EIO},
+    {SYS_fchown, "fchown", EPERM},
+    {SYS_fchmod, "fchmod", EIO},
 #if defined(SYS_unlink)
     {SYS_unlink, "unlink", 0},
 #endif
@@ -148,6 +150,14 @@ Call call_of(long number) {
   const auto* const found = std::find_if(std::begin(kCalls), std::end(kCalls),
                                          [&](const Call& call) { return call.number == number; });
   return found != std::end(kCalls) ? *found : Call{number, "another system call", ENOMEM};
+}
+
+/// Calls for which the kernel may say EINTR, on some file system or other.
+bool can_be_interrupted(long number) {
+  constexpr long kNumbers[] = {SYS_pwrite64, SYS_pwritev, SYS_pread64,   SYS_read,
+                               SYS_lseek,    SYS_openat,  SYS_fallocate, SYS_ftruncate,
+                               SYS_fsync,    SYS_linkat,  SYS_fchown,    SYS_fchmod};
+  return std::find(std::begin(kNumbers), std::end(kNumbers), number) != std::end(kNumbers);
 }
 
 /// The code of a sanitizer's runtime, where that is a library: the child has it at the same place.
@@ -182,7 +192,7 @@ bool is_counted(What what, Registers& at) {
     case What::system_call: return call_of(number).error != 0;
     case What::half_done:
       return number == SYS_mprotect || (number == SYS_mmap && (at.argument(3) & MAP_FIXED) != 0);
-    case What::interrupted:
+    case What::interrupted: return can_be_interrupted(number);
     case What::short_transfer:
       return number == SYS_pwrite64 || number == SYS_pwritev || number == SYS_pread64;
     case What::allocation: return false;

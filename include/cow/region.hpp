@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -77,6 +78,9 @@ class COW_API Region {
   /// can spare, the shortest stretches between the deltas' pages are copied, too.
   /// Throws std::invalid_argument without any file, std::system_error.
   [[nodiscard]] static Region load(const std::vector<std::filesystem::path>& paths,
+                                   const LoadOptions& options = {});
+  /// The same with the names in braces: `load({"full.cow", "step1.cow"})`, also a single one.
+  [[nodiscard]] static Region load(std::initializer_list<std::filesystem::path> paths,
                                    const LoadOptions& options = {});
   /// The same for one complete image.
   [[nodiscard]] static Region load(const std::filesystem::path& path,

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "api/recorder.hpp"
-#include "base/error.hpp"
 #include "base/immortal.hpp"
+#include "base/refusal.hpp"
 #include "fault/registry.hpp"
 #include "mm/family.hpp"
 #include "mm/lease.hpp"
@@ -140,7 +140,7 @@ void start_own_frames() {
   for_each_family_locked([](Family& family) { family.become_child(os::FrameFile::create()); });
   Registry::instance().for_each([](AddressSpace& space) {
     const int error = show_child_table(space);
-    if (error != 0) throw_system_error(error, "mmap", "a leased page could not be mapped");
+    if (error != 0) throw_refused(error, "mmap", "a leased page could not be mapped");
     space.forget_homes();
     space.prepare_to_be_seen();
     renew_leases(space);

@@ -153,6 +153,11 @@ Region Region::load(const std::vector<std::filesystem::path>& paths, const LoadO
   return Region(std::move(made));
 }
 
+Region Region::load(std::initializer_list<std::filesystem::path> paths,
+                    const LoadOptions& options) {
+  return load(std::vector<std::filesystem::path>(paths), options);
+}
+
 Region Region::load(const std::filesystem::path& path, const LoadOptions& options) {
   return load(std::vector<std::filesystem::path>{path}, options);
 }

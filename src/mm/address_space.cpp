@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "base/error.hpp"
+#include "base/refusal.hpp"
 #include "mm/hole_finder.hpp"
 #include "mm/leaving.hpp"
 
@@ -162,9 +162,7 @@ void AddressSpace::protect(PageSpan hull, Spare spare) {
   }
   if (error == 0) return;
   reopen(hull);
-  throw_system_error(error, "mprotect",
-                     "a region could not be write-protected to be shared; the process may have "
-                     "too many mappings (see vm.max_map_count)");
+  throw_refused(error, "mprotect", "a region could not be write-protected to be shared");
 }
 
 // The kernel may have protected a part before it refused. Where even this fails, the next store

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/error.hpp"
+#include "base/refusal.hpp"
 #include "mm/frame_store.hpp"
 #include "os/mapping.hpp"
 
@@ -16,7 +16,7 @@ class Carrier {
   explicit Carrier(PageGeometry geometry)
       : geometry_(geometry), buffer_(os::map_metadata(geometry.bytes(kPages))) {
     if (buffer_ == nullptr) {
-      throw_system_error(ENOMEM, "mmap", "no memory is left to copy the frames of a region");
+      throw_refused(errno, "mmap", "the frames of a region could not be copied");
     }
   }
   ~Carrier() { os::unmap_metadata(buffer_, geometry_.bytes(kPages)); }

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "base/error.hpp"
+#include "base/refusal.hpp"
 #include "mm/carrier.hpp"
 #include "mm/gap_filler.hpp"
 #include "mm/hole_finder.hpp"
@@ -102,7 +102,7 @@ void Copying::copy_leaf(std::uint64_t group, const Copy& copy) {
       // Frames are filled once they are taken. The table goes with its space if that fails.
       const int error = copy({first, end - page}, page, home_.after({page.value}));
       if (error != 0) {
-        throw_system_error(error, "pwrite", "no memory is left for a copy of a region");
+        throw_refused(error, "pwrite", "the copy of a region could not be made");
       }
     }
     page = std::max(end, page + kOnePage);
@@ -133,9 +133,7 @@ void share_but_hot_pages(AddressSpace& source, PageTable& empty, HotPages hot) {
 }
 
 [[noreturn]] void throw_unmapped(int error) {
-  throw_system_error(error, "mmap",
-                     "the frames of a region could not be mapped again for a clone; the process "
-                     "may have too many mappings (see vm.max_map_count)");
+  throw_refused(error, "mmap", "the frames of a region could not be mapped again for a clone");
 }
 
 /// Shows what `source` shows, in about `runs` mappings: `share(PageTable&)` fills the table and
@@ -211,7 +209,7 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
   std::size_t count = 0;
   source.for_each_writable_leaf([&](const Leaf&) { ++count; });
   if (!was_writable.reserve(count)) {
-    throw_system_error(ENOMEM, "mmap", "no memory is left to copy a region");
+    throw_refused(errno, "mmap", "a region could not be copied");
   }
   source.for_each_writable_leaf([&](const Leaf& leaf) { was_writable.push(leaf.group); });
   const auto reopen_all = [&] {

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/error.hpp"
+#include "base/refusal.hpp"
 
 namespace cow {
 
@@ -18,7 +18,7 @@ class FrameComparison {
   explicit FrameComparison(PageGeometry geometry)
       : bytes_(geometry.page_bytes()), buffer_(os::map_metadata(2 * bytes_)) {
     if (buffer_ == nullptr) {
-      throw_system_error(ENOMEM, "mmap", "no memory is left to compare two snapshots");
+      throw_refused(errno, "mmap", "two snapshots could not be compared");
     }
   }
   ~FrameComparison() { os::unmap_metadata(buffer_, 2 * bytes_); }

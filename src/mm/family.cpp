@@ -4,8 +4,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/error.hpp"
 #include "base/immortal.hpp"
+#include "base/refusal.hpp"
 #include "mm/address_space.hpp"
 
 namespace cow {
@@ -147,7 +147,7 @@ void Family::ensure_reserve(Reserve more) {
   const Backing backing = store_.frames.backing();
   if (!store_.leaves.ensure_free(tables * leaves_for(pages_), backing) ||
       !store_.directories.ensure_free(tables * directories_for(pages_), backing)) {
-    throw_system_error(ENOMEM, "mmap", "no memory is left for the page tables of a region");
+    throw_refused(errno, "mmap", "no page tables could be had for a region");
   }
   store_.frames.ensure_packed({reserve_.packed_pages + more.packed_pages});
 }

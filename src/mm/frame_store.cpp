@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/refusal.hpp"
 #include "mm/mapping_budget.hpp"
 #include "os/host.hpp"
 #include "os/mapping.hpp"
@@ -34,7 +35,7 @@ int or_with_more_memory(FrameStore& frames, PageGeometry geometry, int error,
 }
 
 [[noreturn]] void no_metadata() {
-  throw_system_error(ENOMEM, "mmap", "no memory is left for the page tables of a region");
+  throw_refused(errno, "mmap", "no table of the frames of a region could be had");
 }
 
 }  // namespace
@@ -70,9 +71,8 @@ ExtentId FrameStore::open_extent() {
   const std::uint64_t end =
       (again ? extent(unused_[unused_.size() - 1]).start.bytes : next_offset_) + room;
   if (end > std::min(file_.room_bytes(), os::writable_room_bytes())) {
-    throw_system_error(EFBIG, "pwrite",
-                       "the frame file of a region has no room for another clone or snapshot; "
-                       "raise the file size limit (ulimit -f)");
+    throw_refused(EFBIG, "pwrite",
+                  "the frame file of a region has no room for another clone or snapshot");
   }
   if (again) {
     const ExtentId id = unused_[unused_.size() - 1];
@@ -151,9 +151,9 @@ void FrameStore::reserve_frames(os::FileOffset start) {
   const int error = os::allocate_frames(file_.descriptor(), start, bytes);
   if (error == 0) return;
   static_cast<void>(os::punch_frames(file_.descriptor(), start, bytes));  // they hold no bytes
-  throw_system_error(error, "fallocate",
-                     "there is not enough memory to reserve the frames that stores to a region may "
-                     "need (RegionOptions::reserve_frames)");
+  throw_refused(error, "fallocate",
+                "the frames that stores to a region may need could not be reserved "
+                "(RegionOptions::reserve_frames)");
 }
 
 ExtentId FrameStore::open_home(AddressSpace& owner) {

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cerrno>
 
-#include "base/error.hpp"
+#include "base/refusal.hpp"
 
 namespace cow {
 
@@ -33,9 +33,7 @@ void GapFiller::show() {
     const int error = space_.map_all(runs);
     if (error == 0) return;
     if (error != ENOMEM || runs == 1) {
-      throw_system_error(error, "mmap",
-                         "the frames of a region could not be mapped; the process may have too "
-                         "many mappings (see vm.max_map_count)");
+      throw_refused(error, "mmap", "the frames of a region could not be mapped");
     }
     // Others have taken what we counted on.
     most = std::clamp<std::uint64_t>(runs / 4, 1, spendable());
@@ -119,7 +117,7 @@ void GapFiller::give_home(Leaf& leaf, PageSpan span) {
       });
       leaf.any_never_stored = true;
       if (!frames_.show_zeros({to, end - page})) {
-        throw_system_error(EIO, "fallocate", "the frames of a region could not be cleared");
+        throw_refused(EIO, "fallocate", "the frames of a region could not be cleared");
       }
     }
     page = std::max(end, page + kOnePage);
@@ -154,7 +152,7 @@ void GapFiller::copy_of_file(Leaf& leaf, PageSpan span) {
       if (!carrier_) carrier_.emplace(space_.family().geometry());
       const int error = hole ? 0 : carrier_->carry(frames_, from, to);
       if (error != 0) {
-        throw_system_error(error, "pwrite", "no memory is left for a copy of a region's file");
+        throw_refused(error, "pwrite", "the copy of a region's file could not be made");
       }
     }
     page = std::max(end, page + kOnePage);

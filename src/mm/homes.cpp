@@ -2,15 +2,14 @@
 
 #include <cerrno>
 
-#include "base/error.hpp"
+#include "base/refusal.hpp"
 #include "mm/mapping_budget.hpp"
 
 namespace cow {
 
 Frame Homes::open() {
   if (!list_.reserve(list_.size() + 1)) {
-    throw_system_error(ENOMEM, "mmap",
-                       "no memory is left to write down where frames of a region are");
+    throw_refused(errno, "mmap", "where frames of a region are could not be written down");
   }
   list_.push(frames_.open_home(owner_));
   const ExtentId home = list_[list_.size() - 1];

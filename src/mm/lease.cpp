@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/error.hpp"
+#include "base/refusal.hpp"
 #include "mm/write_fault.hpp"
 #include "os/last_words.hpp"
 
@@ -27,9 +27,9 @@ void for_each_leaf_part(const PageTable& table, PageSpan span, const Use& use) {
 
 [[noreturn]] void refuse(const FaultOutcome& outcome) {
   if (outcome.left_hole) os::die_of("a page could not be mapped as it was", outcome.error);
-  throw_system_error(outcome.error, outcome.call,
-                     "the pages of a lease could not be given frames of their own; the region's "
-                     "bytes are as they were");
+  throw_refused(outcome.error, outcome.call,
+                "the pages of a lease could not be given frames of their own; the region's "
+                "bytes are as they were");
 }
 
 /// Makes every page private, as a store to each would. The frames are allocated: a kernel that
@@ -133,7 +133,7 @@ void begin_lease(AddressSpace& space, PageSpan span) {
   const Section section(space.family());
   if (space.child_table() == nullptr) std::swap(space.child_table(), child_table);
   if (!space.leases().reserve(space.leases().size() + 1)) {
-    throw_system_error(ENOMEM, "mmap", "no memory is left to write down a lease");
+    throw_refused(errno, "mmap", "a lease could not be written down");
   }
   own_pages(space, span);
   mark(space, span, true);
@@ -167,8 +167,7 @@ void share_table(AddressSpace& space, PageTable& empty) {
   });
   if (error == 0) return;
   empty.release();
-  throw_system_error(error, "pwrite",
-                     "no memory is left to copy the pages of a region that stay writable");
+  throw_refused(error, "pwrite", "the pages of a region that stay writable could not be copied");
 }
 
 void prepare_leases_for_child(AddressSpace& space) {

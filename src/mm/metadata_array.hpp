@@ -25,7 +25,8 @@ class MetadataArray {
     if (items_ != nullptr) os::unmap_metadata(bytes_of(items_), capacity_ * sizeof(T));
   }
 
-  /// Makes room for `capacity` items. False when the kernel has no memory.
+  /// Makes room for `capacity` items. False when the kernel refuses, with the
+  /// reason in errno.
   [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
     if (capacity <= capacity_) return true;
     const std::size_t page = os::page_bytes();

@@ -24,7 +24,8 @@ class NodePool {
     for (const Chunk& chunk : chunks_) os::unmap_metadata(chunk.begin, chunk.bytes);
   }
 
-  /// At least `wanted` calls of take() will succeed. False when the kernel has no memory.
+  /// At least `wanted` calls of take() will succeed. False when the kernel refuses
+  /// memory, with the reason in errno.
   /// The memory is only touched by take(), unless it is to be reserved.
   [[nodiscard]] bool ensure_free(std::uint64_t wanted, Backing backing) noexcept {
     if (free_ >= wanted) return true;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/error.hpp"
+#include "base/refusal.hpp"
 #include "mm/gap_filler.hpp"
 
 namespace cow {
@@ -28,7 +28,7 @@ void Placement::put(PageSpan span, const std::byte* bytes) {
     entry = Entry(home);
   });
   if (const int error = frames.fill({home_of(span.first), span.count()}, bytes); error != 0) {
-    throw_system_error(error, "pwrite", "no memory is left for the bytes of a new region");
+    throw_refused(error, "pwrite", "the bytes of a new region could not be put in place");
   }
 }
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "base/error.hpp"
+#include "base/refusal.hpp"
 #include "mm/clone.hpp"
 #include "mm/write_fault.hpp"
 #include "os/last_words.hpp"
@@ -54,8 +54,8 @@ class Restore {
     }
     if (outcome.left_hole) die_of_hole(outcome.error);
     if (outcome.error != 0) {
-      throw_system_error(outcome.error, outcome.call,
-                         "no memory is left to restore a region; its bytes are as they were");
+      throw_refused(outcome.error, outcome.call,
+                    "a region could not be restored, and its bytes are as they were");
     }
   }
 

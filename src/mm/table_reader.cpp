@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/error.hpp"
+#include "base/refusal.hpp"
 
 namespace cow {
 
@@ -56,15 +56,13 @@ void TableReader::read(PageSpan span, PageCount at) {
     error = copy(span, buffer_.begin() + family_.geometry().bytes(at));
   }
   if (error != 0) {
-    throw_system_error(error, "mmap", "the frames of a snapshot could not be read");
+    throw_refused(error, call_, "the frames of a snapshot could not be read");
   }
   for (std::size_t i = 0; i < piece_count_; ++i) {
     const Piece& piece = pieces_[i];
     const int refusal = os::read_frames(piece.file, piece.to, piece.bytes, piece.from);
     if (refusal != 0) {
-      throw_system_error(refusal, "pread",
-                         "the file that a region was opened from could not be read; it may have "
-                         "become shorter meanwhile");
+      throw_refused(refusal, "pread", "the file that a region was opened from could not be read");
     }
   }
 }
@@ -102,9 +100,15 @@ int TableReader::copy_run(FrameRun run, std::byte* to) noexcept {
     pieces_[piece_count_++] = {file, from, to, bytes};
     return 0;
   }
-  if (bytes < kWorthMapping) return os::read_frames(file, to, bytes, from);
+  if (bytes < kWorthMapping) {
+    call_ = "pread";
+    return os::read_frames(file, to, bytes, from);
+  }
   const std::byte* const source = mapped(run.first);
-  if (source == nullptr) return ENOMEM;
+  if (source == nullptr) {
+    call_ = "mmap";
+    return errno;
+  }
   std::memcpy(to, source, bytes);
   return 0;
 }

@@ -62,6 +62,7 @@ class TableReader {
   std::size_t piece_count_ = 0;
   std::array<Window, kMostWindows> windows_;  ///< whole extents
   std::size_t oldest_window_ = 0;
+  const char* call_ = "";  ///< the last that copy_run() needed
 };
 
 }  // namespace cow

@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-#include "base/error.hpp"
+#include "base/refusal.hpp"
 #include "os/host.hpp"
 #include "os/syscall.hpp"
 
@@ -45,7 +45,7 @@ bool Lifeline::has_ended() const noexcept {
 
 void at_fork(void (*prepare)() noexcept, void (*parent)() noexcept, void (*child)() noexcept) {
   if (const int error = ::pthread_atfork(prepare, parent, child); error != 0) {
-    throw_system_error(error, "pthread_atfork", "no memory is left to watch for fork()");
+    throw_refused(error, "pthread_atfork", "nothing could be set up for fork()");
   }
 }
 

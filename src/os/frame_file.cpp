@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "base/error.hpp"
+#include "base/refusal.hpp"
 #include "os/host.hpp"
 #include "os/syscall.hpp"
 
@@ -38,13 +38,11 @@ Descriptor open_memfd() {
     if (descriptor >= 0) ::fchmod(descriptor, 0600);  // memfds of old start out executable
   }
   if (descriptor < 0) {
-    throw_system_error(-descriptor, "memfd_create",
-                       "no frame file could be opened for a new region; every family of regions "
-                       "needs one file descriptor (see ulimit -n)");
+    throw_refused(-descriptor, "memfd_create",
+                  "no frame file could be opened for a new region, and every family needs one");
   }
   Descriptor owned(descriptor);
-  if (!owned.is_open())
-    throw_system_error(errno, "fstat", "a new frame file could not be looked at");
+  if (!owned.is_open()) throw_refused(errno, "fstat", "a new frame file could not be looked at");
   return owned;
 }
 
@@ -61,19 +59,26 @@ int in_pieces(std::size_t bytes, int when_nothing_moves, const Transfer& transfe
   return 0;
 }
 
+// A signal may interrupt it at any size.
+long fallocate_frames(int file, std::uintptr_t mode, FileOffset at, std::size_t bytes) noexcept {
+  return uninterrupted([&] {
+    return raw_syscall(SYS_fallocate, static_cast<std::uintptr_t>(file), mode, at.bytes, bytes);
+  });
+}
+
 }  // namespace
 
 FrameFile FrameFile::create() {
   FrameFile file(open_memfd(), std::min(kRoomBytes, writable_room_bytes()));
-  if (file.room_bytes_ == 0 ||
-      ::ftruncate(file.descriptor(), static_cast<off_t>(file.room_bytes_))) {
-    throw_system_error(file.room_bytes_ == 0 ? EFBIG : errno, "ftruncate",
-                       "the frame file of a new region could not be given any room (see the file "
-                       "size limit, ulimit -f)");
+  const auto room = static_cast<off_t>(file.room_bytes_);
+  if (room == 0 ||
+      uninterrupted_by_libc([&] { return ::ftruncate(file.descriptor(), room); }) != 0) {
+    throw_refused(room == 0 ? EFBIG : errno, "ftruncate",
+                  "the frame file of a new region could not be given any room");
   }
   if (::fcntl(file.descriptor(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-    throw_system_error(errno, "fcntl(F_ADD_SEALS)",
-                       "the frame file of a new region could not be sealed");
+    throw_refused(errno, "fcntl(F_ADD_SEALS)",
+                  "the frame file of a new region could not be sealed");
   }
   return file;
 }
@@ -82,7 +87,7 @@ std::size_t FrameFile::resident_bytes() const {
   constexpr std::size_t kBlockBytes = 512;  // st_blocks counts these, whatever the page size
   struct stat status {};
   if (::fstat(descriptor(), &status) != 0) {
-    throw_system_error(errno, "fstat", "the memory of a frame file could not be asked for");
+    throw_refused(errno, "fstat", "the memory of a frame file could not be asked for");
   }
   return static_cast<std::size_t>(status.st_blocks) * kBlockBytes;
 }
@@ -127,9 +132,7 @@ int read_frames(int file, std::byte* target, std::size_t bytes, FileOffset from)
 }
 
 int allocate_frames(int file, FileOffset at, std::size_t bytes) noexcept {
-  const long result =
-      raw_syscall(SYS_fallocate, static_cast<std::uintptr_t>(file), 0, at.bytes, bytes);
-  return static_cast<int>(-result);
+  return static_cast<int>(-fallocate_frames(file, 0, at, bytes));
 }
 
 int zero_frames(int file, FileOffset at, std::size_t bytes) noexcept {
@@ -154,20 +157,21 @@ int zero_data(int file, FileOffset at, std::size_t bytes) noexcept {
 
 bool punch_frames(int file, FileOffset at, std::size_t bytes) noexcept {
   constexpr std::uintptr_t kPunch = 0x02 | 0x01;  // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
-  const long result =
-      raw_syscall(SYS_fallocate, static_cast<std::uintptr_t>(file), kPunch, at.bytes, bytes);
+  const long result = fallocate_frames(file, kPunch, at, bytes);
   // Whoever gets the frames next must not see these bytes, even if the memory cannot be returned.
   return result >= 0 || zero_data(file, at, bytes) == 0;
 }
 
 std::uint64_t next_data(int file, std::uint64_t from) noexcept {
-  const long at = raw_syscall(SYS_lseek, static_cast<std::uintptr_t>(file), from, SEEK_DATA);
+  const long at = uninterrupted(
+      [&] { return raw_syscall(SYS_lseek, static_cast<std::uintptr_t>(file), from, SEEK_DATA); });
   if (at == -ENXIO) return kRoomBytes;                    // no data up to the end
   return at < 0 ? from : static_cast<std::uint64_t>(at);  // cannot tell: as if there were
 }
 
 std::uint64_t next_hole(int file, std::uint64_t from) noexcept {
-  const long at = raw_syscall(SYS_lseek, static_cast<std::uintptr_t>(file), from, SEEK_HOLE);
+  const long at = uninterrupted(
+      [&] { return raw_syscall(SYS_lseek, static_cast<std::uintptr_t>(file), from, SEEK_HOLE); });
   return at < 0 ? kRoomBytes : static_cast<std::uint64_t>(at);
 }
 

@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "base/error.hpp"
+#include "base/refusal.hpp"
 #include "os/mapping.hpp"
 
 namespace cow::os {
@@ -23,7 +23,7 @@ FrameWindow::~FrameWindow() {
 
 Buffer::Buffer(std::size_t bytes) : begin_(map_metadata(bytes)), bytes_(bytes) {
   if (begin_ == nullptr) {
-    throw_system_error(ENOMEM, "mmap", "no memory is left to carry the bytes of a region");
+    throw_refused(errno, "mmap", "the bytes of a region could not be carried");
   }
 }
 

@@ -11,7 +11,7 @@ namespace cow::os {
 class FrameWindow {
  public:
   FrameWindow() noexcept = default;
-  /// Nothing if the kernel refuses: see begin(). Signal context: yes.
+  /// Nothing if the kernel refuses, with the reason in errno: see begin(). Signal context: yes.
   static FrameWindow map(int file, FileOffset at, std::size_t bytes) noexcept;
   FrameWindow(FrameWindow&& other) noexcept
       : begin_(std::exchange(other.begin_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}

@@ -26,13 +26,18 @@ template <class Use>
 bool read_pieces(const char* path, const Use& use) noexcept {
   constexpr int here = AT_FDCWD;
   // No call of libc's: those are cancellation points, and nothing of ours may be left half done.
-  const long file = raw_syscall(SYS_openat, static_cast<std::uintptr_t>(here), argument(path),
-                                O_RDONLY | O_CLOEXEC);
+  const long file = uninterrupted([&] {
+    return raw_syscall(SYS_openat, static_cast<std::uintptr_t>(here), argument(path),
+                       O_RDONLY | O_CLOEXEC);
+  });
   if (file < 0) return false;
   const auto number = static_cast<std::uintptr_t>(file);
   std::array<char, 16384> piece{};
   long size = 0;
-  while ((size = raw_syscall(SYS_read, number, argument(piece.data()), piece.size())) > 0) {
+  const auto read = [&] {
+    return raw_syscall(SYS_read, number, argument(piece.data()), piece.size());
+  };
+  while ((size = uninterrupted(read)) > 0) {
     use(piece.data(), static_cast<std::size_t>(size));
   }
   raw_syscall(SYS_close, number);

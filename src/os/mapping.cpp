@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "base/error.hpp"
+#include "base/refusal.hpp"
 #include "os/host.hpp"
 #include "os/syscall.hpp"
 
@@ -54,10 +54,8 @@ AddressRange AddressRange::reserve(std::size_t bytes, std::size_t alignment_byte
   const std::size_t guard = page_bytes();
   const std::size_t slack = alignment_bytes > guard ? alignment_bytes : 0;
   const auto refuse = [&](const char* call) {
-    throw_system_error(errno, call,
-                       "no range of " + std::to_string(bytes) +
-                           " addresses is left in this process for a region (see ulimit -v and "
-                           "vm.max_map_count)");
+    throw_refused(errno, call,
+                  "no range of " + std::to_string(bytes) + " addresses could be had for a region");
   };
   if (bytes > SIZE_MAX - 2 * guard - slack) {
     errno = ENOMEM;
@@ -69,7 +67,10 @@ AddressRange AddressRange::reserve(std::size_t bytes, std::size_t alignment_byte
   if (lead > 0) ::munmap(got, lead);
   AddressRange range(got + lead + guard, bytes);
   if (slack > lead) ::munmap(range.end() + guard, slack - lead);
-  if (::mprotect(range.begin(), bytes, PROT_READ) != 0) refuse("mprotect");
+  if (const int error = protect(range.begin(), bytes, Protection::read_only); error != 0) {
+    errno = error;
+    refuse("mprotect");
+  }
   return range;
 }
 
@@ -181,20 +182,29 @@ void unmap_spare_mappings(std::byte* address, std::size_t count) noexcept {
 
 std::byte* map_metadata(std::size_t bytes) noexcept {
   const std::size_t guard = page_bytes();
-  if (bytes > SIZE_MAX - 2 * guard) return nullptr;
+  if (bytes > SIZE_MAX - 2 * guard) {
+    errno = ENOMEM;
+    return nullptr;
+  }
   std::byte* const got = map_anonymous(bytes + 2 * guard, PROT_NONE, MAP_NORESERVE);
   if (got == nullptr) return nullptr;
   if (::mprotect(got + guard, bytes, PROT_READ | PROT_WRITE) == 0) {
     g_metadata_mappings.fetch_add(kMappingsOfMetadata, std::memory_order_relaxed);
     return got + guard;
   }
+  const int error = errno;
   ::munmap(got, bytes + 2 * guard);
+  errno = error;
   return nullptr;
 }
 
 bool populate_metadata(std::byte* address, std::size_t bytes) noexcept {
   const long result = raw_syscall(SYS_madvise, argument(address), bytes, MADV_POPULATE_WRITE);
-  if (result != -EINVAL) return result == 0;
+  if (result == 0) return true;
+  if (result != -EINVAL) {
+    errno = static_cast<int>(-result);
+    return false;
+  }
   // Before Linux 5.14. The memory is new: what is written is what is there.
   volatile std::byte* const memory = address;
   for (std::size_t at = 0; at < bytes; at += page_bytes()) memory[at] = std::byte{0};

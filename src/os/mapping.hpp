@@ -85,9 +85,9 @@ void unmap_spare_mappings(std::byte* address, std::size_t count) noexcept;
 
 /// Zeroed memory for page tables and counts, outside of any region, between two pages that nobody
 /// may touch. Taken page by page as it is touched. `bytes` is a multiple of the page size. Null on
-/// failure.
+/// failure, with the reason in errno; so whoever passes the failure on sees to it that errno stays.
 std::byte* map_metadata(std::size_t bytes) noexcept;
-/// Takes the memory for all of it now. False if there is none.
+/// Takes the memory for all of it now. False on failure, with the reason in errno.
 [[nodiscard]] bool populate_metadata(std::byte* address, std::size_t bytes) noexcept;
 void unmap_metadata(std::byte* address, std::size_t bytes) noexcept;
 /// Kernel mappings of all metadata there is, at most.

@@ -10,6 +10,7 @@
 #include <cstdio>
 
 #include "base/error.hpp"
+#include "os/syscall.hpp"
 
 namespace cow::os {
 
@@ -36,6 +37,14 @@ std::string quoted(const std::filesystem::path& path) {
   return std::string("'").append(path.string()).append("'");
 }
 
+int open_again(const char* path, int flags, mode_t mode = 0) {
+  return uninterrupted_by_libc([&] { return ::open(path, flags, mode); });
+}
+
+int sync(const Descriptor& file) {
+  return uninterrupted_by_libc([&] { return ::fsync(file.number()); });
+}
+
 // A name that no other file has, in the same folder.
 std::filesystem::path temporary_name(const std::filesystem::path& path) {
   std::uint64_t word = 0;
@@ -47,11 +56,34 @@ std::filesystem::path temporary_name(const std::filesystem::path& path) {
   return std::string(".").append(path.filename().string(), 0, kMostNameBytes).append(suffix);
 }
 
+// Gives a new file the owner of the one it is to replace, as far as that is allowed, and its mode.
+// 0 or an errno value. What was granted to a group must not go to another one, which then is one of
+// all others; and nobody may run as an owner that the file does not have any more.
+int take_after(int file, const struct stat& before) {
+  mode_t mode = before.st_mode & 07777;
+  const auto give_to = [&](uid_t owner, gid_t group) {
+    return uninterrupted_by_libc([&] { return ::fchown(file, owner, group); }) == 0;
+  };
+  constexpr auto kSameOwner = static_cast<uid_t>(-1);
+  constexpr auto kSameGroup = static_cast<gid_t>(-1);
+  const bool has_group = give_to(kSameOwner, before.st_gid);
+  const bool has_owner = give_to(before.st_uid, kSameGroup);
+  if (!has_owner) mode &= ~static_cast<mode_t>(S_ISUID);
+  if (!has_group) {
+    const mode_t others = mode & S_IRWXO;
+    mode = (mode & ~static_cast<mode_t>(S_ISGID | S_IRWXG)) | (mode & (others << 3));
+  }
+  const auto set_mode = [&] { return ::fchmod(file, mode); };
+  const int error = uninterrupted_by_libc(set_mode) == 0 ? 0 : errno;
+  // A file system without modes gives every file the same.
+  return error == EPERM || error == EOPNOTSUPP || error == ENOSYS ? 0 : error;
+}
+
 }  // namespace
 
 ReadableFile ReadableFile::open(const std::filesystem::path& path) {
   // O_NONBLOCK: a pipe that nobody writes to would keep us waiting.
-  const int number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  const int number = open_again(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (number < 0) {
     const int error = errno;
     throw_system_error(error, "open", quoted(path) + " could not be opened for reading");
@@ -71,7 +103,7 @@ void ReadableFile::read(std::byte* target, std::size_t bytes, FileOffset from) c
   if (error == 0) return;
   throw_system_error(error, "pread",
                      "'" + name_ + "' could not be read at byte " + std::to_string(from.bytes) +
-                         "; it may have become shorter meanwhile");
+                         (error == EIO ? "; its disk has failed, or it has become shorter" : ""));
 }
 
 std::uint64_t ReadableFile::next_data(std::uint64_t from) const noexcept {
@@ -86,32 +118,39 @@ ReplacementFile::ReplacementFile(std::filesystem::path path)
     : path_(std::move(path)), folder_(path_.parent_path().empty() ? "." : path_.parent_path()) {
   if (path_.filename().empty()) refuse(EINVAL, "open", "is not the name of a file");
   struct stat status {};
-  if (::lstat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode) &&
-      !S_ISLNK(status.st_mode)) {
-    refuse_kind(path_.string(), status.st_mode);
+  const auto look = [&] { return ::lstat(path_.c_str(), &status); };
+  if (uninterrupted_by_libc(look) != 0 || S_ISLNK(status.st_mode)) {
+    open_temporary(0666);  // less the umask, as with any new file
+    return;
   }
-  open_temporary();
+  if (!S_ISREG(status.st_mode)) refuse_kind(path_.string(), status.st_mode);
+  open_temporary(S_IRUSR | S_IWUSR);
+  const int error = take_after(descriptor_.number(), status);
+  if (error == 0) return;
+  remove_temporary();
+  refuse(error, "fchmod", "could not be written: the new file could not be given its mode");
 }
 
-void ReplacementFile::open_temporary() {
-  constexpr mode_t kMode = 0666;  // less the umask, as with any new file
-  int number = ::open(folder_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, kMode);
+void ReplacementFile::open_temporary(mode_t mode) {
+  int number = open_again(folder_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
   // Kernels and file systems without nameless files say one of these.
   if (number < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
     temporary_ = folder_ / temporary_name(path_);
-    number = ::open(temporary_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, kMode);
+    number = open_again(temporary_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, mode);
     if (number < 0) temporary_.clear();
   }
   if (number < 0) refuse(errno, "open", "could not be written: no file can be made beside it");
   descriptor_ = Descriptor(number);
   if (!descriptor_.is_open()) {
     const int error = errno;
-    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+    remove_temporary();
     refuse(error, "fstat", "could not be written: the new file could not be looked at");
   }
 }
 
-ReplacementFile::~ReplacementFile() {
+ReplacementFile::~ReplacementFile() { remove_temporary(); }
+
+void ReplacementFile::remove_temporary() noexcept {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
@@ -126,7 +165,10 @@ void ReplacementFile::check_room(std::uint64_t bytes) const {
 
 void ReplacementFile::resize(std::uint64_t bytes) {
   check_room(bytes);
-  if (::ftruncate(descriptor_.number(), static_cast<off_t>(bytes)) == 0) return;
+  const auto set_size = [&] {
+    return ::ftruncate(descriptor_.number(), static_cast<off_t>(bytes));
+  };
+  if (uninterrupted_by_libc(set_size) == 0) return;
   refuse(errno, "ftruncate", "could not be given its size");
 }
 
@@ -137,25 +179,29 @@ void ReplacementFile::write(const std::byte* source, std::size_t bytes, FileOffs
 }
 
 void ReplacementFile::commit() {
-  if (::fsync(descriptor_.number()) != 0) {
+  if (sync(descriptor_) != 0) {
     refuse(errno, "fsync", "could not be brought to the disk; what was there before still is");
   }
   if (temporary_.empty()) {
     const std::string open_file = "/proc/self/fd/" + std::to_string(descriptor_.number());
     temporary_ = folder_ / temporary_name(path_);
-    if (::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, temporary_.c_str(), AT_SYMLINK_FOLLOW)) {
+    const auto link = [&] {
+      return ::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, temporary_.c_str(), AT_SYMLINK_FOLLOW);
+    };
+    if (uninterrupted_by_libc(link) != 0) {
       const int error = errno;
       temporary_.clear();
       refuse(error, "linkat", "could not be given a name; what was there before still is");
     }
   }
-  const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor folder(open_again(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.is_open()) refuse(errno, "open", "cannot be replaced: its folder cannot be opened");
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+  const auto replace = [&] { return ::rename(temporary_.c_str(), path_.c_str()); };
+  if (uninterrupted_by_libc(replace) != 0) {
     refuse(errno, "rename", "could not be replaced; what was there before still is");
   }
   temporary_.clear();
-  if (::fsync(folder.number()) != 0) {
+  if (sync(folder) != 0) {
     refuse(
         errno, "fsync",
         "is replaced, but its folder could not be brought to the disk: a power failure may bring "

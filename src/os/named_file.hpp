@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -45,7 +47,8 @@ class ReadableFile {
 /// A file that is written in full before anybody sees it, and then takes the place of the one of
 /// its name in one step. Until commit() returns, that name shows what it showed before; a process
 /// that ends meanwhile leaves no part of it behind where the file system knows nameless files
-/// (O_TMPFILE), else one file whose name begins with a dot.
+/// (O_TMPFILE), else one file whose name begins with a dot. It takes over the mode of the file it
+/// replaces, and its owner and group where this process may give them.
 class ReplacementFile {
  public:
   /// Throws std::system_error: among others, if `path` is there and not a regular file.
@@ -65,7 +68,8 @@ class ReplacementFile {
 
  private:
   [[noreturn]] void refuse(int error, const char* call, const char* what) const;
-  void open_temporary();
+  void open_temporary(mode_t mode);
+  void remove_temporary() noexcept;
   void check_room(std::uint64_t bytes) const;  // beyond, the kernel would raise a signal
 
   std::filesystem::path path_;

@@ -2,6 +2,7 @@
 
 #include <sys/syscall.h>
 
+#include <cerrno>
 #include <cstdint>
 
 namespace cow::os {
@@ -38,6 +39,24 @@ inline long raw_syscall(long number, std::uintptr_t a = 0, std::uintptr_t b = 0,
 #else
 #error "libcow runs on x86-64 and ARM64"
 #endif
+}
+
+/// `call()` makes a raw system call; it is made again as long as a signal interrupts it.
+/// Signal context: yes.
+template <class Call>
+long uninterrupted(const Call& call) noexcept {
+  long result = -EINTR;
+  while (result == -EINTR) result = call();
+  return result;
+}
+
+/// The same for a call of libc's, which says -1 and sets errno.
+template <class Call>
+int uninterrupted_by_libc(const Call& call) {
+  int result = -1;
+  do result = call();
+  while (result == -1 && errno == EINTR);
+  return result;
 }
 
 inline std::uintptr_t argument(const void* pointer) noexcept {
