@@ -10,10 +10,11 @@
 /// | <cow/snapshot.hpp> | cow::Snapshot, and cow::diff of two of them |
 /// | <cow/lease.hpp> | cow::WriteLease, for system calls that fill memory |
 /// | <cow/options.hpp> | cow::RegionOptions, cow::CloneMode |
-/// | <cow/image.hpp> | choices for saving to files and loading: cow::SaveOptions, cow::LoadOptions
-/// | | <cow/merge.hpp> | cow::merge: two lines of history become one | | <cow/stats.hpp> |
-/// cow::RegionStats, cow::process_stats() | | <cow/fault.hpp> | cow::try_handle_fault() and its
-/// like, cow::FaultRecorder | | <cow/version.hpp> | COW_VERSION, cow::version() |
+/// | <cow/image.hpp> | cow::SaveOptions and cow::LoadOptions, for files |
+/// | <cow/merge.hpp> | cow::merge: two lines of history become one |
+/// | <cow/stats.hpp> | cow::RegionStats, cow::process_stats() |
+/// | <cow/fault.hpp> | cow::try_handle_fault() and its like, cow::FaultRecorder |
+/// | <cow/version.hpp> | COW_VERSION, cow::version() |
 ///
 /// One more header needs Boost and is not part of cow.hpp: <cow/managed_region.hpp> has
 /// cow::ManagedRegion, objects and containers in a region.

@@ -3,7 +3,8 @@
 
 The top level holds what is listed here and nothing else. Source files have at most 400 lines and
 100 columns. The library does not know the size of a page: no literal 4096 in src and include (a
-line that means something else says so: `// not a page size`). No notes about work left undone.
+line that means something else says so: `// not a page size`). No notes about work left undone. A
+script can be run. A table in a comment has a row a line: a formatter joins them if one is too long.
 """
 import argparse
 import re
@@ -22,6 +23,7 @@ MAX_COLUMNS = 100
 
 PAGE_SIZE = re.compile(r"(?<![\w.])(?:4'?096|0x1000|4\s*<<\s*10|1\s*<<\s*12)[uUlLzZ]*(?![\w'.])")
 PAGE_SIZE_ESCAPE = "// not a page size"
+JOINED_ROWS = re.compile(r"^\s*/// .*\| \|(?! *\|*$)|^\s*/// \| [^|]*$")
 # Put together so that this file does not find itself.
 UNDONE = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r")\b")
 
@@ -33,6 +35,12 @@ def files(root):
             yield path
 
 
+def check_script(label, path):
+    if path.read_bytes()[:2] == b"#!" and not path.stat().st_mode & 0o100:
+        return [f"{label}: a script that cannot be run: chmod +x"]
+    return []
+
+
 def check_file(label, text):
     errors = []
     lines = text.splitlines()
@@ -42,6 +50,8 @@ def check_file(label, text):
         where = f"{label}:{number}"
         if len(line) > MAX_COLUMNS:
             errors.append(f"{where}: {len(line)} columns, at most {MAX_COLUMNS} are allowed")
+        if JOINED_ROWS.search(line):
+            errors.append(f"{where}: rows of a table on one line: {line.strip()}")
         if UNDONE.search(line):
             errors.append(f"{where}: a note of work undone: {line.strip()}")
         if (label.parts[0] in ("src", "include") and label.suffix in (".cpp", ".hpp", ".h")
@@ -58,6 +68,7 @@ def check(root):
             errors.append(f"{entry.name}: does not belong at the top level")
     for path in files(root):
         label = path.relative_to(root)
+        errors += check_script(label, path)
         if label.suffix in SOURCES or label.name in SCRIPTS:
             count += 1
             errors += check_file(label, path.read_text(encoding="utf-8"))
@@ -78,6 +89,8 @@ def self_test():
         "101 columns": {"tests/b.cpp": "x" * 101},
         "literal page size: int a = 4096": {"src/mm/b.cpp": "int a = 4096;\n"},
         "literal page size: int a = 0x1000": {"include/cow/b.hpp": "int a = 0x1000u;\n"},
+        "cannot be run": {"tests/scripts/a.py": "#!/usr/bin/env python3\n"},
+        "rows of a table": {"include/cow/b.hpp": "/// | a | b | | c | d |\n"},
         "work undone": {"docs/a.md": "TO" + "DO: more\n"},
     }
     for message, extra in [(None, {})] + list(bad.items()):
