@@ -241,22 +241,6 @@ class Installed(unittest.TestCase):
         other = shutil.copy2(plugin, build / "other.so")
         run(build / "consumer_host", plugin, other)
 
-    def test_the_programs_in_the_documents_compile_and_run(self):
-        flags = run("pkg-config", "--cflags", "--libs", "--static", "libcow",
-                    PKG_CONFIG_PATH=str(prefix("static") / "lib/pkgconfig")).split()
-        count = 0
-        for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
-            for text in re.findall(r"^```cpp\n(.*?)^```", document.read_text("utf-8"), re.M | re.S):
-                if "int main(" not in text:
-                    continue
-                count += 1
-                source = WORK / f"document-{document.stem}-{count}.cpp"
-                source.write_text(text, encoding="utf-8")
-                run("g++", "-std=c++20", "-Wall", "-Wextra", "-Werror", source, *flags,
-                    "-o", source.with_suffix(""))
-                run(source.with_suffix(""))
-        self.assertGreaterEqual(count, 2)
-
     def test_pkg_config_finds_the_library_also_in_a_tree_that_was_moved(self):
         for kind in KINDS:
             moved = fresh(WORK / f"moved-{kind}")
@@ -337,7 +321,9 @@ class Subproject(unittest.TestCase):
         self.assertEqual(self.take("fetch_folder", ROOT, "-DBUILD_SHARED_LIBS=ON"),
                          {"bin/consumer"})
 
-    def test_fetched_from_a_repository_and_installed_along(self):
+    @staticmethod
+    def repository():
+        """(a repository with the tree as it is, its commit)"""
         source = fresh(WORK / "repository")
         files = run("git", "-c", "safe.directory=*", "-C", ROOT, "ls-files", "-z", "--cached",
                     "--others", "--exclude-standard").split("\0")
@@ -350,9 +336,37 @@ class Subproject(unittest.TestCase):
         run(*git, "add", ".")
         run(*git, "commit", "-q", "-m", "libcow")
         run(*git, "tag", "v0.1.0")
+        return source, run(*git, "rev-parse", "HEAD").strip()
+
+    def test_fetched_from_a_repository_and_installed_along(self):
+        source, _ = self.repository()
         installed = self.take("fetch_git", f"file://{source}", "-DCOW_INSTALL=ON",
                               "-DCMAKE_INSTALL_LIBDIR=lib")
         self.assertLessEqual({"bin/consumer", "lib/libcow.a", "include/cow/cow.hpp"}, installed)
+
+
+class Guide(unittest.TestCase):
+    """The lines of CMake in docs/embedding.md, as they stand there."""
+
+    def build(self, name, lines, *options):
+        source = fresh(WORK / f"guide-{name}")
+        source.mkdir(parents=True)
+        shutil.copy2(CONSUMER / "main.cpp", source / "main.cpp")
+        (source / "CMakeLists.txt").write_text(
+            "cmake_minimum_required(VERSION 3.21)\nproject(guide CXX)\n"
+            f"add_executable(app main.cpp)\n{lines}", encoding="utf-8")
+        configure(source, source / "build", *options)
+        run("cmake", "--build", source / "build", "--target", "app")
+        run(source / "build" / "app")
+
+    def test_the_guide_s_lines_of_cmake_find_and_fetch_the_library(self):
+        text = (ROOT / "docs/embedding.md").read_text(encoding="utf-8")
+        find, fetch = re.findall(r"^```cmake\n(.*?)^```", text, re.M | re.S)
+        self.build("find", find, f"-DCMAKE_PREFIX_PATH={prefix('static')}")
+        source, commit = Subproject.repository()
+        fetch = fetch.replace("<where it is>", f"file://{source}").replace("<which commit>", commit)
+        self.assertNotIn("<", fetch)
+        self.build("fetch", fetch + "target_link_libraries(app PRIVATE cow::cow)\n")
 
 
 if __name__ == "__main__":
