@@ -144,6 +144,11 @@ int run_comparisons(int argc, char** argv, std::string_view program,
     itself.print_usage(std::cout);
     return EXIT_SUCCESS;
   }
+  // Said before minutes of measuring; what is in the file stays until then.
+  if (!arguments->json_file.empty() && !std::ofstream(arguments->json_file, std::ios::app)) {
+    std::cerr << program << ": cannot write " << arguments->json_file << '\n';
+    return EXIT_FAILURE;
+  }
   std::cerr << "touching memory, so that the host has provided it\n";
   warm_up(peak_bytes);
   return itself.run(*arguments);

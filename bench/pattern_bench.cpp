@@ -149,6 +149,10 @@ int main(int argc, char** argv) {
       return argument == "--help" ? EXIT_SUCCESS : EXIT_FAILURE;
     }
   }
+  if (!json_file.empty() && !std::ofstream(json_file, std::ios::app)) {
+    std::cerr << "pattern_bench: cannot write " << json_file << '\n';
+    return EXIT_FAILURE;
+  }
   try {
     return cow_bench::run(json_file);
   } catch (const std::exception& error) {

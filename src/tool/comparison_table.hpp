@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <string>
 #include <vector>
 
 #include "tool/comparison.hpp"
@@ -7,7 +9,7 @@
 
 namespace cow::tool {
 
-/// Prints rows as soon as they are known: two lines each, lazy above eager.
+/// Prints rows as soon as they are known, lazy above eager.
 class ComparisonTable {
  public:
   explicit ComparisonTable(Screen& screen) : screen_(screen) {}
@@ -19,6 +21,15 @@ class ComparisonTable {
   void print_verdict(const std::vector<ComparisonRow>& rows);
 
  private:
+  static constexpr std::size_t indent = 3;
+  static constexpr std::size_t longest_ratio = 14;  ///< "12345 x faster"
+
+  [[nodiscard]] bool shows_parts() const { return screen_.columns() >= 60; }
+  [[nodiscard]] std::size_t row_width() const { return indent + 19 + (shows_parts() ? 36 : 18); }
+  void print_cells(const std::string& first, const std::string& mode,
+                   const std::array<std::string, 4>& cells, const std::string& ratio,
+                   Style style = Style::plain);
+
   Screen& screen_;
 };
 

@@ -33,6 +33,11 @@ Region load(std::span<const std::byte> content, const RegionOptions& options) {
   return region;
 }
 
+std::uint64_t nanoseconds(std::chrono::steady_clock::duration duration) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count());
+}
+
 std::size_t chosen_page(const DemoOptions& options, const DemoResult& result) {
   const std::size_t page = options.page.value_or(result.pages / 2);
   if (page < result.pages) return page;
@@ -74,13 +79,11 @@ void demonstrate_store(const DemoOptions& options, Narration& narration, DemoRes
   const auto start = std::chrono::steady_clock::now();
   Region clone = original.clone();
   const auto cloned = std::chrono::steady_clock::now();
-  result.clone_ns = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(cloned - start).count());
-  static_cast<void>(original.clone());
-  result.next_clone_ns =
-      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                     std::chrono::steady_clock::now() - cloned)
-                                     .count());
+  result.clone_ns = nanoseconds(cloned - start);
+  {
+    const Region next = original.clone();  // dropped after the clock was read
+    result.next_clone_ns = nanoseconds(std::chrono::steady_clock::now() - cloned);
+  }
   narration.tell_clone(result, clone);
 
   result.original_before = original.bytes()[offset];
@@ -129,32 +132,41 @@ void compare_modes(Screen& screen, DemoResult& result) {
                          result.check.mismatches().size() == mismatches_before);
 }
 
-}  // namespace
-
-int run_demo(const DemoOptions& options) {
-  std::optional<JsonFile> json;
-  if (options.json.has_value()) json.emplace(*options.json);
-  Screen screen(stdout, wants_color(options.color, stdout));
-  DemoResult result;
-  result.file = read_input_file(options.file);
-
-  Narration narration(screen);
-  demonstrate_store(options, narration, result);
-  compare_modes(screen, result);
-  if (json.has_value()) {
-    json->write(demo_json(result));
-    screen.blank();
-    screen.line("  Results: {}", printable(*options.json));
-  }
-  screen.flush();
-
-  if (result.check.passed()) return exit_success;
-  const std::vector<std::string>& mismatches = result.check.mismatches();
+int report(const ByteCheck& check) {
+  if (check.passed()) return exit_success;
+  const std::vector<std::string>& mismatches = check.mismatches();
   const std::string others =
       mismatches.size() == 1 ? "" : fmt::format(" (and {} more)", mismatches.size() - 1);
   fmt::print(stderr, "cow: {}{}; this is a bug in libcow, please report it\n", mismatches.front(),
              others);
   return exit_failure;
+}
+
+}  // namespace
+
+int run_demo(const DemoOptions& options) {
+  std::optional<JsonFile> json;
+  if (options.json.has_value()) json.emplace(*options.json);
+  Terminal terminal = Terminal::of(stdout);
+  if (options.goes_on_by_itself) terminal.can_wait = false;
+  Screen screen(stdout, wants_color(options.color, stdout), terminal);
+  DemoResult result;
+  result.file = read_input_file(options.file);
+
+  try {
+    Narration narration(screen);
+    demonstrate_store(options, narration, result);
+    compare_modes(screen, result);
+    if (json.has_value()) {
+      json->write(demo_json(result));
+      screen.blank();
+      screen.line("   Results: {}", printable(*options.json));
+    }
+    screen.flush();
+  } catch (const Screen::Stopped&) {
+    return report(result.check);  // whoever watches has seen enough
+  }
+  return report(result.check);
 }
 
 }  // namespace cow::tool

@@ -19,6 +19,7 @@ struct DemoOptions {
   std::optional<std::string> json;  ///< nothing: no results in a file
   std::optional<std::size_t> page;  ///< nothing: the middle one
   ColorChoice color = ColorChoice::automatic;
+  bool goes_on_by_itself = false;  ///< does not wait for Enter where the screen is full
 };
 
 /// Everything `cow demo` found out.
@@ -29,7 +30,7 @@ struct DemoResult {
 
   // The narrated store.
   std::uint64_t clone_ns = 0;       ///< the clone it happens in
-  std::uint64_t next_clone_ns = 0;  ///< another one, made and dropped when A is read-only already
+  std::uint64_t next_clone_ns = 0;  ///< another one, as A is read-only already
   ObservedStore store;
   std::byte original_before{};  ///< the original's byte before the store
   std::byte original_after{};   ///< the original's byte after the store

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include "tool/demo.hpp"
+#include "tool/suggestion.hpp"
 #include "tool/tool_error.hpp"
 
 namespace {
@@ -40,6 +41,8 @@ void add_demo(CLI::App& app, int& exit_code) {
           "auto (default: on a terminal, unless NO_COLOR is set), always or never")
       ->type_name("WHEN")
       ->check(CLI::IsMember({"auto", "always", "never"}));
+  demo->add_flag("--auto", options.goes_on_by_itself,
+                 "Do not wait for Enter where the terminal has too few rows for all of it");
   demo->callback([&exit_code] { exit_code = run_demo(options); });
 }
 
@@ -47,7 +50,9 @@ int run(int argc, char** argv) {
   CLI::App app("libcow: memory that is copied when it is written", "cow");
   app.set_version_flag("--version", "cow " COW_VERSION_STRING);
   app.require_subcommand(1);
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+  app.failure_message([&](const CLI::App*, const CLI::Error& error) {
+    const auto unknown = unknown_word(app, argc, argv);
+    if (unknown.has_value()) return fmt::format("cow: {} (see cow --help)\n", *unknown);
     return fmt::format("cow: {}; see cow --help\n", error.what());
   });
   int exit_code = exit_success;

@@ -12,7 +12,7 @@
 namespace cow::tool {
 namespace {
 
-constexpr std::size_t bar_width = 18;
+constexpr std::size_t fact_indent = 16;
 
 std::string byte_text(std::byte value) {
   return fmt::format("{:#04x}", std::to_integer<unsigned>(value));
@@ -27,9 +27,8 @@ std::string state_text(PageState state) {
   return fmt::format("{}: {}", name_of(state), describe(state));
 }
 
-// The end of a path that is too long for a projector.
-std::string shortened(const std::string& path) {
-  constexpr std::size_t longest = 60;
+// The end of a path that is too long for a line.
+std::string shortened(const std::string& path, std::size_t longest) {
   std::string text = printable(path);
   if (text.size() <= longest) return text;
   std::size_t begin = text.size() - (longest - 3);
@@ -47,7 +46,7 @@ void Narration::tell_file(const DemoResult& result, const Region& original) {
                bytes_text(result.page_bytes));
 
   screen_.step(1, "Read a file into a region, A");
-  screen_.fact("file", shortened(file.path));
+  screen_.fact("file", shortened(file.path, screen_.columns() - fact_indent));
   if (file.chosen_by_default) {
     screen_.fact("", screen_.paint(Style::dim, "a large one of this system; --file takes another"));
   }
@@ -66,9 +65,11 @@ void Narration::tell_clone(const DemoResult& result, const Region& clone) {
   const RegionStats stats = clone.stats();
   screen_.step(2, "Clone it: B = A.clone()");
   screen_.fact("B", range_text(clone));
-  screen_.fact("took", fmt::format("{}, most of it to make A read-only; {} for the next clone",
-                                   time_text(result.clone_ns), time_text(result.next_clone_ns)));
-  screen_.fact("copied", "nothing: B shows the same frames (a frame is the memory behind a page)");
+  screen_.fact("took",
+               fmt::format("{}, in which A was made read-only", time_text(result.clone_ns)));
+  screen_.fact("the next one",
+               fmt::format("{}, as A is read-only by now", time_text(result.next_clone_ns)));
+  screen_.fact("copied", "nothing: B shows the same frames, the memory behind A's pages");
   screen_.fact("pages",
                fmt::format("{}, {} of them shared with A", with_commas(stats.pages),
                            stats.pages_shared == stats.pages ? std::string("all")
@@ -117,24 +118,33 @@ void Narration::tell_steps(const DemoResult& result) {
   const StepTimes& first = result.store.times;
   const StepTimes& median = result.median;
   screen_.step(5, "The handler resolves the fault; the CPU runs the store again");
-  screen_.line("   {:<35}{:>11}{:>12}", "", "this store", "median of");
-  screen_.line("   {:<35}{:>11}{:>12}", "", "ns", fmt::format("{} more", result.repeats));
-  const auto print = [&](std::string_view name, std::uint64_t StepTimes::*step) {
+  const bool wide = screen_.columns() >= 80;
+  const std::size_t names = wide ? 36 : 19;
+  const std::size_t used = 3 + names + 8 + 10 + 2;
+  const std::size_t bar_width =
+      screen_.columns() > used ? std::min<std::size_t>(18, screen_.columns() - used) : 0;
+  screen_.line("   {:<{}}{:>8}{:>10}", "", names, "this one", "median of");
+  screen_.line("   {:<{}}{:>8}{:>10}", "", names, "ns", fmt::format("{} more", result.repeats));
+  const auto print_times = [&](std::string_view name, std::uint64_t StepTimes::*step,
+                               const std::string& bar) {
+    screen_.line("   {:<{}}{:>8}{:>10}{}", name, names, with_commas(first.*step),
+                 with_commas(median.*step), bar);
+  };
+  const auto print = [&](const char* name, const char* short_name, std::uint64_t StepTimes::*step) {
     const auto share = static_cast<double>(median.*step) /
                        static_cast<double>(std::max<std::uint64_t>(median.total, 1));
-    const auto length =
-        static_cast<std::size_t>(std::lround(std::clamp(share, 0.0, 1.0) * bar_width));
-    screen_.line("   {:<35}{:>11}{:>12}  {}", name, with_commas(first.*step),
-                 with_commas(median.*step), screen_.paint(Style::good, std::string(length, '#')));
+    const auto length = static_cast<std::size_t>(
+        std::lround(std::clamp(share, 0.0, 1.0) * static_cast<double>(bar_width)));
+    print_times(wide ? name : short_name, step,
+                "  " + screen_.paint(Style::good, std::string(length, '#')));
   };
-  print("a  page fault: trap, signal, lookup", &StepTimes::fault);
-  print("b  allocate a page", &StepTimes::allocate);
-  print("c  copy the content", &StepTimes::copy);
-  print("d  update the mapping: one mmap", &StepTimes::map);
-  print("   return to the store", &StepTimes::resume);
-  screen_.line("   {:<35}{:>11}{:>12}", "   the whole store", with_commas(first.total),
-               with_commas(median.total));
-  screen_.line("   This first store found cold caches. Medians need not add up to the last one.");
+  print("a  page fault: trap, signal, lookup", "a  page fault", &StepTimes::fault);
+  print("b  allocate a page", "b  allocate a page", &StepTimes::allocate);
+  print("c  copy the content", "c  copy the content", &StepTimes::copy);
+  print("d  update the mapping: one mmap", "d  map it", &StepTimes::map);
+  print("   return to the store", "   return", &StepTimes::resume);
+  print_times("   the whole store", &StepTimes::total, "");
+  screen_.text(3, "This one found cold caches. Medians need not add up to the last one.");
 }
 
 void Narration::tell_after(const DemoResult& result) {
@@ -162,12 +172,20 @@ void Narration::tell_maps_line(const ObservedStore& store, bool after) {
   }
   const MapsLine& line = *view.line;
   const std::string_view text = line.text;
+  // The name at its end has a line of its own: all of it would not fit.
+  const std::size_t name = std::min(text.find('/'), text.size());
+  const std::size_t end = text.find_last_not_of(' ', name - 1) + 1;
   screen_.line("   its line of /proc/self/maps:");
-  screen_.line("   {}{}{}", text.substr(0, line.offset_column),
-               screen_.paint(Style::highlight, text.substr(line.offset_column, line.offset_width)),
-               text.substr(line.offset_column + line.offset_width));
-  screen_.line("   {}{}", std::string(line.offset_column, ' '),
-               screen_.paint(Style::highlight, std::string(line.offset_width, '^')));
+  screen_.text(3, fmt::format("{}{}{}", text.substr(0, line.offset_column),
+                              screen_.paint(Style::highlight,
+                                            text.substr(line.offset_column, line.offset_width)),
+                              text.substr(line.offset_column + line.offset_width,
+                                          end - line.offset_column - line.offset_width)));
+  if (screen_.columns() >= 3 + end) {  // else the offset is not where it is pointed to
+    screen_.line("   {}{}", std::string(line.offset_column, ' '),
+                 screen_.paint(Style::highlight, std::string(line.offset_width, '^')));
+  }
+  if (name < text.size()) screen_.fact("its file", text.substr(name));
   const std::uint64_t offset = line.file_offset_of(store.page_address());
   const std::uint64_t into_line = store.page_address() - line.begin;
   std::string frame = fmt::format("at file offset {}", hex(offset));
@@ -190,7 +208,7 @@ void Narration::tell_check(const DemoResult& result, bool original_intact, bool 
 }
 
 void Narration::tell_check_line(std::string_view name, std::string_view claim, bool holds) {
-  screen_.fact(name, fmt::format("{:<46}{}", claim,
+  screen_.fact(name, fmt::format("{:<{}} {}", claim, screen_.columns() >= 80 ? 45 : 0,
                                  holds ? screen_.paint(Style::good, "ok")
                                        : screen_.paint(Style::bad, "WRONG")));
 }
@@ -200,21 +218,23 @@ void print_comparison_intro(Screen& screen, const DemoResult& result) {
   screen.blank();
   screen.blank();
   screen.title("Lazy or eager? The same edits in both kinds of clone");
-  screen.line(
-      "  region  {}: the file{}", bytes_text(result.comparison_bytes),
-      result.comparison_bytes == content ? "'s content" : ", repeated until it is that large");
-  screen.line("  lazy    copies a page when it is first stored to");
-  screen.line("  eager   copies every page when it is cloned");
-  screen.line("  edits   one byte in each of some random pages");
-  screen.line("  times   the median of {} runs, lazy and eager in turn; A is read-only already",
-              comparison_runs);
-  screen.line("  memory  frames and page tables that the clone and its edits took");
+  screen.fact("region", fmt::format("{}: the file{}", bytes_text(result.comparison_bytes),
+                                    result.comparison_bytes == content
+                                        ? "'s content"
+                                        : ", repeated until it is that large"));
+  screen.fact("lazy", "copies a page when it is first stored to");
+  screen.fact("eager", "copies every page when it is cloned");
+  screen.fact("edits", "one byte in each of some random pages");
+  screen.fact("times", fmt::format("the median of {} runs, lazy and eager in turn; the region is "
+                                   "read-only already",
+                                   comparison_runs));
+  screen.fact("memory", "frames and page tables that the clone and its edits took");
   screen.blank();
 }
 
 void print_comparison_check(Screen& screen, std::uint64_t bytes_compared, bool passed) {
-  screen.line("  Every byte of the original and both clones against plain copies:");
-  screen.line("  {} compared, {}", bytes_text(bytes_compared),
+  screen.text(3, "Every byte of the original and both clones against plain copies:");
+  screen.line("   {} compared, {}", bytes_text(bytes_compared),
               passed ? screen.paint(Style::good, "all as they should be")
                      : screen.paint(Style::bad, "NOT all as they should be"));
   screen.flush();

@@ -55,10 +55,10 @@ class Demo(unittest.TestCase):
             self.assertEqual(run.stderr, "")
             self.assertNotIn("\x1b", run.stdout)
 
-    def test_the_output_is_ascii_and_fits_a_projector(self):
+    def test_the_output_is_ascii_and_fits_80_columns(self):
         for run, _ in self.each():
             self.assertTrue(run.stdout.isascii())
-            self.assertLessEqual(max(map(len, run.stdout.splitlines())), 100)
+            self.assertLessEqual(max(map(len, run.stdout.splitlines())), 80)
 
     def test_the_steps_are_numbered(self):
         for run, _ in self.each():
@@ -118,7 +118,9 @@ class Demo(unittest.TestCase):
             self.assertNotEqual(store["file_offset_before"], store["file_offset_after"])
             for when in ("before", "after"):
                 self.assertEqual(store[when]["file_offset"], store[f"file_offset_{when}"])
-                self.assertIn(store[when]["maps_line"], run.stdout)
+                line, slash, name = store[when]["maps_line"].partition("/")
+                self.assertIn(line.strip() + "\n", run.stdout)
+                self.assertIn(f"its file     {slash}{name}\n", run.stdout)
             self.assertEqual(store["before"]["maps_line"].split()[1], "r--s")
             self.assertEqual(store["after"]["maps_line"].split()[1], "rw-s")
 
@@ -224,12 +226,70 @@ class CommandLine(unittest.TestCase):
         self.one_byte.chmod(stat.S_IWUSR)
         self.assert_refused(cow("demo", "--file", self.one_byte), 1, "Permission denied")
 
+    def test_a_command_or_option_that_is_not_there_is_told_what_was_meant(self):
+        for arguments, words in ((["dmo"], "did you mean demo?"), (["dem"], "did you mean demo?"),
+                                 (["demo", "--pages", "3"], "did you mean --page?"),
+                                 (["demo", "--page=1", "--flie=x"], "did you mean --file?"),
+                                 (["--versoin"], "did you mean --version?")):
+            with self.subTest(arguments=arguments):
+                self.assert_refused(cow(*arguments), 2, words, "--help")
+        for arguments in (["quantum"], ["demo", "--quantum"]):
+            with self.subTest(arguments=arguments):
+                run = cow(*arguments)
+                self.assert_refused(run, 2, "there is no", "quantum")
+                self.assertNotIn("mean", run.stderr)
+
+    def refused_json(self, path, **more):
+        run = cow("demo", "--file", self.one_byte, "--json", path, **more)
+        self.assert_refused(run, 1, str(path), "--json")
+        self.assertEqual(run.stdout, "")
+
+    def names(self):
+        return sorted(path.name for path in self.folder.iterdir())
+
     def test_a_json_file_that_cannot_be_written_is_refused_before_the_work(self):
-        for path in (self.folder, self.folder / "missing" / "x.json"):
+        before = self.names()
+        for path in (self.folder, self.folder / "missing" / "x.json", "/proc/x.json"):
             with self.subTest(path=path):
-                run = cow("demo", "--file", self.one_byte, "--json", path)
-                self.assert_refused(run, 1, str(path), "--json")
-                self.assertEqual(run.stdout, "")
+                self.refused_json(path)
+        self.assertEqual(self.names(), before)
+
+    def test_a_json_file_is_left_alone_when_the_work_fails_or_nothing_can_be_written(self):
+        output = self.folder / "x.json"
+        output.write_text("before")
+        self.assertEqual(cow("demo", "--file", "missing", "--json", output).returncode, 1)
+        self.assertEqual(output.read_text(), "before")
+        run = cow("demo", "--file", self.one_byte, "--json", "/dev/full")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("cannot be written (No space left on device)", run.stderr)
+        self.assertEqual(self.names(), ["one byte", "x.json"])
+        self.assertEqual(cow("demo", "--file", "missing", "--json", self.folder / "new").returncode,
+                         1)
+        self.assertEqual(self.names(), ["one byte", "x.json"])
+
+    def test_a_json_file_keeps_its_mode_and_its_other_names(self):
+        output, link = self.folder / "x.json", self.folder / "link"
+        output.write_text("before")
+        output.chmod(0o640)
+        link.symlink_to(output.name)
+        for path in (output, link):
+            run = cow("demo", "--file", self.one_byte, "--json", path)
+            self.assertEqual((run.returncode, run.stderr), (0, ""))
+            self.assertEqual(json.loads(output.read_text())["program"], "cow")
+            self.assertEqual(stat.S_IMODE(output.stat().st_mode), 0o640)
+            output.write_text("before")
+        self.assertTrue(link.is_symlink())
+        link.unlink()
+        os.link(output, link)
+        self.assertEqual(cow("demo", "--file", self.one_byte, "--json", link).returncode, 0)
+        self.assertEqual(json.loads(output.read_text())["program"], "cow")
+        self.assertEqual(self.names(), ["link", "one byte", "x.json"])
+
+    @unittest.skipIf(os.geteuid() == 0, "root may write every file")
+    def test_a_json_file_without_permission_is_refused_before_the_work(self):
+        output = self.folder / "x.json"
+        output.touch(0o400)
+        self.refused_json(output)
 
     def test_a_full_disk_is_reported(self):
         if not Path("/dev/full").exists():
