@@ -17,23 +17,14 @@ std::string chosen_setting() {
   return open < close && close != std::string::npos ? line.substr(open + 1, close - open - 1) : "";
 }
 
-bool choose_setting(const std::string& value) {
-  std::ofstream file(setting_file);
-  file << value << std::flush;
-  return static_cast<bool>(file) && chosen_setting() == value;
-}
-
 }  // namespace
 
-HugePagesAllowed::HugePagesAllowed() : before_(chosen_setting()) {
-  const bool enough = before_ == "advise" || before_ == "always" || before_ == "force";
-  allowed_ = enough || (!before_.empty() && choose_setting("advise"));
-}
-
-HugePagesAllowed::~HugePagesAllowed() {
-  if (allowed_ && chosen_setting() != before_) {
-    choose_setting(before_);
-  }
+HugePagesAllowed::HugePagesAllowed() {
+  const std::string before = chosen_setting();
+  allowed_ = before == "advise" || before == "always" || before == "force";
+  if (allowed_ || before.empty()) return;
+  change_.emplace(setting_file, "advise", before);
+  allowed_ = change_->is_changed() && chosen_setting() == "advise";
 }
 
 }  // namespace cow_bench

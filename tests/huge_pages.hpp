@@ -1,51 +1,61 @@
 // Huge pages for shared memory are not allowed on most machines: these tests allow them for a
-// while.
+// while, if they may.
 #pragma once
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
+#include <optional>
 #include <string>
+
+#include "machine_setting.hpp"
 
 namespace support {
 
-/// Sets what the system allows, for as long as it lives, where this process may do so. The setting
-/// is everybody's: one test at a time holds it, whichever processes they are in.
+/// What the system allows, for as long as this lives: set where this process may do so, else as it
+/// is found. The setting is everybody's: one test at a time holds it, whichever processes they are
+/// in.
 class HugePageSetting {
  public:
   explicit HugePageSetting(const std::string& word) : lock_(::open(file, O_RDONLY | O_CLOEXEC)) {
-    if (lock_ < 0 || ::flock(lock_, LOCK_EX) != 0) return;
+    if (lock_ < 0 || !lock()) return;
+    std::string before;
     std::ifstream in(file);
     for (std::string other; in >> other;) {
-      if (other.front() == '[') before_ = other.substr(1, other.size() - 2);
+      if (other.front() == '[') before = other.substr(1, other.size() - 2);
     }
-    is_set_ = !before_.empty() && write(word);
+    is_set_ = before == word;
+    if (is_set_ || before.empty()) return;
+    change_.emplace(file, word, before);
+    is_set_ = change_->is_changed();
   }
   ~HugePageSetting() {
-    if (is_set_) write(before_);
-    if (lock_ >= 0) {
-      ::flock(lock_, LOCK_UN);
-      ::close(lock_);
-    }
+    change_.reset();
+    if (lock_ >= 0) ::close(lock_);
   }
   HugePageSetting(const HugePageSetting&) = delete;
   HugePageSetting& operator=(const HugePageSetting&) = delete;
 
   [[nodiscard]] bool is_set() const { return is_set_; }
+  static constexpr const char* why_not =
+      "the system does not say so of huge pages for shared memory, and may not be made to "
+      "(COW_CHANGE_SETTINGS=1 as root)";
 
  private:
   static constexpr const char* file = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
 
-  static bool write(const std::string& word) {
-    std::ofstream out(file);
-    out << word << std::flush;
-    return out.good();
+  [[nodiscard]] bool lock() const {
+    while (::flock(lock_, LOCK_EX) != 0) {
+      if (errno != EINTR) return false;
+    }
+    return true;
   }
 
   int lock_;
-  std::string before_;
+  std::optional<ChangedSetting> change_;
   bool is_set_ = false;
 };
 

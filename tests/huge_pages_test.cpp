@@ -37,8 +37,12 @@ std::size_t huge_page_bytes() {
 
 /// Allows huge pages to mappings that ask for them; tells why not.
 bool is_allowed(const support::HugePageSetting& setting) {
-  if (!setting.is_set() || huge_page_bytes() == 0 || support::is_emulated()) {
-    WARN("skipped: huge pages for shared memory cannot be allowed here");
+  if (!setting.is_set()) {
+    WARN("skipped: " << support::HugePageSetting::why_not);
+    return false;
+  }
+  if (huge_page_bytes() == 0 || support::is_emulated()) {
+    WARN("skipped: this host has no huge pages");
     return false;
   }
   if (huge_page_bytes() > std::size_t{16} << 20) {
@@ -169,7 +173,7 @@ TEST_CASE("whatever the system says of huge pages, regions work the same") {
   }
   const support::HugePageSetting setting(word);
   if (!setting.is_set()) {
-    WARN("skipped: what the system says of huge pages cannot be changed here");
+    WARN("skipped: '" << word << "': " << support::HugePageSetting::why_not);
     return;
   }
   CAPTURE(word);
