@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Runs `./run` in small trees whose compiler is a pretence: what it says while it builds, how it
+ends, and where it builds.
+
+The tools it calls, cmake and ninja among them, are replaced by scripts of a line or two.
+"""
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = {
+    # cmake --preset release -B <build> -D...
+    "cmake": """echo "$@" >>"$PWD/../cmake-calls"
+mkdir -p "$4"
+echo "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" >"$4/CMakeCache.txt"
+for word in "${@:5}"; do
+  word=${word#-D}
+  echo "${word%%=*}:BOOL=${word#*=}" >>"$4/CMakeCache.txt"
+done
+touch "$4/build.ninja"
+""",
+    # ninja -C <build> <target>
+    "ninja": """[[ ! -e $2/bin/cow ]] || exit 0
+for i in 1 2 3; do echo "[$i/3] Building $i"; sleep "${STEP_SECONDS:-0}"; done
+[[ -z ${BREAKS:-} ]] || { echo "an error"; exit 1; }
+mkdir -p "$2/bin"
+printf '#!/bin/sh\\necho "cow $*"\\n' >"$2/bin/cow"
+chmod +x "$2/bin/cow"
+""",
+    "dpkg-query": """for package in "${@:4}"; do echo "$package installed"; done""",
+    "apt-get": "exit 1",
+    "nproc": "echo 2",
+}
+
+
+class Run(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name).resolve()
+        self.folder.chmod(0o755)
+        self.tree = self.folder / "tree"
+        for name in ("run", ".ci/packages", "CMakePresets.json"):
+            (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, self.tree / name)
+        (self.tree / "src/tool").mkdir(parents=True)
+        (self.tree / "src/tool/main.cpp").touch()
+        tools = self.folder / "tools"
+        tools.mkdir()
+        for name, text in TOOLS.items():
+            (tools / name).write_text(f"#!/usr/bin/env bash\n{text}\n", encoding="utf-8")
+            (tools / name).chmod(0o755)
+        self.environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
+        for name in ("CI", "COW_BUILD_FOLDER"):
+            self.environment.pop(name, None)
+
+    def run_it(self, program, *arguments, **more):
+        return subprocess.run([str(program), *arguments], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60, check=False, cwd="/",
+                              env={**self.environment, **more})
+
+    def assert_demo(self, result):
+        self.assertEqual((result.returncode, result.stdout), (0, "cow demo\n"), result.stderr)
+
+    def demo(self, program=None, **more):
+        result = self.run_it(program or self.tree / "run", "demo", **more)
+        self.assert_demo(result)
+        return result.stderr
+
+    def on_a_terminal(self, keys=None, **more):
+        """(exit code, what it shows); `keys` is typed when the build has begun."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execve(self.tree / "run", ["run", "demo"], {**self.environment, **more})
+        shown = ""
+        while select.select([terminal], [], [], 60)[0]:
+            try:
+                shown += os.read(terminal, 65536).decode(errors="replace")
+            except OSError:
+                break
+            if keys is not None and "building" in shown:
+                os.write(terminal, keys)
+                keys = None
+        _, status = os.waitpid(pid, 0)
+        os.close(terminal)
+        return os.waitstatus_to_exitcode(status), shown
+
+    def test_a_second_call_says_nothing_and_builds_nothing(self):
+        self.assertIn("building", self.demo())
+        self.assertEqual(self.demo(), "")
+
+    def test_the_demo_asks_for_no_tests_and_no_benchmarks(self):
+        self.demo()
+        calls = (self.folder / "cmake-calls").read_text(encoding="utf-8")
+        self.assertIn("-DCOW_BUILD_TESTS=OFF", calls)
+        self.assertIn("-DCOW_BUILD_BENCHMARKS=OFF", calls)
+
+    def test_in_a_pipe_it_says_now_and_then_how_far_it_is(self):
+        told = [line for line in self.demo().splitlines() if "building" in line]
+        self.assertEqual(told, ["run: building, 1 of 3"])
+
+    def test_on_a_terminal_it_says_on_one_line_how_far_it_is(self):
+        code, shown = self.on_a_terminal()
+        self.assertEqual(code, 0, shown)
+        line = next(line for line in shown.split("\n") if "building" in line)
+        self.assertEqual(re.findall(r"building, (\d) of 3", line), ["1", "2", "3"])
+        self.assertTrue(shown.endswith("cow demo\r\n"), shown)
+
+    def test_ctrl_c_while_it_builds_is_no_failure_of_the_build(self):
+        code, shown = self.on_a_terminal(keys=b"\x03", STEP_SECONDS="10")
+        self.assertEqual(code, -signal.SIGINT, shown)
+        self.assertIn("stopped", shown)
+        self.assertNotIn("fail", shown)
+
+    def test_a_signal_that_ends_it_while_it_builds_is_no_failure_either(self):
+        process = subprocess.Popen([str(self.tree / "run"), "demo"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                   start_new_session=True,
+                                   env={**self.environment, "STEP_SECONDS": "2"})
+        time.sleep(1)
+        os.killpg(process.pid, signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, -signal.SIGTERM, output)
+        self.assertNotIn("fail", output)
+
+    def test_a_failure_of_the_build_is_one(self):
+        result = self.run_it(self.tree / "run", "demo", BREAKS="1")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("an error", result.stderr)
+        self.assertIn("failed", result.stderr)
+
+    def test_it_works_through_symbolic_links(self):
+        (self.folder / "bin").mkdir()
+        (self.folder / "bin/link").symlink_to("../other")
+        (self.folder / "other").symlink_to("tree/run")
+        self.demo(self.folder / "bin/link")
+        self.assertTrue((self.tree / "build/release/bin/cow").exists())
+
+    def test_it_builds_where_it_is_told_to(self):
+        self.demo(COW_BUILD_FOLDER=str(self.folder / "elsewhere"))
+        self.assertTrue((self.folder / "elsewhere/release/bin/cow").exists())
+        self.assertFalse((self.tree / "build").exists())
+        self.assertEqual(self.demo(COW_BUILD_FOLDER=str(self.folder / "elsewhere")), "")
+
+    def test_a_tree_that_cannot_be_written_to_says_how_to_build_elsewhere(self):
+        command = [str(self.tree / "run"), "demo"]
+        if os.geteuid() == 0:
+            if not shutil.which("setpriv"):
+                self.skipTest("root may write everywhere, and there is no setpriv")
+            command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+        else:
+            self.tree.chmod(0o555)
+            self.addCleanup(self.tree.chmod, 0o755)
+        elsewhere = self.folder / "elsewhere"
+        elsewhere.mkdir()
+        elsewhere.chmod(0o777)
+        self.folder.chmod(0o777)  # for the pretence's notes
+
+        def call(**more):
+            return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  timeout=60, check=False, env={**self.environment, **more})
+
+        result = call()
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("COW_BUILD_FOLDER=", result.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assert_demo(call(COW_BUILD_FOLDER=str(elsewhere)))
+
+    def test_a_build_of_another_path_is_left_alone(self):
+        self.demo()
+        moved = self.folder / "moved"
+        self.tree.rename(moved)
+        told = self.demo(moved / "run")
+        self.assertIn(str(self.tree), told)
+        self.assertTrue((moved / "build/release/bin/cow").exists())
+        self.assertEqual(len(list(moved.glob("build/release-*/bin/cow"))), 1)
+        moved.rename(self.tree)
+        self.assertEqual(self.demo(), "")
+
+    def test_the_same_tree_by_another_name_is_used_as_it_is(self):
+        self.demo()
+        # As a bind mount is: the same folder, and no symbolic link.
+        cache = self.tree / "build/release/CMakeCache.txt"
+        other = self.folder / "other"
+        other.symlink_to(self.tree)
+        cache.write_text(cache.read_text(encoding="utf-8").replace(str(self.tree), str(other)),
+                         encoding="utf-8")
+        self.assertEqual(self.demo(), "")
+        self.assertEqual([path.name for path in self.tree.glob("build/release*")], ["release"])
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)
+    unittest.main(verbosity=2)
