@@ -135,8 +135,9 @@ void Narration::tell_steps(const DemoResult& result) {
                        static_cast<double>(std::max<std::uint64_t>(median.total, 1));
     const auto length = static_cast<std::size_t>(
         std::lround(std::clamp(share, 0.0, 1.0) * static_cast<double>(bar_width)));
-    print_times(wide ? name : short_name, step,
-                "  " + screen_.paint(Style::good, std::string(length, '#')));
+    const std::string bar =
+        length == 0 ? "" : "  " + screen_.paint(Style::good, std::string(length, '#'));
+    print_times(wide ? name : short_name, step, bar);
   };
   print("a  page fault: trap, signal, lookup", "a  page fault", &StepTimes::fault);
   print("b  allocate a page", "b  allocate a page", &StepTimes::allocate);
