@@ -183,7 +183,7 @@ TEST_CASE("a region that may not be locked in memory is refused because of that 
   CHECK(result.complaint == "");
 }
 
-TEST_CASE("a copy of a file that was cut off meanwhile is refused because of the file") {
+TEST_CASE("a save of a file that was cut off meanwhile is refused because of the file") {
   const support::Folder folder;
   const std::size_t bytes = 256 * support::page_bytes();
   support::write_file(folder / "cut", std::vector<std::byte>(bytes, std::byte{1}));
@@ -191,7 +191,7 @@ TEST_CASE("a copy of a file that was cut off meanwhile is refused because of the
   std::filesystem::resize_file(folder / "cut", support::page_bytes());
   std::string refused;
   try {
-    (void)opened.clone(CloneMode::eager);
+    opened.snapshot().save(folder / "image");
   } catch (const std::system_error& refusal) {
     refused = refusal.what();
     CHECK(untrue_words(refused, refusal.code().value()) == "");

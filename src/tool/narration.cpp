@@ -218,7 +218,7 @@ void print_comparison_intro(Screen& screen, const DemoResult& result) {
   const std::size_t content = result.file.content.size();
   screen.blank();
   screen.blank();
-  screen.title("Lazy or eager? The same edits in both kinds of clone");
+  screen.title("Lazy or eager? The same edits in both");
   screen.fact("region", fmt::format("{}: the file{}", bytes_text(result.comparison_bytes),
                                     result.comparison_bytes == content
                                         ? "'s content"
@@ -235,9 +235,9 @@ void print_comparison_intro(Screen& screen, const DemoResult& result) {
 
 void print_comparison_check(Screen& screen, std::uint64_t bytes_compared, bool passed) {
   screen.text(3, "Every byte of the original and both clones against plain copies:");
-  screen.line("   {} compared, {}", bytes_text(bytes_compared),
-              passed ? screen.paint(Style::good, "all as they should be")
-                     : screen.paint(Style::bad, "NOT all as they should be"));
+  screen.text(3, fmt::format("{} compared, {}", bytes_text(bytes_compared),
+                             passed ? screen.paint(Style::good, "all as they should be")
+                                    : screen.paint(Style::bad, "NOT all as they should be")));
   screen.flush();
 }
 
