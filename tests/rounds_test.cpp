@@ -25,7 +25,7 @@ using cow::SnapshotMode;
 constexpr std::size_t kPages = 1100;
 
 // In units of copying a page while a snapshot is taken: see "Rounds" in docs/windows.md.
-constexpr double kFault = 31;
+constexpr double kFault = 13;
 
 Region filled(const cow::RegionOptions& options = support::single_page_options()) {
   Region region = Region::create(kPages * support::page_bytes(), options);
@@ -96,13 +96,13 @@ std::vector<NamedRounds> sequences(std::uint64_t seed) {
       {"idle in between", [](unsigned round) { return round / 100 % 2 == 0; }},
       // Whoever knows the rule stores exactly when the page has just been protected.
       {"two rounds and then as seldom as pages are protected",
-       [](unsigned round) { return round < 2 || round % 34 == 1; }},
+       [](unsigned round) { return round < 2 || round % 16 == 1; }},
   };
-  for (const unsigned period : {2U, 3U, 5U, 10U, 20U, 28U, 31U, 33U, 40U, 64U}) {
+  for (const unsigned period : {2U, 3U, 5U, 8U, 12U, 13U, 14U, 15U, 16U, 20U, 40U, 64U}) {
     all.push_back({"one round in " + std::to_string(period),
                    [period](unsigned round) { return round % period == 0; }});
   }
-  for (const unsigned one_in : {2U, 4U, 16U, 30U, 60U}) {
+  for (const unsigned one_in : {2U, 4U, 8U, 14U, 30U, 60U}) {
     const auto random = std::make_shared<support::Random>(seed + one_in);
     all.push_back({"at random, one round in " + std::to_string(one_in),
                    [random, one_in](unsigned) { return random->one_in(one_in); }});
@@ -145,7 +145,7 @@ TEST_CASE("beside other threads runs of hot pages fault once in tens of rounds, 
   };
   CHECK(rounds(3) >= 2 * pages.size());
   const std::uint64_t faults = rounds(90);
-  CHECK(faults <= 4 * pages.size());
+  CHECK(faults <= 7 * pages.size());
   CHECK(faults > 0);  // else nobody would learn when they come to rest
 }
 

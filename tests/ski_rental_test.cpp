@@ -18,8 +18,8 @@ namespace {
 
 // In units of copying one page as part of a larger copy: see "Prices" in docs/windows.md. The
 // library's own constants are rounded, and are not used here on purpose.
-constexpr double kMoveFault = 16.5;
-constexpr double kStayFault = 14.5;
+constexpr double kMoveFault = 13.5;
+constexpr double kStayFault = 11;
 constexpr double kPageCopied = 1;
 
 constexpr std::size_t kBlock = store_patterns::block_pages;
@@ -96,14 +96,14 @@ Worst worst_after_snapshot(Region& region, const store_patterns::Order& order) {
   return worst;
 }
 
-// The bounds of docs/windows.md: a block is taken whole by its fourth fault. The better way has
-// paid for four faults by then, or for the block.
-constexpr double most(double price_of_fault) {
-  const double better = std::min<double>(kBlock, 4 * (price_of_fault + kPageCopied));
-  return (4 * price_of_fault + kBlock) / better;
+// The bounds of docs/windows.md: a block is taken whole by its fourth fault, or by its fifth where
+// pages stay. The better way has paid for as many faults by then, or for the block.
+constexpr double most(double faults, double price_of_fault) {
+  const double better = std::min<double>(kBlock, faults * (price_of_fault + kPageCopied));
+  return (faults * price_of_fault + kBlock) / better;
 }
-constexpr double kMostForClones = most(kMoveFault);     // 2.03
-constexpr double kMostForSnapshots = most(kStayFault);  // 1.97
+constexpr double kMostForClones = most(4, kMoveFault);     // 2.03
+constexpr double kMostForSnapshots = most(5, kStayFault);  // 1.98
 
 }  // namespace
 

@@ -78,7 +78,7 @@ void AddressSpace::give_up_addresses(std::size_t bytes) noexcept {
 
 void AddressSpace::write_protect() {
   rollback_.stop_following();
-  write_protect_together(Spare::leased, [](Leaf&) {});
+  write_protect_together(Spare::leased, [](Leaf&) { return Together::yes; });
 }
 
 template <class Prepare>
@@ -99,7 +99,11 @@ void AddressSpace::write_protect_together(Spare spare, const Prepare& prepare) {
   };
   PageSpan hull{};
   for_each_writable_leaf([&](Leaf& leaf) {
-    prepare(leaf);
+    if (prepare(leaf) == Together::no) {
+      close(hull);
+      hull = {};
+      return;
+    }
     const PageSpan next = hull_of(leaf, is_writable);
     if (!hull.empty() && next.first <= hull.last + kCloseTogether) {
       hull.last = next.last;
@@ -114,23 +118,19 @@ void AddressSpace::write_protect_together(Spare spare, const Prepare& prepare) {
 void AddressSpace::write_protect_cold(HotPages pages) {
   rollback_.stop_following();
   ++snapshots_;
-  const auto choose_hot = [&](Leaf& leaf) {
-    const PageCount hot{update_heat(leaf, snapshots_, pages)};
-    pages.most = pages.most - hot;
-    return hot.value == leaf.writable;  // nothing is left to protect
-  };
-  if (pages.protect) {
-    write_protect_together(Spare::leased_and_hot, choose_hot);
-    return;
-  }
-  HoleFinder holes(family_->geometry());  // nobody stores meanwhile
+  HoleFinder holes(family_->geometry());
   const auto is_cold = [](Entry entry) {
     return entry.writable() && !is_spared(entry, Spare::leased_and_hot);
   };
-  for_each_writable_leaf([&](Leaf& leaf) {
-    if (choose_hot(leaf)) return;
+  write_protect_together(Spare::leased_and_hot, [&](Leaf& leaf) {
+    const PageCount hot{update_heat(leaf, snapshots_, pages)};
+    pages.most = pages.most - hot;
+    if (pages.stores == HotPages::Stores::held_off || hot == PageCount{0}) return Together::yes;
+    // Nobody stores meanwhile: hot pages need no protection.
+    if (hot.value == leaf.writable) return Together::no;
     protect(hull_of(leaf, is_cold), Spare::leased_and_hot);
     close_leaf(leaf, Spare::leased_and_hot, holes);
+    return Together::no;
   });
 }
 
@@ -204,7 +204,10 @@ bool AddressSpace::close_in_one(Leaf& leaf, Spare spare, HoleFinder& holes) noex
 // opened, it is time to learn which of them were touched: the others have no memory behind them.
 void AddressSpace::close_leaf(Leaf& leaf, Spare spare, HoleFinder& holes) noexcept {
   const auto is_kept = [&](Entry entry) { return entry.writable() && is_spared(entry, spare); };
-  if (hull_of(leaf, is_kept).empty() && close_in_one(leaf, spare, holes)) return;
+  if (std::none_of(leaf.entries.begin(), leaf.entries.end(), is_kept) &&
+      close_in_one(leaf, spare, holes)) {
+    return;
+  }
   // Where the snapshot gets copies, the leaf stays the region's own, and begins to count anew.
   leaf.block_faults = {};
   const FrameStore& frames = family_->frames();

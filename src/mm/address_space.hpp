@@ -91,8 +91,8 @@ class AddressSpace {
   void write_protect();
 
   /// The same for a snapshot, which gets copies of hot pages, too: their entries stay writable.
-  /// With `pages.protect` the kernel lets nobody store to them until reopen_hot(), which must
-  /// follow, also after an error; without, the caller knows that nobody does.
+  /// To hold stores off the kernel lets nobody store to them until reopen_hot(), which must follow
+  /// then, also after an error.
   void write_protect_cold(HotPages pages);
   void reopen_hot() noexcept;
 
@@ -198,6 +198,9 @@ class AddressSpace {
   [[nodiscard]] static bool is_spared(Entry entry, Spare spare) noexcept {
     return entry.leased() || (spare == Spare::leased_and_hot && entry.hot());
   }
+  /// Protects leaves that lie close together in one call, but for those of which `prepare(Leaf&)`
+  /// says that it has done it.
+  enum class Together { yes, no };
   template <class Prepare>
   void write_protect_together(Spare spare, const Prepare& prepare);
   void protect(PageSpan hull, Spare spare);

@@ -114,22 +114,25 @@ void Copying::copy_leaf(std::uint64_t group, const Copy& copy) {
 constexpr PageCount kMostHotPages{4096};
 
 HotPages hot_pages_for(HotPolicy policy, Family& family) noexcept {
-  if (policy == HotPolicy::copy_unprotected) return {.most = family.pages(), .protect = false};
+  using Stores = HotPages::Stores;
+  if (policy == HotPolicy::copy_unprotected) return {family.pages(), Stores::none_promised};
   // Reserved frames are there for the stores to come.
   const bool may_copy = policy == HotPolicy::copy && family.frames().backing() != Backing::reserved;
-  return {.most = may_copy ? kMostHotPages : PageCount{0}, .protect = !os::is_only_thread()};
+  return {may_copy ? kMostHotPages : PageCount{0},
+          os::is_only_thread() ? Stores::none : Stores::held_off};
 }
 
 // Stores to hot pages wait in the fault handler until all of them are copied: a consistent cut.
 void share_but_hot_pages(AddressSpace& source, PageTable& empty, HotPages hot) {
+  const bool held_off = hot.stores == HotPages::Stores::held_off;
   try {
     source.write_protect_cold(hot);
     share_table(source, empty);
   } catch (...) {
-    if (hot.protect) source.reopen_hot();
+    if (held_off) source.reopen_hot();
     throw;
   }
-  if (hot.protect) source.reopen_hot();
+  if (held_off) source.reopen_hot();
 }
 
 [[noreturn]] void throw_unmapped(int error) {

@@ -82,22 +82,21 @@ class Entry {
   /// How often the page is stored to, as far as snapshots can tell, in five bits:
   ///
   ///     0        not lately
-  ///     1 to 15  warm: a snapshot found it stored to and protected it, and it cools since then
-  ///    16 to 31  hot: snapshots copy it and leave it writable
+  ///     1 to 14  warm: a snapshot found it stored to and protected it, and it cools since then
+  ///    15 to 28  hot: snapshots copy it and leave it writable
   ///
   /// A page that is stored to while warm becomes hot. From then on nobody sees its stores, so it
   /// stays hot until the copies have cost as much as the fault would that tells: then it is
   /// protected, and warm, once more. Rent until the price is paid, as for windows: see "Rounds" in
-  /// docs/windows.md. One degree is kRoundsForADegree snapshots.
-  static constexpr unsigned kWarmest = 15;
-  static constexpr unsigned kHottest = 31;
-  static constexpr unsigned kRoundsForADegree = 2;
+  /// docs/windows.md. One degree is one snapshot.
+  static constexpr unsigned kWarmest = 14;
+  static constexpr unsigned kHottest = 28;
   [[nodiscard]] constexpr unsigned heat() const {
-    return static_cast<unsigned>(bits_ >> kHeatShift) & kHottest;
+    return static_cast<unsigned>(bits_ >> kHeatShift) & kHeatMask;
   }
   /// Precondition: not a zero page.
   constexpr void set_heat(unsigned heat) {
-    bits_ = (bits_ & ~(std::uint64_t{kHottest} << kHeatShift)) | std::uint64_t{heat} << kHeatShift;
+    bits_ = (bits_ & ~(std::uint64_t{kHeatMask} << kHeatShift)) | std::uint64_t{heat} << kHeatShift;
   }
   [[nodiscard]] constexpr bool hot() const { return writable() && heat() > kWarmest; }
 
@@ -119,6 +118,7 @@ class Entry {
   static constexpr std::uint64_t kNeverStored = std::uint64_t{1} << 61;
   static constexpr std::uint64_t kLeased = std::uint64_t{1} << 60;
   static constexpr unsigned kHeatShift = 55;
+  static constexpr unsigned kHeatMask = 31;
   static constexpr std::uint64_t kFrameMask = (std::uint64_t{1} << kHeatShift) - 1;
 
   static_assert(kNeverStored << 1 == kTakenAlong);

@@ -6,10 +6,21 @@ namespace cow {
 
 namespace {
 
-// Two protections of a run cost as much as so many pages copied. A run that is not half as long is
-// not worth them: its faults are hardly dearer.
+// What a run costs in each round beside its copies, in pages copied: nothing to its owner's
+// promise; a mapping apart, around which others are protected; or two protections. A run that is
+// not half as long as those is not worth them: its faults are hardly dearer.
+constexpr std::uint64_t kMappingInPages = 2;
 constexpr std::uint64_t kProtectionsInPages = 8;
 constexpr std::uint64_t kShortestProtectedRun = 4;
+
+std::uint64_t price_of_run(HotPages::Stores stores) noexcept {
+  switch (stores) {
+    case HotPages::Stores::none_promised: return 0;
+    case HotPages::Stores::none: return kMappingInPages;
+    case HotPages::Stores::held_off: return kProtectionsInPages;
+  }
+  __builtin_unreachable();
+}
 
 // By how much an entry changes that nobody found stored to.
 unsigned cooled(unsigned heat, std::uint32_t degrees) noexcept {
@@ -18,25 +29,42 @@ unsigned cooled(unsigned heat, std::uint32_t degrees) noexcept {
 }
 
 // An entry that is writable. 0: to be protected again, be it that nobody knows it yet or that its
-// copies have cost as much as the fault will.
+// copies have cost as much as the fault will. The longer it was not stored to the fewer copies it
+// is worth: that it was at all may be chance.
 unsigned heated(unsigned heat, std::uint32_t degrees, std::uint64_t price) noexcept {
-  if (heat <= Entry::kWarmest) return cooled(heat, degrees) > 0 ? Entry::kWarmest + 1 : 0;
+  if (heat <= Entry::kWarmest) {
+    const unsigned warm = cooled(heat, degrees);
+    return warm > 0 ? 2 * Entry::kWarmest - warm : 0;
+  }
   const std::uint64_t paid = heat + std::min<std::uint64_t>(degrees, Entry::kHottest) * price;
   return paid <= Entry::kHottest ? static_cast<unsigned>(paid) : 0;
+}
+
+// Whether most of the pages that were stored to since the last snapshot are warm. Of scattered
+// stores a few always are, by chance, and copying those would only add to the faults of the others.
+bool is_mostly_warm(const Leaf& leaf, std::uint32_t degrees) noexcept {
+  std::size_t stored = 0;
+  std::size_t warm = 0;
+  for (const Entry entry : leaf.entries) {
+    if (!entry.writable() || entry.leased() || entry.never_stored() || entry.hot()) continue;
+    ++stored;
+    warm += cooled(entry.heat(), degrees) > 0 ? 1 : 0;
+  }
+  return 2 * warm >= stored;
 }
 
 }  // namespace
 
 std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages) noexcept {
   const bool knows_any = leaf.heat_round != 0;
-  const std::uint32_t degrees =
-      round / Entry::kRoundsForADegree - leaf.heat_round / Entry::kRoundsForADegree;
+  const std::uint32_t degrees = round - leaf.heat_round;
   leaf.heat_round = round;
   if (!knows_any) return 0;
 
   const auto is_candidate = [](Entry entry) {
     return entry.writable() && !entry.leased() && entry.heat() > 0;
   };
+  const bool may_heat = is_mostly_warm(leaf, degrees);
   std::uint64_t hot = 0;
   for (auto first = leaf.entries.begin(); first != leaf.entries.end();) {
     if (!is_candidate(*first)) {
@@ -46,10 +74,11 @@ std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages) noexc
     }
     const auto last = std::find_if_not(first, leaf.entries.end(), is_candidate);
     const auto length = static_cast<std::uint64_t>(last - first);
-    const bool is_worth_it = !pages.protect || length >= kShortestProtectedRun;
-    const std::uint64_t price = pages.protect ? 1 + kProtectionsInPages / length : 1;
+    const bool is_worth_it =
+        pages.stores != HotPages::Stores::held_off || length >= kShortestProtectedRun;
+    const std::uint64_t price = 1 + price_of_run(pages.stores) / length;
     for (; first != last; ++first) {
-      const bool may_be_hot = is_worth_it && hot < pages.most.value;
+      const bool may_be_hot = is_worth_it && hot < pages.most.value && (may_heat || first->hot());
       first->set_heat(may_be_hot ? heated(first->heat(), degrees, price) : 0);
       hot += first->hot() ? 1 : 0;
     }

@@ -11,8 +11,9 @@ namespace cow {
 struct HotPages {
   /// Pages that one snapshot may copy, so that it stays short whatever was stored to.
   PageCount most;
-  /// Whether hot pages are kept from stores while they are copied, by two protections of each run.
-  bool protect;
+  /// Why nobody stores to hot pages while they are copied: its caller promised it, there is no
+  /// other thread, or they are protected and opened again.
+  enum class Stores { none_promised, none, held_off } stores;
 };
 
 /// For the snapshot `round` of a region, before anything is protected: entries of `leaf` cool, and

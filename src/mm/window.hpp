@@ -12,8 +12,8 @@ namespace cow {
 /// moves to another frame needs a new mapping, one that stays where it is a change of protection.
 /// Measured, see "Prices" in docs/windows.md; only the ratios matter and they differ little between
 /// machines.
-inline constexpr std::uint64_t kMovePriceInPages = 16;
-inline constexpr std::uint64_t kStayPriceInPages = 15;
+inline constexpr std::uint64_t kMovePriceInPages = 13;
+inline constexpr std::uint64_t kStayPriceInPages = 12;
 /// What it counts as in rollback rounds, where a block counts twice: there and back. That is half
 /// of what it costs. A round is to copy little more than it stored, whatever the pages are, and at
 /// the full price scattered stores would take blocks by chance.
