@@ -109,9 +109,9 @@ void Copying::copy_leaf(std::uint64_t group, const Copy& copy) {
   }
 }
 
-// What a snapshot copies while stores may wait for it: 16 MiB of pages of 4 KiB, which take about
-// as long as protecting a tenth of a large region.
-constexpr PageCount kMostHotPages{4096};
+// What a snapshot copies while stores may wait for it: some 16 MiB of pages of 4 KiB, which take
+// about as long as protecting a tenth of a large region.
+constexpr PageCount kMostHotPages{4000};
 
 HotPages hot_pages_for(HotPolicy policy, Family& family) noexcept {
   using Stores = HotPages::Stores;

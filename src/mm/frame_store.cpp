@@ -118,33 +118,6 @@ ExtentId FrameStore::open_extent() {
   return {static_cast<std::uint32_t>(count)};
 }
 
-void FrameStore::show_file(os::Descriptor file, os::FileOffset start, PageCount pages) {
-  if (!extents_.reserve(extents_.size() + 1) || !inherited_.reserve(inherited_.size() + 1)) {
-    no_metadata();
-  }
-  std::byte* const slots = map_metadata(bytes_of_slots(), backing_);
-  if (slots == nullptr) no_metadata();
-  Extent extent;
-  extent.file = file.number();
-  extent.start = start;
-  map_slots(extent, slots);
-  extent.foreign = true;
-  shown_file_ = {static_cast<std::uint32_t>(extents_.size())};
-  file_pages_ = pages;
-  extents_.push(extent);
-  inherited_.push({file.release()});
-}
-
-PageIndex FrameStore::end_of_untouched_zeros(PageIndex page) const noexcept {
-  constexpr PageIndex kNone{~std::uint64_t{0}};
-  if (page.value >= file_pages_.value) return kNone;
-  const Frame frame(shown_file_, page);
-  const std::uint64_t begin = offset(frame).bytes;
-  const std::uint64_t data = os::next_data(file(frame), begin);
-  const PageIndex end = page + PageCount{(data - begin) / geometry_.page_bytes()};
-  return end.value >= file_pages_.value ? kNone : end;
-}
-
 void FrameStore::reserve_frames(os::FileOffset start) {
   if (backing_ == Backing::on_store) return;
   const std::size_t bytes = geometry_.bytes(slots_);

@@ -34,7 +34,7 @@ class Piece {
 
   /// No piece takes more of either than this and what one leaf or one group of slots has.
   static constexpr std::uint64_t kMostFrames = 256;
-  static constexpr std::uint64_t kMostLooks = 4096;
+  static constexpr std::uint64_t kMostLooks = 4000;
 
  private:
   static constexpr std::size_t kMostBytes = std::size_t{1} << 20;

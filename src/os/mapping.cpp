@@ -152,7 +152,7 @@ bool is_mapped(std::byte* address, std::size_t bytes) noexcept {
 
 // A kernel that will not tell this process, or not at all, says that everything is, or fails.
 bool is_resident(std::byte* address, std::size_t bytes) noexcept {
-  std::array<unsigned char, 4096> in_memory;  // NOLINT(*-member-init): the kernel fills it
+  std::array<unsigned char, 2048> in_memory;  // NOLINT(*-member-init): the kernel fills it
   const std::size_t step = in_memory.size() * page_bytes();
   for (std::size_t done = 0; done < bytes; done += step) {
     const std::size_t part = std::min(step, bytes - done);

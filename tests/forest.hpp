@@ -1,0 +1,388 @@
+// Random operations on a forest of regions and snapshots, held against plain vectors of bytes.
+#pragma once
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "forest_image.hpp"
+#include "support.hpp"
+
+namespace support {
+
+using cow::CloneMode;
+using cow::Region;
+using cow::Snapshot;
+struct LiveRegion {
+  Region region;
+  Image image;
+  std::size_t family;
+  std::vector<cow::WriteLease> leases{};
+};
+
+struct LiveSnapshot {
+  Snapshot snapshot;
+  std::shared_ptr<const Image> image;
+  std::size_t family;
+};
+
+class Forest {
+ public:
+  /// Of regions with up to so many pages, now and then of some more.
+  explicit Forest(std::uint64_t seed, std::size_t most_pages = 24)
+      : random_(seed), most_pages_(most_pages) {}
+
+  /// Compares page tables with the kernel's mappings only after every so many steps: each look
+  /// reads all mappings of the process.
+  void look_at_mappings_every(std::size_t steps) { steps_a_look_ = steps; }
+
+  /// Does one random operation and checks what it touched. Empty, or what is wrong.
+  std::string step() {
+    ++steps_;
+    if (regions_.empty() || (regions_.size() < 4 && random_.one_in(20))) return create();
+    const std::size_t dice = random_.below(100);
+    if (dice < 36) return store();
+    if (dice < 40) return scatter();
+    if (dice < 47) return fill_run();
+    if (dice < 52) return lease();
+    if (dice < 58) return read();
+    if (dice < 66) return clone(random_.one_in(5) ? CloneMode::eager : CloneMode::lazy);
+    if (dice < 74) return take_snapshot();
+    if (dice < 79) return restore();
+    if (dice < 83) return from_snapshot();
+    if (dice < 87) return diff();
+    if (dice < 89) return move();
+    if (dice < 94) return drop_region();
+    if (dice < 98) return drop_snapshot();
+    return create();
+  }
+
+  /// Looks at every byte of everything.
+  [[nodiscard]] std::string sweep() const {
+    for (const LiveRegion& live : regions_) {
+      if (const std::string complaint = check(live); !complaint.empty()) return complaint;
+    }
+    for (const LiveSnapshot& live : snapshots_) {
+      const std::string complaint = support::difference(live.image->bytes, live.snapshot.bytes());
+      if (!complaint.empty()) return "snapshot: " + complaint;
+    }
+    return "";
+  }
+
+  /// Whether every region's count of mappings is what the kernel says.
+  [[nodiscard]] std::string count_mappings() const {
+    for (const LiveRegion& live : regions_) {
+      const std::size_t lines = support::count_mappings(live.region);
+      const std::size_t counted = live.region.stats().mappings;
+      if (lines != counted) {
+        return "the kernel shows " + std::to_string(lines) + " mappings, stats() says " +
+               std::to_string(counted);
+      }
+    }
+    return "";
+  }
+
+  [[nodiscard]] const std::string& last_operation() const { return operation_; }
+  /// Drops everything in random order, looking at the rest now and then.
+  std::string fell() {
+    while (!regions_.empty() || !snapshots_.empty()) {
+      std::string complaint = random_.one_in(2) ? drop_region() : drop_snapshot();
+      if (complaint.empty()) complaint = sweep();
+      if (!complaint.empty()) return complaint;
+    }
+    return "";
+  }
+
+ private:
+  static constexpr std::size_t most_regions = 9, most_snapshots = 10;
+
+  void begin(const char* name, std::size_t object) {
+    operation_ = std::string(name) + " of #" + std::to_string(object);
+  }
+
+  std::size_t any_region() { return random_.below(regions_.size()); }
+
+  std::string check(const LiveRegion& live) const {
+    std::string complaint;
+    if (steps_ % steps_a_look_ == 0) complaint = support::broken_invariant(live.region);
+    if (complaint.empty()) complaint = support::difference(live.image.bytes, live.region.bytes());
+    return complaint.empty() ? "" : "region: " + complaint;
+  }
+
+  /// Says that the pages with [offset, offset + length) were stored to.
+  void mark(LiveRegion& live, std::size_t offset, std::size_t length) {
+    const std::size_t page = live.region.page_bytes();
+    for (std::size_t i = offset / page; i <= (offset + length - 1) / page; ++i) {
+      live.image.versions[i] = ++last_version_;
+    }
+  }
+
+  /// Gives all pages versions of their own: a restore or an eager clone may have given them frames
+  /// without a store.
+  void relink(LiveRegion& live) {
+    for (std::uint64_t& version : live.image.versions) version = ++last_version_;
+  }
+
+  std::string create() {
+    begin("create", regions_.size());
+    if (regions_.size() >= most_regions) return drop_region();
+    const std::size_t page = support::page_bytes();
+    std::size_t size = random_.between(1, most_pages_ * page);
+    if (random_.one_in(4)) size = random_.between(1, 64);
+    if (random_.one_in(4)) size = random_.between(1, 8) * page + random_.below(3) - 1;
+    if (random_.one_in(40)) size = random_.between(500, 1100) * page;  // several leaves
+    if (regions_.empty()) size = most_pages_ * page;
+    auto options = random_.one_in(2) ? support::options() : support::single_page_options();
+    options.huge_pages = random_.one_in(3);
+    options.reserve_frames = size <= 24 * page && random_.one_in(4);
+    regions_.push_back({Region::create(size, options),
+                        {Bytes(size), std::vector<std::uint64_t>((size + page - 1) / page)},
+                        ++last_family_});
+    return check(regions_.back());
+  }
+
+  /// A store of any length to any place, which may straddle pages.
+  std::string store() {
+    const std::size_t index = any_region();
+    begin("store", index);
+    LiveRegion& live = regions_[index];
+    const std::size_t size = live.image.bytes.size();
+    const std::size_t offset = random_.below(size);
+    std::size_t length = std::min(random_.between(1, 16), size - offset);
+    if (random_.one_in(6)) {
+      length = std::min(random_.between(1, 3 * support::page_bytes()), size - offset);
+    }
+    // Not memset: for zeros it uses DC ZVA on ARM64, and qemu-user 7.2 loses bytes of a memset
+    // whose DC ZVA faults, in a plain program with a SIGSEGV handler and mprotect just as here.
+    const std::vector<std::byte> bytes(length, static_cast<std::byte>(random_.word()));
+    std::memcpy(live.region.data() + offset, bytes.data(), length);
+    std::memcpy(live.image.bytes.data() + offset, bytes.data(), length);
+    mark(live, offset, length);
+    return check(live);
+  }
+
+  /// One store a page along a run, the way that makes windows grow.
+  std::string fill_run() {
+    const std::size_t index = any_region();
+    begin("run", index);
+    LiveRegion& live = regions_[index];
+    const std::size_t page = support::page_bytes();
+    const std::size_t pages = live.image.versions.size();
+    const std::size_t first = random_.below(pages);
+    const std::size_t count = std::min(random_.between(1, 40), pages - first);
+    const bool backwards = random_.one_in(4);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t target = first + (backwards ? count - 1 - i : i);
+      const std::size_t at =
+          std::min(target * page + random_.below(page), live.image.bytes.size() - 1);
+      const auto value = static_cast<std::byte>(random_.word());
+      live.region.bytes()[at] = value;
+      live.image.bytes[at] = value;
+      mark(live, at, 1);
+    }
+    return check(live);
+  }
+
+  /// Stores to pages that lie apart, the way that takes most mappings.
+  std::string scatter() {
+    const std::size_t index = any_region();
+    begin("scatter", index);
+    LiveRegion& live = regions_[index];
+    const std::size_t page = support::page_bytes();
+    const std::size_t step = random_.between(2, 5) * page;
+    const std::size_t first = random_.below(live.image.bytes.size());
+    for (std::size_t at = first; at < live.image.bytes.size() && at < first + 600 * page;
+         at += step) {
+      const auto value = static_cast<std::byte>(random_.word());
+      live.region.bytes()[at] = value;
+      live.image.bytes[at] = value;
+      mark(live, at, 1);
+    }
+    return check(live);
+  }
+
+  /// Begins or ends a lease, or lets the kernel write into one.
+  std::string lease() {
+    const std::size_t index = any_region();
+    begin("lease", index);
+    LiveRegion& live = regions_[index];
+    const std::size_t size = live.image.bytes.size();
+    if (live.leases.size() < 3 && random_.one_in(2)) {
+      const std::size_t offset = random_.below(size);
+      const std::size_t length = random_.below(std::min(size - offset, 40 * std::size_t{4000}) + 1);
+      live.leases.push_back(live.region.write_lease(offset, length));
+    } else if (!live.leases.empty() && random_.one_in(3)) {
+      live.leases.erase(live.leases.begin());
+    }
+    for (const cow::WriteLease& lease : live.leases) {
+      if (lease.size() == 0) continue;
+      const auto offset = static_cast<std::size_t>(lease.data() - live.region.data());
+      if (::getrandom(lease.data(), std::min<std::size_t>(lease.size(), 256), 0) < 0) {
+        return "the kernel could not write to leased bytes";
+      }
+      const std::size_t length = std::min<std::size_t>(lease.size(), 256);
+      std::memcpy(live.image.bytes.data() + offset, lease.data(), length);
+      mark(live, offset, length);
+    }
+    return check(live);
+  }
+
+  std::string read() {
+    if (!snapshots_.empty() && random_.one_in(2)) {
+      const std::size_t index = random_.below(snapshots_.size());
+      begin("read of a snapshot", index);
+      const LiveSnapshot& live = snapshots_[index];
+      return support::difference(live.image->bytes, live.snapshot.bytes());
+    }
+    const std::size_t index = any_region();
+    begin("read", index);
+    return check(regions_[index]);
+  }
+
+  std::string clone(CloneMode mode) {
+    if (regions_.size() >= most_regions) return drop_region();
+    const std::size_t index = any_region();
+    begin(mode == CloneMode::lazy ? "lazy clone" : "eager clone", index);
+    Region region = regions_[index].region.clone(mode);
+    regions_.push_back({std::move(region), regions_[index].image, regions_[index].family});
+    if (mode == CloneMode::eager) relink(regions_.back());
+    return check(regions_[index]) + check(regions_.back());
+  }
+
+  std::string take_snapshot() {
+    if (snapshots_.size() >= most_snapshots) return drop_snapshot();
+    const std::size_t index = any_region();
+    begin("snapshot", index);
+    const LiveRegion& live = regions_[index];
+    const auto mode = static_cast<cow::SnapshotMode>(index % 2);
+    snapshots_.push_back(
+        {live.region.snapshot(mode), std::make_shared<const Image>(live.image), live.family});
+    if (random_.one_in(8)) snapshots_.push_back(LiveSnapshot(snapshots_.back()));  // two handles
+    return check(live);
+  }
+
+  std::string restore() {
+    if (snapshots_.empty()) return take_snapshot();
+    const LiveSnapshot& past = snapshots_[random_.below(snapshots_.size())];
+    const std::size_t index = any_region();
+    begin("restore", index);
+    LiveRegion& live = regions_[index];
+    if (live.family != past.family) {
+      try {
+        live.region.restore(past.snapshot);
+      } catch (const std::invalid_argument&) {
+        return check(live);
+      }
+      return "a snapshot of another family was not refused";
+    }
+    live.region.restore(past.snapshot);
+    if (random_.one_in(4)) {
+      const std::string wrong = rollback_rounds(live, past);
+      if (!wrong.empty()) return wrong;
+    }
+    live.image = *past.image;
+    relink(live);
+    return check(live);
+  }
+
+  /// A loop, now and then long enough for pages to become hot and to come to rest: some pages are
+  /// the same ones in every round, others are not.
+  std::string rollback_rounds(LiveRegion& live, const LiveSnapshot& past) {
+    const std::size_t bytes = past.image->bytes.size();
+    const std::size_t others = random_.below(12);
+    for (std::size_t left = random_.between(1, 100); left > 0; --left) {
+      live.region.data()[random_.below(bytes) / left] = std::byte{1};
+      for (std::size_t i = 0; i < others; ++i) {
+        live.region.data()[random_.below(bytes)] = static_cast<std::byte>(left);
+      }
+      if (random_.one_in(32)) (void)Region::from_snapshot(past.snapshot);
+      if (random_.one_in(64)) (void)past.snapshot.bytes();
+      if (random_.one_in(64)) (void)live.region.snapshot();
+      live.region.restore(past.snapshot);
+      if (std::memcmp(live.region.data(), past.image->bytes.data(), bytes) != 0) {
+        return "a round of a rollback loop did not go back";
+      }
+    }
+    return "";
+  }
+
+  std::string from_snapshot() {
+    if (snapshots_.empty() || regions_.size() >= most_regions) return drop_region();
+    const std::size_t index = random_.below(snapshots_.size());
+    begin("from_snapshot", index);
+    const LiveSnapshot& past = snapshots_[index];
+    regions_.push_back({Region::from_snapshot(past.snapshot), *past.image, past.family});
+    return check(regions_.back());
+  }
+
+  std::string diff() {
+    if (snapshots_.size() < 2) return take_snapshot();
+    const LiveSnapshot& from = snapshots_[random_.below(snapshots_.size())];
+    const LiveSnapshot& to = snapshots_[random_.below(snapshots_.size())];
+    begin("diff", 0);
+    if (from.family != to.family) {
+      try {
+        (void)cow::diff(from.snapshot, to.snapshot);
+      } catch (const std::invalid_argument&) {
+        return "";
+      }
+      return "snapshots of two families were compared";
+    }
+    const std::vector<cow::PageRange> ranges = cow::diff(from.snapshot, to.snapshot);
+    return check_diff(ranges, *from.image, *to.image);
+  }
+
+  std::string move() {
+    const std::size_t from = any_region();
+    begin("move", from);
+    if (random_.one_in(2)) {
+      const std::byte* const address = regions_[from].region.data();
+      LiveRegion taken = std::move(regions_[from]);
+      regions_[from] = std::move(taken);
+      if (regions_[from].region.data() != address) return "a moved region has another address";
+      return check(regions_[from]);
+    }
+    // Assign over another region, which goes.
+    const std::size_t to = any_region();
+    if (to == from) return "";
+    regions_[to] = std::move(regions_[from]);
+    regions_.erase(regions_.begin() + static_cast<std::ptrdiff_t>(from));
+    return check(regions_[to > from ? to - 1 : to]);
+  }
+
+  std::string drop_region() {
+    if (regions_.empty()) return "";
+    const std::size_t index = any_region();
+    begin("drop", index);
+    regions_.erase(regions_.begin() + static_cast<std::ptrdiff_t>(index));
+    return regions_.empty() ? "" : check(regions_[any_region()]);
+  }
+
+  std::string drop_snapshot() {
+    if (snapshots_.empty()) return "";
+    const std::size_t index = random_.below(snapshots_.size());
+    begin("drop of snapshot", index);
+    snapshots_.erase(snapshots_.begin() + static_cast<std::ptrdiff_t>(index));
+    if (random_.one_in(8)) cow::trim();
+    return regions_.empty() ? "" : check(regions_[any_region()]);
+  }
+
+  support::Random random_;
+  std::size_t most_pages_;
+  std::vector<LiveRegion> regions_;
+  std::vector<LiveSnapshot> snapshots_;
+  std::size_t last_family_ = 0;
+  std::uint64_t last_version_ = 0;
+  std::size_t steps_ = 0;
+  std::size_t steps_a_look_ = 1;
+  std::string operation_;
+};
+
+}  // namespace support
