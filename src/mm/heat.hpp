@@ -13,7 +13,7 @@ struct HotPages {
   PageCount most;
   /// Why nobody stores to hot pages while they are copied: its caller promised it, there is no
   /// other thread, or they are protected and opened again.
-  enum class Stores { none_promised, none, held_off } stores;
+  enum class Stores { none_promised, none, held_off } stores = Stores::held_off;
 };
 
 /// For the snapshot `round` of a region, before anything is protected: entries of `leaf` cool, and

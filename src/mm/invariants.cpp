@@ -116,16 +116,8 @@ class Checker {
       std::uint64_t used = 0;
       std::uint64_t recycled = 0;
       for (PageIndex slot{0}; slot.value < frames_.slots().value; ++slot) {
-        const SlotState state = extent.slots[slot.value];
-        if (state.references() > 0) ++used;
-        if (state.unpunched() && extent.owner != nullptr) wrong("a home has unpunched slots");
-        if (SlotState::keeps_frame(state) && !extent.foreign &&
-            !extent.kept.test(slot.value / Extent::kGroupSlots)) {
-          wrong("slot ", i, ":", slot.value, " keeps a frame that will not be found");
-        }
-        if (!state.recycled() || extent.foreign) continue;
-        ++recycled;
-        check_is_no_hole({{i}, slot});
+        used += extent.slots[slot.value].references() > 0 ? 1 : 0;
+        recycled += check_slot(extent, {{i}, slot}) ? 1 : 0;
       }
       if (used != extent.used) wrong("extent ", i, " counts ", extent.used, " frames, not ", used);
       if (recycled != extent.recycled) {
@@ -137,6 +129,21 @@ class Checker {
     }
     if (all_recycled != frames_.recycled()) wrong("recycled frames are miscounted");
     if (all_used < frames_.used()) wrong("frames in use are miscounted");
+  }
+
+  // Whether it is recycled.
+  bool check_slot(const Extent& extent, Frame frame) {
+    const PageIndex slot = frame.slot();
+    const SlotState state = extent.slots[slot.value];
+    if (state.unpunched() && extent.owner != nullptr) wrong("a home has unpunched slots");
+    if (SlotState::keeps_frame(state) && !extent.foreign &&
+        !extent.kept.test(slot.value / Extent::kGroupSlots)) {
+      wrong("slot ", frame.extent().value, ":", slot.value,
+            " keeps a frame that will not be found");
+    }
+    if (!state.recycled() || extent.foreign) return false;
+    check_is_no_hole(frame);
+    return true;
   }
 
   void check_is_no_hole(Frame recycled) {

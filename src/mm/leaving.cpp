@@ -11,14 +11,13 @@ namespace cow {
 namespace {
 
 // The kernel takes some 50 ns for a page that is mapped, and less than one where nothing is.
-constexpr std::size_t kPieceBytes = std::size_t{2} << 20;
+constexpr std::size_t kPieceBytes = std::size_t{8} << 20;
 constexpr std::size_t kPieceOfFileBytes = std::size_t{16} << 20;
 constexpr std::size_t kPieceOfZerosBytes = std::size_t{256} << 20;
 
-// The kernel's lock on all mappings of the process goes to whoever comes first, too.
-constexpr std::uint64_t kPiecesBetweenRests = 4;
-
-bool is_large(std::size_t piece_bytes) noexcept { return piece_bytes > kPieceBytes; }
+// The kernel's lock on all mappings of the process goes to whoever comes first, too: who has kept
+// it busy for so long rests. What is quickly done has not held anybody up.
+constexpr std::uint64_t kBusyNs = 300'000;
 
 /// Where the last piece of the first `bytes` of a space begins: a small one where there are frames,
 /// a large one where no leaf names any.
@@ -46,7 +45,7 @@ std::size_t begin_of_last_piece(const AddressSpace& space, std::size_t bytes) no
 // given back with the lock held, so that a child knows which of them it has got.
 void give_up_addresses(AddressSpace& space) noexcept {
   auto bytes = static_cast<std::size_t>(space.end() - space.begin());
-  std::uint64_t small_pieces = 0;
+  std::uint64_t rested_ns = os::monotonic_ns();
   while (bytes > 0) {
     const std::size_t begin = begin_of_last_piece(space, bytes);
     os::forget_pages(space.begin() + begin, bytes - begin);
@@ -55,8 +54,10 @@ void give_up_addresses(AddressSpace& space) noexcept {
       space.give_up_addresses(begin);
     }
     space.family().lock().let_waiters_go_first();
-    if (!is_large(bytes - begin) && ++small_pieces % kPiecesBetweenRests == 0) os::rest();
     bytes = begin;
+    if (os::monotonic_ns() - rested_ns < kBusyNs) continue;
+    os::rest();
+    rested_ns = os::monotonic_ns();
   }
 }
 

@@ -105,8 +105,8 @@ class RollbackList {
     static constexpr std::uint32_t kHotScore = 6;
 
     PageIndex page;
-    std::uint32_t round;
-    std::uint32_t score;
+    std::uint32_t round = 0;
+    std::uint32_t score = 0;
   };
   void carry_recent(const RecentStore& recent) noexcept;
 
