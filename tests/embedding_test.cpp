@@ -3,7 +3,9 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +16,7 @@
 #include <fstream>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -148,6 +151,29 @@ TEST_CASE("a thread that blocks every signal but SIGSEGV stores as ever") {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   CHECK(region.stats().faults > 0);
   CHECK(support::shows(snapshot.bytes(), 1));
+}
+
+TEST_CASE("where libc stores with every signal blocked, a result in a region needs a lease") {
+  const bool leased = GENERATE(false, true);
+  CAPTURE(leased);
+  const auto result = support::run_in_child([&]() -> std::string {
+    support::die_silently_of_faults();
+    Region region = Region::create(4 * support::page_bytes(), support::options());
+    auto* const child = ::new (region.data()) pid_t{0};
+    std::optional<cow::WriteLease> lease;
+    if (leased) lease.emplace(region.write_lease(0, sizeof(*child)));
+    const cow::Snapshot snapshot = region.snapshot();
+    char name[] = "true";
+    char* arguments[] = {name, nullptr};
+    char* environment[] = {nullptr};
+    if (::posix_spawnp(child, name, nullptr, nullptr, arguments, environment) != 0)
+      return "refused";
+    int status = 1;
+    if (::waitpid(*child, &status, 0) != *child || status != 0) return "the child failed";
+    return leased ? "" : "the store was made";
+  });
+  CHECK(result.complaint == "");
+  CHECK((leased ? result.exited() : result.died_of(SIGSEGV)));
 }
 
 TEST_CASE("the kernel reads pages in every state without a lease and without a copy") {

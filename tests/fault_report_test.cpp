@@ -38,6 +38,10 @@ struct Report {
     context.uc_mcontext.gregs[REG_ERR] = static_cast<greg_t>(error_code);
     return *this;
   }
+  Report& instruction_pointer(std::uintptr_t address) {
+    context.uc_mcontext.gregs[REG_RIP] = static_cast<greg_t>(address);
+    return *this;
+  }
 #else
   static constexpr std::uint64_t user_store = 0x92000047;  // data abort, permission, WnR
   static constexpr std::uint64_t user_load = 0x92000007;
@@ -136,6 +140,14 @@ TEST_CASE("a load or a jump that was refused is not taken") {
   CHECK(scene.takes(Report(report).says(Report::user_store)));
 }
 
+TEST_CASE("without an error code or a syndrome a refused access is a store, unless it was a jump") {
+  Scene scene;
+  const Report store(SEGV_ACCERR, scene.address(3));
+  CHECK_FALSE(scene.takes(Report(store).instruction_pointer(scene.address(3))));
+  CHECK(scene.takes(Report(store).instruction_pointer(scene.address(2))));
+  CHECK_FALSE(scene.takes(Report(SEGV_MAPERR, scene.address(4))));
+}
+
 TEST_CASE("the tag of an address is no part of it") {
   Scene scene;
 #if defined(__x86_64__)
@@ -176,12 +188,8 @@ TEST_CASE("the syndrome is found among other records of the signal frame") {
   CHECK(scene.takes(Report(report).record(vectors, 528).says(Report::user_store)));
 }
 
-TEST_CASE("without a syndrome a refused access is a store, unless it was a jump") {
+TEST_CASE("records that make no sense, or end too late, are as good as none") {
   Scene scene;
-  const Report store(SEGV_ACCERR, scene.address(3));
-  CHECK_FALSE(scene.takes(Report(store).instruction_pointer(scene.address(3))));
-  CHECK(scene.takes(Report(store).instruction_pointer(scene.address(2))));
-  // Records that make no sense, or end too late, are as good as none.
   CHECK(scene.takes(Report(SEGV_ACCERR, scene.address(4)).record(0x46508001, 0)));
   CHECK(scene.takes(Report(SEGV_ACCERR, scene.address(5)).record(0x46508001, 4)));
   Report endless(SEGV_ACCERR, scene.address(6));

@@ -2,6 +2,7 @@
 // hang it nor write to its memory.
 
 #include "catch.hpp"
+#include "stopped_thread.hpp"
 #include "support.hpp"
 
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -91,6 +93,37 @@ TEST_CASE("a FaultRecorder can be read in a child that was forked in the middle 
   CHECK(result.exited());
   CHECK(recorder.size() >= 1);
   CHECK(support::load(region.bytes(), 1) == 1);
+}
+
+TEST_CASE("who asks a FaultRecorder in the middle of a record sleeps until it is complete") {
+  MissingPage page;
+  if (!page.works() || support::is_emulated()) {
+    WARN("skipped: this kernel gives no userfaultfd to hold a thread with");
+    return;
+  }
+  Region region = zeroed();
+  const cow::FaultRecorder recorder(static_cast<cow::FaultRecord*>(page.address()), 8);
+  std::thread other([&] { support::store(region, 1, 1); });
+  page.wait_for_touch();
+  std::atomic<std::size_t> size{0};
+  support::WaitingThread asking([&] { size = recorder.size(); });
+  CHECK(asking.wait_for_sleep());
+  CHECK_FALSE(asking.is_done());
+  page.fill();
+  other.join();
+  asking.wait_for_end();
+  CHECK(size == 1);
+}
+
+TEST_CASE("a FaultRecorder refuses records that lie in a region") {
+  Region region = zeroed();
+  auto* const records = reinterpret_cast<cow::FaultRecord*>(region.data());
+  CHECK_THROWS_AS(cow::FaultRecorder(records, 8), std::logic_error);
+  CHECK_THROWS_AS(cow::FaultRecorder(records - 1, 2), std::logic_error);
+  cow::FaultRecord elsewhere;
+  const cow::FaultRecorder recorder(&elsewhere, 1);
+  support::store(region, 1, 1);
+  CHECK(recorder.size() == 1);
 }
 
 TEST_CASE("a recorder of a thread that a child does not have records nothing there") {

@@ -46,6 +46,7 @@ CallFilter& allow_fault(CallFilter& filter) {
   constexpr std::uint32_t writable = PROT_READ | PROT_WRITE;
   return filter.allow(SYS_mmap, {is(2, writable), is(3, MAP_SHARED | MAP_FIXED, MAP_POPULATE)})
       .allow(SYS_mprotect, {is(2, writable)})
+      .allow(SYS_lseek)  // whether a descriptor is still ours
       .allow(SYS_pwrite64)
       .allow(SYS_fallocate, {is(1, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)})
       .allow(SYS_futex, {is(1, FUTEX_WAIT_PRIVATE)})
@@ -247,7 +248,8 @@ TEST_CASE("a thread under the tests' filter dies of any other call") {
   CHECK(result.died_of(SIGSYS));
 }
 
-TEST_CASE("storing threads make no system call but mmap, mprotect, pwrite, fallocate and futex") {
+TEST_CASE(
+    "storing threads make no system call but mmap, mprotect, pwrite, fallocate, lseek and futex") {
   if (!can_filter()) return;
   const auto result = support::run_in_child([] { return stress(support::scaled(60)); });
   CHECK(result.complaint == "");

@@ -1,6 +1,7 @@
 // save, save_delta and load: what was saved comes back, byte by byte, and takes no more room than
 // it has to.
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -360,4 +361,24 @@ TEST_CASE("loaded frames can be reserved, and then no store asks for more") {
     for (std::size_t page = 0; page < 600; ++page) support::flip(loaded, page);
     CHECK(support::broken_invariant(loaded) == "");
   }
+}
+
+TEST_CASE("a snapshot is saved where there is no /proc") {
+  const support::Folder folder;
+  const auto result = support::run_in_child([&]() -> std::string {
+    Region region = Region::create(40 * support::page_bytes(), support::options());
+    support::fill(region.bytes(), 3);
+    if (::geteuid() != 0 && ::unshare(CLONE_NEWUSER) != 0) return "skipped";
+    if (::chroot(folder.path().c_str()) != 0 || ::chdir("/") != 0) return "skipped";
+    region.snapshot().save("/image");
+    region.snapshot().save("/image");  // over another one, too
+    return "";
+  });
+  if (result.complaint == "skipped") {
+    WARN("skipped: chroot is not allowed here");
+    return;
+  }
+  CHECK(result.complaint == "");
+  CHECK(folder.names() == std::vector<std::string>{"image"});
+  CHECK(support::shows(Region::load(folder / "image").bytes(), 3));
 }

@@ -3,6 +3,7 @@
 
 #include "catch.hpp"
 #include "crew.hpp"
+#include "stopped_thread.hpp"
 #include "support.hpp"
 
 #include <atomic>
@@ -119,4 +120,22 @@ TEST_CASE("a hundred thousand regions come and go while others are looked up wit
   CHECK(after.regions == before.regions);
   CHECK(after.bytes_in_use == before.bytes_in_use);
   CHECK(after.mappings_in_use == before.mappings_in_use);
+}
+
+// A thread of real-time priority that looked again and again would keep the thread with the fault
+// from the processor.
+TEST_CASE("who waits for a fault of another thread to end sleeps") {
+  SKIP_WITHOUT_STOPPED_THREADS();
+  Region region = zeroed(4);
+  support::fill(region.bytes(), 1);
+  const Region clone = region.clone();
+  support::StoppedThread stopped(support::CallFilter().stop_at(SYS_pwrite64),
+                                 [&] { support::store(region, 1, 1); });
+  REQUIRE(stopped.is_stopped());
+  support::WaitingThread thread([] { (void)zeroed(4); });
+  CHECK(thread.wait_for_sleep());
+  CHECK_FALSE(thread.is_done());
+  stopped.finish();
+  thread.wait_for_end();
+  CHECK(support::load(region.bytes(), 1) == 1);
 }

@@ -1,6 +1,8 @@
 // RegionOptions::reserve_frames: memory is taken by control calls, which may refuse, and never by
 // stores, which cannot.
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "call_filter.hpp"
 #include "catch.hpp"
 #include "memory_limit.hpp"
 #include "support.hpp"
@@ -183,4 +186,62 @@ TEST_CASE("without reserved frames, a store for which there is no memory ends th
   CHECK(said.find(">libcow: the store to 0x") == 0);
   CHECK(said.find("pwrite failed") != std::string::npos);
   CHECK(said.find('\n') == said.size() - 1);
+}
+
+namespace {
+
+/// In a child: stores of every kind to reserved regions that share pages, after `tighten()`.
+support::ChildResult store_after(std::size_t window, const std::function<bool()>& tighten) {
+  return support::run_in_child([&]() -> std::string {
+    Region region = Region::create(pages * support::page_bytes(), reserved(window));
+    store_everywhere(region, 1);
+    Region clone = region.clone();
+    const Snapshot kept = clone.snapshot();
+    const Snapshot nothing =
+        Region::create(pages * support::page_bytes(), reserved(window)).snapshot();
+    Region zeros = Region::from_snapshot(nothing);
+    (void)kept.bytes();
+    if (!tighten()) return "not tightened";
+    store_everywhere(zeros, 5);
+    store_everywhere(region, 2);
+    store_everywhere(clone, 3);
+    if (support::load(region.bytes(), 9) != 2 || support::load(clone.bytes(), 9) != 3 ||
+        support::load(zeros.bytes(), 9) != 5 || support::load(kept.bytes(), 9) != 1) {
+      return "a store is lost";
+    }
+    return support::broken_invariant(clone) + support::broken_invariant(region);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("with frames reserved, no store needs what a file-size limit of 0 forbids") {
+  if (support::is_emulated()) {
+    WARN("skipped: an emulator ends of such a limit itself");
+    return;
+  }
+  const std::size_t window = GENERATE(std::size_t{1}, std::size_t{64});
+  const auto result = store_after(window, [] {
+    const rlimit none{0, 0};
+    return ::setrlimit(RLIMIT_FSIZE, &none) == 0;
+  });
+  CHECK(result.complaint == "");
+  CHECK(result.exited());
+}
+
+TEST_CASE("with frames reserved, no store writes to a file, so that a filter may forbid it") {
+  if (!support::has_call_filters()) {
+    WARN("skipped: seccomp is not available here");
+    return;
+  }
+  const std::size_t window = GENERATE(std::size_t{1}, std::size_t{64});
+  const auto result = store_after(window, [] {
+    support::CallFilter filter;
+    for (const long call : {SYS_pwrite64, SYS_pwritev, SYS_fallocate, SYS_ftruncate}) {
+      filter.refuse(call, {}, EPERM);
+    }
+    return filter.install_allowing();
+  });
+  CHECK(result.complaint == "");
+  CHECK(result.exited());
 }

@@ -1,13 +1,17 @@
 // A fiber whose stack lies in a region. Its thread needs an alternate stack for signal handlers:
 // the kernel cannot put a signal frame on a page that refuses stores.
 
+#include <fcntl.h>
 #include <signal.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -37,10 +41,11 @@ __attribute__((noinline)) std::uint64_t climb(std::uint64_t seed, unsigned level
 /// Runs `body` with its stack in a region, and with no TLS or other state of the thread in there.
 class Fiber {
  public:
-  Fiber(Region& stack, void (*body)()) {
+  /// The stack ends `skew` bytes below the end of the region.
+  Fiber(Region& stack, void (*body)(), std::size_t skew = 0) {
     ::getcontext(&inside_);
     inside_.uc_stack.ss_sp = stack.data();
-    inside_.uc_stack.ss_size = stack.size();
+    inside_.uc_stack.ss_size = stack.size() - skew;
     inside_.uc_link = &outside_;
     ::makecontext(&inside_, body, 0);
   }
@@ -150,4 +155,105 @@ TEST_CASE("a rollback loop is refused on a stack that it would roll back") {
     }
   }).join();
   CHECK(refusals == 5 * 3);
+}
+
+namespace {
+
+/// What a call on a stack in a region may need: other families, and members of the stack's own.
+struct Others {
+  std::optional<Region> region = Region::create(stack_bytes, support::options());
+  std::optional<Region> clone = region->clone();
+  std::optional<Snapshot> snapshot = region->snapshot();
+  std::optional<cow::WriteLease> lease = region->write_lease(0, 1);
+  std::optional<Snapshot> of_stack;
+  std::optional<Region> clone_of_stack;
+};
+Others* others = nullptr;
+void (*call_to_make)() = nullptr;
+bool was_refused = false;
+
+struct Call {
+  const char* name;
+  bool is_refused;
+  void (*make)();
+};
+const Call calls[] = {
+    {"create", true, [] { (void)Region::create(stack_bytes); }},
+    {"clone", true, [] { (void)others->region->clone(); }},
+    {"eager clone", true, [] { (void)others->region->clone(cow::CloneMode::eager); }},
+    {"snapshot", true, [] { (void)others->region->snapshot(); }},
+    {"from_snapshot", true, [] { (void)Region::from_snapshot(*others->snapshot); }},
+    {"restore", true, [] { others->region->restore(*others->snapshot); }},
+    {"bytes", true, [] { (void)others->snapshot->bytes(); }},
+    {"diff", true, [] { (void)cow::diff(*others->snapshot, *others->snapshot); }},
+    {"write_lease", true, [] { (void)others->region->write_lease(0, 1); }},
+    {"save", true, [] { others->snapshot->save("never"); }},
+    {"open", true, [] { (void)Region::open("never"); }},
+    {"load", true, [] { (void)Region::load("never"); }},
+    {"stats", true, [] { (void)others->region->stats(); }},
+    {"process_stats", true, [] { (void)cow::process_stats(); }},
+    {"reinstall_handler", true, [] { cow::reinstall_handler(); }},
+    {"trim", false, [] { (void)cow::trim(); }},
+    {"the end of a clone", false, [] { others->clone.reset(); }},
+    {"the end of a snapshot", false, [] { others->snapshot.reset(); }},
+    {"the end of a lease", false, [] { others->lease.reset(); }},
+    {"the end of a snapshot of the stack", false, [] { others->of_stack.reset(); }},
+    {"the end of a clone of the stack", false, [] { others->clone_of_stack.reset(); }},
+    {"the end of a family", false,
+     [] {
+       others->lease.reset();
+       others->clone.reset();
+       others->snapshot.reset();
+       others->region.reset();
+     }},
+};
+
+void make_the_call() {
+  try {
+    call_to_make();
+  } catch (const std::logic_error&) {
+    was_refused = true;
+  }
+}
+
+/// From a stack that ends `skew` bytes below the end of a region, and whose every page is shared.
+std::string call_on_shared_stack(const Call& call, std::size_t skew) {
+  const support::AlternateStack for_handlers(support::AlternateStack::minimal_bytes() + 4096);
+  Region stack = Region::create(stack_bytes, support::options());
+  support::fill(stack.bytes(), 1);
+  Others all;
+  all.of_stack.emplace(stack.snapshot());
+  all.clone_of_stack.emplace(stack.clone());
+  others = &all;
+  call_to_make = call.make;
+  was_refused = false;
+  Fiber(stack, make_the_call, skew).run();
+  if (was_refused != call.is_refused) return was_refused ? "refused" : "not refused";
+  const std::string broken = support::broken_invariant(stack);
+  return broken.empty() && all.region.has_value() ? support::broken_invariant(*all.region) : broken;
+}
+
+}  // namespace
+
+TEST_CASE("on a stack in any region calls are refused, and what cannot refuse works") {
+  if (!can_switch_stacks()) return;
+  for (const Call& call : calls) {
+    for (std::size_t skew = 0; skew < 4096; skew += support::is_emulated() ? 2048 : 512) {
+      CAPTURE(call.name, skew);
+      const auto result = support::run_in_child([&] { return call_on_shared_stack(call, skew); });
+      CHECK(result.complaint == "");
+      CHECK(result.exited());
+    }
+  }
+}
+
+TEST_CASE("fork on a stack in a region ends the process with a line") {
+  if (!can_switch_stacks()) return;
+  const auto result = support::run_in_child([]() -> std::string {
+    support::die_silently_of_faults();
+    ::dup2(::open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+    return call_on_shared_stack({"fork", false, [] { ::fork(); }}, 0) + "fork was made";
+  });
+  CHECK(result.complaint == "");
+  CHECK(result.died_of(SIGBUS));
 }

@@ -127,11 +127,13 @@ class WaitingThread {
         }) {}
   ~WaitingThread() { thread_.join(); }
   /// Returns when it sleeps on a lock, or is done; or after a minute, for the checks to say so.
-  void wait_for_sleep() {
+  /// Whether it sleeps.
+  bool wait_for_sleep() {
     started_.wait();
     for (int i = 0; i < 60'000 && !done_ && !sleeps(id_); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
+    return sleeps(id_);
   }
   void wait_for_end() const {
     while (!done_) std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -9,6 +9,7 @@
 #include "api/control_call.hpp"
 #include "api/region_state.hpp"
 #include "api/snapshot_state.hpp"
+#include "api/state.hpp"
 #include "base/error.hpp"
 #include "mm/clone.hpp"
 
@@ -51,7 +52,7 @@ Ranges in_order(Ranges ranges, std::uint64_t pages) {
 bool Region::apply_by_sharing(const std::vector<PageRange>& ranges, const Snapshot& from) {
   AddressSpace& space = state().space();
   if (&space.family() != from.state().family().get()) return false;
-  const auto target = std::make_shared<detail::SnapshotState>(space.shared_family(), size());
+  const auto target = detail::make_state<detail::SnapshotState>(space.shared_family(), size());
   take_snapshot(space, target->table(), HotPolicy::share);
   {
     const Section section(space.family());

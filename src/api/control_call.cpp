@@ -11,18 +11,21 @@
 
 namespace cow {
 
-namespace {
-
-bool stack_is_in(const Family& family) noexcept {
+bool stack_is_in_a_region() noexcept {
   const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
   const Registry::Reader reader(Registry::instance());
-  const AddressSpace* const space = reader.find(here);
-  return space != nullptr && &space->family() == &family;
+  return reader.find(here) != nullptr;
 }
 
-}  // namespace
+void check_stack() {
+  if (!stack_is_in_a_region()) return;
+  throw_misuse(
+      "this thread's stack lies in a region; call snapshot, clone, restore and the like from "
+      "another stack, since every store to this one may fault");
+}
 
 void begin_control_call() {
+  check_stack();
   follow_forks();
   ensure_handler_installed();
 }
@@ -43,11 +46,7 @@ void begin_control_call(Family& family) {
 }
 
 void check_callable(Family& family) {
-  if (stack_is_in(family)) {
-    throw_misuse("this thread's stack lies in a region of the same family; call snapshot, clone, "
-                 "restore and "
-                 "the like from another stack, since every store to this one may fault");
-  }
+  check_stack();
   if (family.is_abandoned()) {
     throw_system_error(
         ENOMEM, "fork",

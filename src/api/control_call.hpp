@@ -1,20 +1,42 @@
 #pragma once
 
+#include <type_traits>
+
 #include "mm/family.hpp"
+#include "os/other_stack.hpp"
 
 namespace cow {
 
-/// What every control call sees to first: that faults reach us, and that frames kept for child
-/// processes that are gone are given back. Throws std::system_error.
+/// Whether this thread's stack lies in a region, of whatever family. Storing to it may fault at any
+/// time, and where all signals are masked that ends the process.
+[[nodiscard]] bool stack_is_in_a_region() noexcept;
+
+/// Throws std::logic_error on such a stack.
+void check_stack();
+
+/// Calls `work()`, on another stack if this one lies in a region: for calls that may not throw.
+template <class Work>
+void away_from_regions(Work&& work) noexcept {
+  if (!stack_is_in_a_region()) {
+    work();
+    return;
+  }
+  const auto call = [](void* argument) noexcept {
+    (*static_cast<std::remove_reference_t<Work>*>(argument))();
+  };
+  os::call_on_other_stack(call, &work);
+}
+
+/// What every control call sees to first: that its stack is in no region, that faults reach us, and
+/// that frames kept for child processes that are gone are given back. Throws std::system_error,
+/// std::logic_error.
 void begin_control_call();
 
 /// The same, and that the call on a member of `family` can be carried out at all: check_callable()
 /// and check_files().
 void begin_control_call(Family& family);
 
-/// Throws std::logic_error on a stack inside one of the family's regions: storing to that stack
-/// would fault while the family's lock is held. Throws std::system_error in a child that fork() had
-/// to leave without regions.
+/// check_stack(), and throws std::system_error in a child that fork() had to leave without regions.
 void check_callable(Family& family);
 
 /// Throws std::system_error if the program has closed the descriptors of the family's frame files.

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <atomic>
 
+#include "api/control_call.hpp"
 #include "api/recorder.hpp"
 #include "base/error.hpp"
 #include "fault/dispatch.hpp"
-#include "os/thread.hpp"
+#include "fault/registry.hpp"
 
 namespace cow {
 
@@ -53,6 +54,11 @@ void record_fault(void* self, const ResolvedFault& fault) noexcept {
   recording.written.fetch_add(1);
 }
 
+bool lies_in_a_region(const FaultRecord* record) noexcept {
+  const Registry::Reader reader(Registry::instance());
+  return reader.find(reinterpret_cast<std::uintptr_t>(record)) != nullptr;
+}
+
 }  // namespace
 
 void forget_recorder() noexcept {
@@ -62,7 +68,10 @@ void forget_recorder() noexcept {
 
 bool owns_sigsegv() noexcept { return os::fault_handler_is_installed(); }
 
-void reinstall_handler() { ensure_handler_installed(); }
+void reinstall_handler() {
+  check_stack();
+  ensure_handler_installed();
+}
 
 bool try_handle_fault(int signal, void* siginfo, void* context) noexcept {
   return signal == os::kFaultSignal && handle_fault(os::decode_fault(siginfo, context));
@@ -70,6 +79,11 @@ bool try_handle_fault(int signal, void* siginfo, void* context) noexcept {
 
 FaultRecorder::FaultRecorder(FaultRecord* records, std::size_t capacity)
     : recording_(g_recording.made.fetch_add(1) + 1) {
+  if (lies_in_a_region(records) || (capacity > 0 && lies_in_a_region(records + capacity - 1))) {
+    throw_misuse(
+        "the records of a FaultRecorder lie in a region; give it other memory, since it is written "
+        "to in the middle of a fault");
+  }
   std::uint64_t none = 0;
   if (!g_recording.current.compare_exchange_strong(none, recording_)) {
     throw_misuse("a FaultRecorder exists already; there can be only one at a time");
@@ -90,12 +104,10 @@ FaultRecorder::~FaultRecorder() {
 std::size_t FaultRecorder::size() const noexcept {
   // Records are written side by side: only when none is being written is the last one complete.
   if (g_recording.current.load() != recording_) return 0;
-  std::size_t written = g_recording.written.load();
-  while (written != g_recording.heard.load()) {
-    os::yield_processor();
-    written = g_recording.written.load();
-  }
-  return std::min(written, g_recording.capacity);
+  const std::size_t written = g_recording.written.load();
+  const std::size_t heard = g_recording.heard.load();
+  if (written != heard) Registry::instance().wait_for_readers();
+  return std::min(heard, g_recording.capacity);
 }
 
 }  // namespace cow

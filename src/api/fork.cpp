@@ -8,14 +8,17 @@
 #include <new>
 #include <utility>
 
+#include "api/control_call.hpp"
 #include "api/recorder.hpp"
 #include "base/immortal.hpp"
 #include "base/refusal.hpp"
+#include "fault/dispatch.hpp"
 #include "fault/registry.hpp"
 #include "mm/family.hpp"
 #include "mm/lease.hpp"
 #include "mm/leaving.hpp"
 #include "mm/mapping_budget.hpp"
+#include "mm/metadata_heap.hpp"
 #include "os/fault_signal.hpp"
 #include "os/fork_hooks.hpp"
 #include "os/last_words.hpp"
@@ -30,8 +33,19 @@ struct Child {
   Child* next = nullptr;
 };
 
+/// Null where there is no memory.
+Child* new_child() noexcept {
+  try {
+    return make_metadata<Child>().release();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+void drop(Child* child) noexcept { MetadataDeleter<Child>()(child); }
+
 /// Between the hooks the forking thread holds: the handler's and the registry's lock, the list of
-/// families, every family's lock, in this order, with all signals masked.
+/// families, every family's lock, the metadata heap's, in this order, with all signals masked but
+/// SIGSEGV: a store to a region, by another one's hook, must end in words (see is_forking).
 struct Forks {
   os::Lock lock;              // for the list of children
   Child* children = nullptr;  // in the order in which they are to be asked whether they have ended
@@ -84,33 +98,39 @@ bool hold_for_child(std::uint64_t child) noexcept {
 
 void before_fork() noexcept {
   Forks& all = forks();
-  auto* child = new (std::nothrow) Child;
-  const unsigned long mask = os::mask_all_signals();
+  if (stack_is_in_a_region()) {
+    os::die_of("fork: this thread's stack lies in a region, which fork() would protect", EFAULT);
+  }
+  Child* child = new_child();
+  const unsigned long mask = os::mask_all_signals_but_faults();
   os::fault_install_lock().lock();
   Registry::instance().lock().lock();
   FamilyList::instance().lock().lock();
   all.lock.lock();
   all.signal_mask = mask;
   // Not before: the child of another thread's fork would keep it alive, too.
-  if (child != nullptr) child->lifeline = os::Lifeline::open();
-  if (child != nullptr && !child->lifeline.is_open()) delete std::exchange(child, nullptr);
+  const bool has_regions = FamilyList::instance().first() != nullptr;
+  if (child != nullptr && has_regions) child->lifeline = os::Lifeline::open();
+  if (child != nullptr && !child->lifeline.is_open()) drop(std::exchange(child, nullptr));
   all.being_born = child;
   for_each_family_locked([](Family& family) {
     family.lock().lock_alone();
     family.note_change();
   });
-  if (child == nullptr) return;
-  child->id = all.next_id++;
-  if (protect_regions() && hold_for_child(child->id)) return;
-  // fork() cannot be refused. The child goes without regions; it may only want to call exec.
-  for_each_family_locked([&](Family& family) {
-    bool done = false;
-    while (!done) {
-      Piece piece(family.geometry());
-      done = family.release_held(child->id, piece);
-    }
-  });
-  delete std::exchange(all.being_born, nullptr);
+  if (child != nullptr) child->id = all.next_id++;
+  if (child != nullptr && !(protect_regions() && hold_for_child(child->id))) {
+    // fork() cannot be refused. The child goes without regions; it may only want to call exec.
+    for_each_family_locked([&](Family& family) {
+      bool done = false;
+      while (!done) {
+        Piece piece(family.geometry());
+        done = family.release_held(child->id, piece);
+      }
+    });
+    drop(std::exchange(all.being_born, nullptr));
+  }
+  metadata_heap_lock().lock();
+  note_forking(true);
 }
 
 void leave_fork() noexcept {
@@ -124,6 +144,8 @@ void leave_fork() noexcept {
 }
 
 void in_parent() noexcept {
+  metadata_heap_lock().unlock();
+  note_forking(false);
   Forks& all = forks();
   if (all.being_born != nullptr) {
     all.being_born->lifeline.keep_parent_end();
@@ -160,8 +182,10 @@ void abandon_regions() noexcept {
 }
 
 void in_child() noexcept {
+  metadata_heap_lock().unlock();
+  note_forking(false);
   Forks& all = forks();
-  while (all.children != nullptr) delete std::exchange(all.children, all.children->next);
+  while (all.children != nullptr) drop(std::exchange(all.children, all.children->next));
   all.end_of_children = &all.children;
   g_has_children.store(false);
   Registry::instance().forget_readers();
@@ -224,22 +248,37 @@ Child* take_ended(std::uint64_t most_living) noexcept {
 void reap_children(std::uint64_t most_living) noexcept {
   Child* ended = take_ended(most_living);
   while (ended != nullptr) {
-    const std::unique_ptr<Child> gone(std::exchange(ended, ended->next));
+    const MetadataPointer<Child> gone(std::exchange(ended, ended->next));
     release_for(gone->id);
+  }
+}
+
+void watch_for_forks() {
+  static const bool watching = [] {
+    forks();
+    Registry::instance();
+    FamilyList::instance();
+    static_cast<void>(metadata_heap_lock());
+    os::at_fork(&before_fork, &in_parent, &in_child);
+    return true;
+  }();
+  static_cast<void>(watching);
+}
+
+// Hooks of others that were registered earlier run while ours hold the locks, and must not store to
+// a region then. So ours are registered before the program runs, and before its own constructors.
+__attribute__((constructor(101))) void watch_from_the_start() noexcept {
+  try {
+    watch_for_forks();
+  } catch (const std::exception&) {
+    // There is no memory yet: the first control call tries again.
   }
 }
 
 }  // namespace
 
 void follow_forks() {
-  static const bool watching = [] {
-    forks();
-    Registry::instance();
-    FamilyList::instance();
-    os::at_fork(&before_fork, &in_parent, &in_child);
-    return true;
-  }();
-  static_cast<void>(watching);
+  watch_for_forks();
   if (g_has_children.load(std::memory_order_relaxed)) reap_children(kMostLivingAsked);
 }
 

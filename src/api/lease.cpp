@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "api/control_call.hpp"
 #include "api/region_state.hpp"
 #include "mm/lease.hpp"
 
@@ -39,7 +40,8 @@ WriteLease& WriteLease::operator=(WriteLease&& other) noexcept {
 }
 
 WriteLease::~WriteLease() {
-  if (size_ > 0) end_lease(region_->space(), pages_of(region_->space(), data_, size_));
+  if (size_ == 0) return;
+  away_from_regions([&] { end_lease(region_->space(), pages_of(region_->space(), data_, size_)); });
 }
 
 }  // namespace cow

@@ -12,6 +12,7 @@
 #include "api/image_format.hpp"
 #include "api/new_family.hpp"
 #include "api/region_state.hpp"
+#include "api/state.hpp"
 #include "base/error.hpp"
 #include "base/zeros.hpp"
 #include "mm/placement.hpp"
@@ -143,7 +144,7 @@ Region Region::load(const std::vector<std::filesystem::path>& paths, const LoadO
     const Section section(*family);  // other threads look at all families there are
     family->frames().show_file(first.file.take_descriptor(), {header.data_offset}, header.pages());
   }
-  auto made = std::make_shared<detail::RegionState>(std::move(family), header.size_bytes);
+  auto made = detail::make_state<detail::RegionState>(std::move(family), header.size_bytes);
   Placement placement(made->space());
   for (std::size_t i = map_first ? 1 : 0; i < chain.size(); ++i) {
     Copying(chain[i], placement).run();

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "mm/metadata_heap.hpp"
 #include "os/host.hpp"
 
 namespace cow {
@@ -46,10 +47,10 @@ std::shared_ptr<Family> new_family(std::uint64_t size_bytes, const RegionOptions
         "or more");
   }
   const PageGeometry geometry(granule_of(options));
-  return std::make_shared<Family>(geometry, geometry.pages_for(size_bytes),
-                                  options.max_window_pages,
-                                  options.reserve_frames ? Backing::reserved : Backing::on_store,
-                                  options.huge_pages ? os::allowed_huge_pages() : os::HugePages{});
+  return std::allocate_shared<Family>(
+      MetadataAllocator<Family>{}, geometry, geometry.pages_for(size_bytes),
+      options.max_window_pages, options.reserve_frames ? Backing::reserved : Backing::on_store,
+      options.huge_pages ? os::allowed_huge_pages() : os::HugePages{});
 }
 
 }  // namespace cow

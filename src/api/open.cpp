@@ -7,6 +7,7 @@
 #include "api/control_call.hpp"
 #include "api/new_family.hpp"
 #include "api/region_state.hpp"
+#include "api/state.hpp"
 #include "base/error.hpp"
 #include "mm/placement.hpp"
 #include "os/frame_window.hpp"
@@ -52,7 +53,7 @@ Region Region::open(const std::filesystem::path& path, const RegionOptions& opti
     const Section section(*family);  // other threads look at all families there are
     family->frames().show_file(file.take_descriptor(), {0}, last_whole - PageIndex{0});
   }
-  auto made = std::make_shared<detail::RegionState>(std::move(family), size_bytes);
+  auto made = detail::make_state<detail::RegionState>(std::move(family), size_bytes);
   Placement placement(made->space());
   if (rest > 0) placement.put({last_whole, last_whole + kOnePage}, end_of_file.begin());
   placement.show();

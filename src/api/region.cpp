@@ -7,6 +7,7 @@
 #include "api/new_family.hpp"
 #include "api/region_state.hpp"
 #include "api/snapshot_state.hpp"
+#include "api/state.hpp"
 #include "base/error.hpp"
 #include "fault/dispatch.hpp"
 #include "mm/clone.hpp"
@@ -27,14 +28,14 @@ detail::RegionState& Region::state() const {
 
 Region Region::create(std::size_t size_bytes, const RegionOptions& options) {
   begin_control_call();
-  return Region(std::make_shared<detail::RegionState>(
+  return Region(detail::make_state<detail::RegionState>(
       new_family(size_bytes, options, "Region::create"), size_bytes));
 }
 
 Region Region::from_snapshot(const Snapshot& snapshot) {
   detail::SnapshotState& from = snapshot.state();
   begin_control_call(*from.family());
-  auto made = std::make_shared<detail::RegionState>(from.family(), from.size_bytes());
+  auto made = detail::make_state<detail::RegionState>(from.family(), from.size_bytes());
   show_snapshot(from.table(), made->space());
   return Region(std::move(made));
 }
@@ -50,7 +51,7 @@ std::size_t Region::page_bytes() const { return state().space().family().geometr
 Region Region::clone(CloneMode mode) const {
   AddressSpace& source = state().space();
   begin_control_call(source.family());
-  auto made = std::make_shared<detail::RegionState>(source.shared_family(), size());
+  auto made = detail::make_state<detail::RegionState>(source.shared_family(), size());
   if (mode == CloneMode::eager) {
     clone_eagerly(source, made->space());
   } else {
@@ -73,7 +74,7 @@ WriteLease Region::write_lease(std::size_t offset, std::size_t length) {
 Snapshot Region::snapshot(SnapshotMode mode) const {
   AddressSpace& source = state().space();
   begin_control_call(source.family());
-  auto made = std::make_shared<detail::SnapshotState>(source.shared_family(), size());
+  auto made = detail::make_state<detail::SnapshotState>(source.shared_family(), size());
   take_snapshot(source, made->table(),
                 mode == SnapshotMode::quiescent ? HotPolicy::copy_unprotected : HotPolicy::copy);
   if (const ImageId* const image = state().loaded_image()) made->set_image_id(*image);

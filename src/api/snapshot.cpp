@@ -41,7 +41,7 @@ const std::byte* SnapshotState::view() {
   if (const std::byte* const begin = mapped(); begin != nullptr) return begin;
   check_files(*family_);
 
-  auto view = std::make_unique<AddressSpace>(family_, AddressSpace::Use::view);
+  auto view = make_metadata<AddressSpace>(family_, AddressSpace::Use::view);
   show_snapshot(kept_.table, *view);
   {
     const Section section(*family_, Section::Intent::look);

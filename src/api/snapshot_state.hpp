@@ -33,7 +33,7 @@ class SnapshotState {
   std::shared_ptr<Family> family_;
   std::size_t size_bytes_;
   KeptTable kept_;
-  std::unique_ptr<AddressSpace> view_;  // set once, under the family's lock
+  MetadataPointer<AddressSpace> view_;  // set once, under the family's lock
   ImageId image_id_{};                  // all zeros: none yet; the same
 };
 

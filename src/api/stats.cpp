@@ -72,6 +72,7 @@ RegionStats Region::stats() const {
 }
 
 ProcessStats process_stats() {
+  check_stack();
   follow_forks();
   if (mapping_budget::needs_measuring()) mapping_budget::measure();
   ProcessStats stats;
@@ -93,14 +94,18 @@ ProcessStats process_stats() {
 }
 
 std::size_t trim() noexcept {
-  reap_all_children();
-  std::size_t given = 0;
-  FamilyList::instance().for_each([&](Family& family) {
-    // for_each masks signals.
-    given += family.geometry().bytes({give_back_all_recycled(family)});
-    give_back_surplus(family);
+  std::size_t given_away_from_regions = 0;
+  away_from_regions([&] {
+    reap_all_children();
+    std::size_t given = 0;
+    FamilyList::instance().for_each([&](Family& family) {
+      // for_each masks signals.
+      given += family.geometry().bytes({give_back_all_recycled(family)});
+      give_back_surplus(family);
+    });
+    given_away_from_regions = given;  // no lock is held
   });
-  return given;
+  return given_away_from_regions;
 }
 
 }  // namespace cow

@@ -25,6 +25,8 @@ struct Refault {
 constexpr unsigned kMostRefaults = 2;
 __attribute__((tls_model("initial-exec"))) thread_local Refault t_refault;
 
+__attribute__((tls_model("initial-exec"))) thread_local bool t_is_forking = false;
+
 bool makes_progress(const os::FaultReport& report, const FaultOutcome& outcome) noexcept {
   if (!outcome.was_writable) {
     if (t_refault.times != 0) t_refault.times = 0;  // see on_sigsegv: the stack may hold this, too
@@ -58,6 +60,12 @@ bool handle_fault(const os::FaultReport& report) noexcept {
   if (space == nullptr) return false;
   if (space->family().is_abandoned()) give_up(*space, report, {ENOMEM, "fork"});
   if (!report.is_write) return false;
+  if (t_is_forking) {
+    os::die_of(
+        "fork: a function given to pthread_atfork() before libcow was loaded stored to a region; "
+        "register it later",
+        EDEADLK);
+  }
 
   const PageIndex page = space->page_at(report.address);
   const FaultListener* const listener = g_listener.load();
@@ -78,6 +86,8 @@ void set_fault_listener(const FaultListener* listener) noexcept {
 }
 
 void forget_fault_listener() noexcept { g_listener.store(nullptr); }
+
+void note_forking(bool is_forking) noexcept { t_is_forking = is_forking; }
 
 std::uint64_t resolved_fault_count() noexcept { return g_resolved.load(std::memory_order_relaxed); }
 

@@ -32,6 +32,10 @@ void forget_fault_listener() noexcept;
 /// Resolves a store to a region. False: the fault is not ours. Signal context: yes.
 bool handle_fault(const os::FaultReport& report) noexcept;
 
+/// While this thread holds every family's lock for fork(), a fault could only wait for itself: a
+/// store to a region ends the process in words.
+void note_forking(bool is_forking) noexcept;
+
 /// Write faults resolved since the process started.
 std::uint64_t resolved_fault_count() noexcept;
 

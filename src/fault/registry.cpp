@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/immortal.hpp"
-#include "os/thread.hpp"
 
 namespace cow {
 
@@ -12,19 +11,19 @@ Registry& Registry::instance() noexcept { return immortal<Registry>(); }
 Registry::Reader::Reader(Registry& registry) noexcept : registry_(registry) {
   for (;;) {
     phase_ = registry_.phase_.load();
-    registry_.readers_[phase_ % 2].fetch_add(1);
+    registry_.readers_[phase_ % 2].enter();
     if (registry_.phase_.load() == phase_) return;
-    registry_.readers_[phase_ % 2].fetch_sub(1);  // a writer began to wait meanwhile: start again
+    registry_.readers_[phase_ % 2].leave();  // a writer began to wait meanwhile: start again
   }
 }
 
-Registry::Reader::~Reader() { registry_.readers_[phase_ % 2].fetch_sub(1); }
+Registry::Reader::~Reader() { registry_.readers_[phase_ % 2].leave(); }
 
 AddressSpace* Registry::Reader::find(std::uintptr_t address) const noexcept {
   const Table* const now = registry_.table_.load();
   if (now == nullptr) return nullptr;
   const Table& table = *now;
-  const Range* const begin = table.ranges.get();
+  const Range* const begin = table.ranges.begin();
   const Range* const end = begin + table.count;
   const Range* const behind = std::upper_bound(
       begin, end, address, [](std::uintptr_t at, const Range& range) { return at < range.begin; });
@@ -36,7 +35,7 @@ AddressSpace* Registry::Reader::find(std::uintptr_t address) const noexcept {
 void Registry::wait_for_readers() noexcept {
   const os::LockGuard guard(grace_lock_);  // two waiters at once would miss each other's readers
   const unsigned phase = phase_.fetch_add(1);
-  while (readers_[phase % 2].load() != 0) os::yield_processor();
+  readers_[phase % 2].wait_until_empty();
 }
 
 void Registry::add(AddressSpace& space) {
@@ -44,9 +43,9 @@ void Registry::add(AddressSpace& space) {
   const Table none;
   const Table* const now = table_.load();
   const Table& old = now == nullptr ? none : *now;
-  auto table = std::make_unique<Table>();
-  table->ranges = std::make_unique<Range[]>(old.count + 1);
-  Range* to = table->ranges.get();
+  auto table = make_metadata<Table>();
+  table->ranges = FixedArray<Range>(old.count + 1);
+  Range* to = table->ranges.begin();
   const auto put = [&](std::uintptr_t begin, std::uintptr_t end, AddressSpace* of) {
     to->begin = begin;
     to->end = end;
@@ -67,9 +66,9 @@ void Registry::add(AddressSpace& space) {
     put(range.begin, range.end, other);
   }
   if (!added) put(begin, end, &space);
-  table->count = static_cast<std::size_t>(to - table->ranges.get());
+  table->count = static_cast<std::size_t>(to - table->ranges.begin());
   size_.store(table->count, std::memory_order_relaxed);
-  const std::unique_ptr<Table> replaced(table_.exchange(table.release()));
+  const MetadataPointer<Table> replaced(table_.exchange(table.release()));
   wait_for_readers();
 }
 
@@ -85,8 +84,7 @@ void Registry::remove(AddressSpace& space) noexcept {
 }
 
 void Registry::forget_readers() noexcept {
-  readers_[0].store(0);
-  readers_[1].store(0);
+  for (os::Occupancy& readers : readers_) readers.reset();
   grace_lock_.reset();
 }
 

@@ -3,9 +3,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "mm/address_space.hpp"
+#include "mm/metadata_heap.hpp"
 #include "os/lock.hpp"
 
 namespace cow {
@@ -68,7 +68,7 @@ class Registry {
   };
   struct Table {
     std::size_t count = 0;
-    std::unique_ptr<Range[]> ranges;  // sorted, disjoint
+    FixedArray<Range> ranges;  // sorted, disjoint
   };
 
   os::Lock grace_lock_;                 // for one wait_for_readers() at a time
@@ -76,7 +76,7 @@ class Registry {
   std::atomic<Table*> table_{nullptr};  // null: there never was a region
   std::atomic<std::size_t> size_{0};
   std::atomic<unsigned> phase_{0};
-  std::atomic<std::uint64_t> readers_[2]{};
+  os::Occupancy readers_[2];
 };
 
 }  // namespace cow

@@ -37,7 +37,7 @@ AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
       range_(reserve_addresses(*family_)),
       shown_(family_->store(), family_->pages()),
       homes_(family_->frames(), *this),
-      writable_groups_(std::make_unique<std::uint64_t[]>(writable_groups_words())) {
+      writable_groups_(writable_groups_words()) {
   note_protection();
   const Section section(*family_);
   if (use_ == Use::region) {
@@ -284,12 +284,13 @@ void AddressSpace::prepare_to_be_kept() {
   kept_ = true;
 }
 
-int AddressSpace::map(PageSpan span, Frame first, os::Protection protection,
-                      os::Populate populate) noexcept {
+int AddressSpace::map(PageSpan span, Frame first, os::Protection protection, os::Populate populate,
+                      os::Look look) noexcept {
   const FrameStore& frames = family_->frames();
   const auto advice = family_->huge_pages().by_advice ? os::Advice::huge_pages : os::Advice::none;
   return os::map_frames(address(span.first), family_->geometry().bytes(span.count()),
-                        frames.file(first), frames.offset(first), protection, populate, advice);
+                        frames.file(first), frames.offset(first), protection, populate, advice,
+                        look);
 }
 
 int AddressSpace::map_read_only(PageIndex page) noexcept {
@@ -366,7 +367,7 @@ void AddressSpace::replace_table(PageTable& other) noexcept {
   rollback_.stop_following();
   table().release();
   table().share(other);
-  std::fill_n(writable_groups_.get(), writable_groups_words(), 0);
+  std::fill_n(writable_groups_.begin(), writable_groups_.size(), 0);
   count_mappings(static_cast<std::int64_t>(count_runs(table()) - mappings_));
 }
 

@@ -10,6 +10,7 @@
 #include "mm/heat.hpp"
 #include "mm/homes.hpp"
 #include "mm/mapping_budget.hpp"
+#include "mm/metadata_heap.hpp"
 #include "mm/page_table.hpp"
 #include "mm/rollback.hpp"
 #include "os/mapping.hpp"
@@ -130,7 +131,8 @@ class AddressSpace {
   /// Maps the frames from `first` on over `span`. 0 or an errno value; on an error nothing has
   /// changed that a load could see.
   [[nodiscard]] int map(PageSpan span, Frame first, os::Protection protection,
-                        os::Populate populate = os::Populate::no) noexcept;
+                        os::Populate populate = os::Populate::no,
+                        os::Look look = os::Look::now) noexcept;
   /// Shows the frame of `page`'s entry again, read-only. 0 or an errno value.
   [[nodiscard]] int map_read_only(PageIndex page) noexcept;
   /// Lets `span` be written where it is. 0 or an errno value.
@@ -165,7 +167,7 @@ class AddressSpace {
   [[nodiscard]] MetadataArray<PageSpan>& leases() noexcept { return leases_; }
   /// What a child process will see, while fork() runs; otherwise empty. Null if there never was a
   /// lease.
-  [[nodiscard]] std::unique_ptr<PageTable>& child_table() noexcept { return child_table_; }
+  [[nodiscard]] MetadataPointer<PageTable>& child_table() noexcept { return child_table_; }
 
   // Restoring, again and again: see rollback.hpp.
 
@@ -217,13 +219,13 @@ class AddressSpace {
   os::AddressRange range_;
   ShownTable shown_;
   Homes homes_;
-  std::unique_ptr<std::uint64_t[]> writable_groups_;  ///< a bit for each leaf with writable entries
+  FixedArray<std::uint64_t> writable_groups_;  ///< a bit for each leaf with writable entries
   std::size_t mappings_ = 0;
   std::uint32_t snapshots_ = 0;  ///< rounds for Entry::heat
   bool may_pack_ = false;
   bool kept_ = false;  ///< a snapshot may hold frames that were not seen when there was room last
   MetadataArray<PageSpan> leases_;
-  std::unique_ptr<PageTable> child_table_;
+  MetadataPointer<PageTable> child_table_;
   RollbackList rollback_;
   FaultCounts counts_;
 };

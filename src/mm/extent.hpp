@@ -70,7 +70,7 @@ struct Extent {
   /// Slots whose counts fill one page of memory, on most machines.
   static constexpr std::uint64_t kGroupSlots = 1024;
 
-  int file = -1;
+  os::DescriptorName file;
   os::FileOffset start;
   SlotState* slots = nullptr;
   std::uint64_t used = 0;         ///< slots with references
@@ -82,6 +82,8 @@ struct Extent {
   std::uint32_t next_recycled = SlotState::kEndOfList;  ///< packed: the one to be taken first
   AddressSpace* owner = nullptr;    ///< the space whose home it is, until that goes
   const std::byte* seen = nullptr;  ///< where all its frames can be read, once somebody asked
+  /// Reserved frames: where they are filled, by stores that no limit and no filter can refuse.
+  std::byte* filled_at = nullptr;
   bool packed = false;
   bool foreign = false;
   bool closing = false;       ///< its owner goes: what is freed is looked at in a sweep afterwards

@@ -21,19 +21,6 @@ constexpr PageCount kFewestSlots{512};
 // others would feel it.
 constexpr std::uint64_t kShareOfMemory = 16;
 
-// What came of an attempt, or of those that followed once recycled frames were given back: no more
-// of them at a time than a store may have to wait for.
-template <class Attempt>
-int or_with_more_memory(FrameStore& frames, PageGeometry geometry, int error,
-                        const Attempt& again) noexcept {
-  while (error == ENOSPC || error == ENOMEM) {
-    Piece piece(geometry);
-    if (frames.give_back_recycled(frames.recycled(), piece) == 0) break;
-    error = again();
-  }
-  return error;
-}
-
 [[noreturn]] void no_metadata() {
   throw_refused(errno, "mmap", "no table of the frames of a region could be had");
 }
@@ -59,6 +46,7 @@ FrameStore::~FrameStore() {
   for (Extent& extent : extents_) {
     unmap_slots(extent);
     unmap_seen(extent);
+    unmap_to_fill(extent);
   }
   for (const InheritedFile& file : inherited_) file.name.close_if_intact();
 }
@@ -98,14 +86,16 @@ ExtentId FrameStore::open_extent() {
     no_metadata();
   }
   reserve_frames({next_offset_});
+  Extent extent;
   std::byte* const slots = map_metadata(bytes_of_slots(), backing_);
-  if (slots == nullptr) {
-    static_cast<void>(
-        os::punch_frames(file_.descriptor(), {next_offset_}, geometry_.bytes(slots_)));
+  if (backing_ == Backing::reserved) extent.filled_at = map_to_fill({next_offset_});
+  if (slots == nullptr || (backing_ == Backing::reserved && extent.filled_at == nullptr)) {
+    unmap_to_fill(extent);
+    if (slots != nullptr) os::unmap_metadata(slots, bytes_of_slots());
+    static_cast<void>(os::punch_frames(file_.name(), {next_offset_}, geometry_.bytes(slots_)));
     no_metadata();
   }
-  Extent extent;
-  extent.file = file_.descriptor();
+  extent.file = file_.name();
   extent.start = {next_offset_};
   map_slots(extent, slots);
   next_offset_ += room;
@@ -121,9 +111,9 @@ ExtentId FrameStore::open_extent() {
 void FrameStore::reserve_frames(os::FileOffset start) {
   if (backing_ == Backing::on_store) return;
   const std::size_t bytes = geometry_.bytes(slots_);
-  const int error = os::allocate_frames(file_.descriptor(), start, bytes);
+  const int error = os::allocate_frames(file_.name(), start, bytes);
   if (error == 0) return;
-  static_cast<void>(os::punch_frames(file_.descriptor(), start, bytes));  // they hold no bytes
+  static_cast<void>(os::punch_frames(file_.name(), start, bytes));  // they hold no bytes
   throw_refused(error, "fallocate",
                 "the frames that stores to a region may need could not be reserved "
                 "(RegionOptions::reserve_frames)");
@@ -214,40 +204,6 @@ FrameRun FrameStore::take_packed(PageCount most) noexcept {
   return {Frame{}, PageCount{0}};
 }
 
-int FrameStore::write(FrameRun run, const std::byte* source) const noexcept {
-  return os::write_frames(file(run.first), source, geometry_.bytes(run.count), offset(run.first));
-}
-
-int FrameStore::finish_fill(FrameRun run, const std::byte* source, int error) noexcept {
-  error = or_with_more_memory(*this, geometry_, error, [&] { return write(run, source); });
-  if (error == 0) note_filled(run);
-  return error;
-}
-
-int FrameStore::fill_from(FrameRun run, std::span<const iovec> sources) noexcept {
-  const auto gather = [&] {
-    return os::gather_frames(file(run.first), sources, offset(run.first));
-  };
-  const int error = or_with_more_memory(*this, geometry_, gather(), gather);
-  if (error == 0) note_filled(run);
-  return error;
-}
-
-// Not note_filled(): until it is touched the kernel counts such a frame as a hole.
-int FrameStore::allocate(FrameRun run) noexcept {
-  const auto reach = [&] {
-    return os::allocate_frames(file(run.first), offset(run.first), geometry_.bytes(run.count));
-  };
-  return or_with_more_memory(*this, geometry_, reach(), reach);
-}
-
-// Reserved frames are never recycled, so it is never asked whether they are holes.
-void FrameStore::note_filled(FrameRun run) noexcept {
-  if (backing_ == Backing::reserved) return;
-  SlotState* const first = mutable_extent(run.first.extent()).slots + run.first.slot().value;
-  for (SlotState* slot = first; slot != first + run.count.value; ++slot) slot->note_filled();
-}
-
 bool FrameStore::show_zeros(FrameRun run) noexcept {
   const auto holds_bytes = [&](PageCount at) { return !state(run.first.after(at)).may_be_hole(); };
   for (PageCount begin{0}; begin < run.count;) {
@@ -325,7 +281,7 @@ bool FrameStore::clear(FrameRun run) noexcept {
   Extent& of = mutable_extent(run.first.extent());
   const std::size_t bytes = geometry_.bytes(run.count);
   const bool keep = backing_ == Backing::reserved && (of.owner != nullptr || of.packed);
-  if (keep) return os::zero_frames(of.file, offset(run.first), bytes) == 0;
+  if (keep) return zero(run) == 0;
   if (!os::punch_frames(of.file, offset(run.first), bytes)) return false;
   SlotState* const first = of.slots + run.first.slot().value;
   for (SlotState* slot = first; slot != first + run.count.value; ++slot) {

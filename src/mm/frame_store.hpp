@@ -83,6 +83,8 @@ class FrameStore {
   [[nodiscard]] int finish_fill(FrameRun run, const std::byte* source, int error) noexcept;
   /// The same as fill() with bytes from several places. Control calls only.
   [[nodiscard]] int fill_from(FrameRun run, std::span<const iovec> sources) noexcept;
+  /// Overwrites frames in use with zeros and keeps them. 0 or an errno value.
+  [[nodiscard]] int zero(FrameRun run) noexcept;
   /// Sees to it that frames in use are not holes; the same about memory. 0 or an errno value.
   [[nodiscard]] int allocate(FrameRun run) noexcept;
   /// Frames that were just taken show zeros. False if the kernel refuses even to overwrite them.
@@ -125,7 +127,9 @@ class FrameStore {
     if (extent(before.extent()).owner == &space) --mutable_extent(before.extent()).own;
     if (extent(now.extent()).owner == &space) ++mutable_extent(now.extent()).own;
   }
-  [[nodiscard]] int file(Frame frame) const noexcept { return extent(frame.extent()).file; }
+  [[nodiscard]] const os::DescriptorName& file(Frame frame) const noexcept {
+    return extent(frame.extent()).file;
+  }
   [[nodiscard]] os::FileOffset offset(Frame frame) const noexcept {
     return {extent(frame.extent()).start.bytes + geometry_.offset(frame.slot())};
   }
@@ -184,6 +188,13 @@ class FrameStore {
   Extent& mutable_extent(ExtentId id) noexcept { return extents_[id.value]; }
   ExtentId open_extent();
   void reserve_frames(os::FileOffset start);
+  [[nodiscard]] std::byte* map_to_fill(os::FileOffset start) const noexcept;
+  void unmap_to_fill(Extent& extent) noexcept;
+  /// Null where frames are filled by system calls.
+  [[nodiscard]] std::byte* filled_at(Frame frame) const noexcept {
+    std::byte* const all = extent(frame.extent()).filled_at;
+    return all == nullptr ? nullptr : all + geometry_.offset(frame.slot());
+  }
   void reuse_if_unused(ExtentId id) noexcept;
   [[nodiscard]] std::size_t bytes_of_slots() const noexcept;
   [[nodiscard]] bool may_recycle(const Extent& extent, PageIndex slot) const noexcept;

@@ -15,7 +15,7 @@ class HoleFinder {
  public:
   explicit HoleFinder(PageGeometry geometry) noexcept : page_bytes_(geometry.page_bytes()) {}
 
-  [[nodiscard]] bool is_hole(int file, os::FileOffset frame) noexcept {
+  [[nodiscard]] bool is_hole(const os::DescriptorName& file, os::FileOffset frame) noexcept {
     const std::uint64_t begin = frame.bytes;
     const std::uint64_t end = begin + page_bytes_;
     if (file != file_ || begin < known_from_ || end > known_to_) {
@@ -29,13 +29,14 @@ class HoleFinder {
   }
 
   /// Whether all frames of a run were touched.
-  [[nodiscard]] bool is_all_data(int file, os::FileOffset first, std::size_t bytes) noexcept {
+  [[nodiscard]] bool is_all_data(const os::DescriptorName& file, os::FileOffset first,
+                                 std::size_t bytes) noexcept {
     return !is_hole(file, first) && first.bytes + bytes <= known_to_;
   }
 
  private:
   std::size_t page_bytes_;
-  int file_ = -1;
+  os::DescriptorName file_;
   std::uint64_t known_from_ = 1;  // [known_from_, known_to_) is all holes, or all data
   std::uint64_t known_to_ = 0;
   bool known_hole_ = false;

@@ -23,6 +23,7 @@ void FrameStore::become_foreign(os::FrameFile file) noexcept {
 void FrameStore::disown() noexcept {
   for (Extent& extent : extents_) {
     count_recycled(extent, -static_cast<std::int64_t>(extent.recycled));
+    unmap_to_fill(extent);  // they are the parent's
     extent.foreign = true;
     extent.owner = nullptr;
     extent.own = 0;
@@ -60,7 +61,7 @@ bool FrameStore::forget_idle_extent() noexcept {
 os::DescriptorName FrameStore::next_file_to_close() noexcept {
   const auto has_extent = [&](const InheritedFile& file) {
     return std::any_of(extents_.begin(), extents_.end(),
-                       [&](const Extent& of) { return of.file == file.name.number; });
+                       [&](const Extent& of) { return of.file == file.name; });
   };
   for (InheritedFile& file : inherited_) {
     if (file.closing || has_extent(file)) continue;
@@ -73,7 +74,7 @@ os::DescriptorName FrameStore::next_file_to_close() noexcept {
 
 void FrameStore::forget_closed(const os::DescriptorName& file) noexcept {
   for (std::size_t i = 0; i < inherited_.size(); ++i) {
-    if (inherited_[i].name.number != file.number || !inherited_[i].closing) continue;
+    if (inherited_[i].name != file || !inherited_[i].closing) continue;
     inherited_.remove_at(i);
     return;
   }
@@ -82,7 +83,7 @@ void FrameStore::forget_closed(const os::DescriptorName& file) noexcept {
 std::size_t FrameStore::bytes_inherited() const noexcept {
   std::size_t bytes = 0;
   for (const InheritedFile& file : inherited_) {
-    const bool is_users = shows_file() && file.name.number == extent(shown_file_).file;
+    const bool is_users = shows_file() && file.name == extent(shown_file_).file;
     if (!is_users && !file.closing) bytes += file.name.resident_bytes();
   }
   return bytes;

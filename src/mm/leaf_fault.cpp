@@ -133,6 +133,7 @@ class WriteFault {
   bool stays_;
   Frame target_;
   bool target_is_home_ = false;
+  os::Look look_ = os::Look::now;  ///< whether the copy has made sure of the descriptor
 };
 
 // Nobody else can see these frames: let the snapshots keep a copy, and write on.
@@ -169,7 +170,7 @@ FaultOutcome WriteFault::write_in_new_frames(PageSpan window) noexcept {
   const os::Populate populated = populate(window);
   bool left_hole = false;
   const int error = turn_.aside([&] {
-    const int refusal = space_.map(window, first, os::Protection::read_write, populated);
+    const int refusal = space_.map(window, first, os::Protection::read_write, populated, look_);
     left_hole = refusal != 0 && !space_.show_again(window);
     return refusal;
   });
@@ -249,6 +250,8 @@ FaultOutcome WriteFault::copy_to_target(PageSpan window) noexcept {
       const int refusal = turn_.aside([&] { return frames_.write(run, source); });
       const int error = frames_.finish_fill(run, source, refusal);
       if (error != 0) return {error, "pwrite"};
+      // Reserved frames are filled without the descriptor.
+      if (frames_.backing() == Backing::on_store) look_ = os::Look::was_taken;
       if (steps_ != nullptr) steps_->pages_copied += (end - page).value;
     }
     page = std::max(end, page + kOnePage);

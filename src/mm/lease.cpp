@@ -129,7 +129,7 @@ int copy_writable_pages(AddressSpace& space, PageTable& table, PageSpan span) no
 }  // namespace
 
 void begin_lease(AddressSpace& space, PageSpan span) {
-  auto child_table = std::make_unique<PageTable>(space.family().store(), space.family().pages());
+  auto child_table = make_metadata<PageTable>(space.family().store(), space.family().pages());
   const Section section(space.family());
   if (space.child_table() == nullptr) std::swap(space.child_table(), child_table);
   if (!space.leases().reserve(space.leases().size() + 1)) {

@@ -15,7 +15,7 @@ PageTable::PageTable(TableStore& store, PageCount pages)
     : store_(store),
       pages_(pages),
       identity_(g_last_identity.fetch_add(1, std::memory_order_relaxed) + 1),
-      directories_(std::make_unique<Directory*[]>(directories_for(pages))) {}
+      directories_(directories_for(pages)) {}
 
 PageSpan PageTable::span_of(std::uint64_t group) const noexcept {
   const PageIndex first{group * kTableEntries};

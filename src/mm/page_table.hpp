@@ -3,11 +3,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "base/units.hpp"
 #include "mm/entry.hpp"
 #include "mm/frame_store.hpp"
+#include "mm/metadata_heap.hpp"
 #include "mm/node_pool.hpp"
 
 namespace cow {
@@ -154,7 +154,7 @@ class PageTable {
   TableStore& store_;
   PageCount pages_;
   std::uint64_t identity_;
-  std::unique_ptr<Directory*[]> directories_;
+  FixedArray<Directory*> directories_;
   std::uint64_t released_ = 0;  ///< directories that release() has dropped so far
 };
 

@@ -191,8 +191,7 @@ class Restore {
         os::die_of("a region could be restored only in part", EIO);
       return;
     }
-    const int error =
-        os::zero_frames(frames_.file(frame), frames_.offset(frame), bytes({page, page + kOnePage}));
+    const int error = frames_.zero({frame, kOnePage});
     if (error != 0) os::die_of("a region could be restored only in part", error);
   }
 

@@ -165,7 +165,7 @@ class RollbackRound {
     const Entry past = then(span.first);
     const Frame live = space_.table().entry(span.first).frame();
     if (past.shows_zeros()) {
-      return os::zero_frames(frames_.file(live), frames_.offset(live), bytes(span.count())) == 0;
+      return frames_.zero({live, span.count()}) == 0;
     }
     const auto read = [&] {
       return os::read_frames(frames_.file(past.frame()), space_.address(span.first),

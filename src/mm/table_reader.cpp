@@ -94,7 +94,7 @@ int TableReader::copy_run(FrameRun run, std::byte* to) noexcept {
   constexpr std::size_t kWorthMapping = std::size_t{64} << 10;
   const FrameStore& frames = family_.frames();
   const std::size_t bytes = family_.geometry().bytes(run.count);
-  const int file = frames.file(run.first);
+  const os::DescriptorName& file = frames.file(run.first);
   const os::FileOffset from = frames.offset(run.first);
   if (frames.is_foreign(run.first)) {
     pieces_[piece_count_++] = {file, from, to, bytes};

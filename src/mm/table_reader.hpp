@@ -34,7 +34,7 @@ class TableReader {
   /// A stretch of a user's file, to be read when the lock is free again: that may take long, and
   /// these frames never move.
   struct Piece {
-    int file;
+    os::DescriptorName file;
     os::FileOffset from;
     std::byte* to;
     std::size_t bytes;

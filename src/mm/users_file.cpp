@@ -16,7 +16,7 @@ void FrameStore::show_file(os::Descriptor file, os::FileOffset start, PageCount 
   if (slots == nullptr)
     throw_refused(errno, "mmap", "no table of the pages of a file could be had");
   Extent extent;
-  extent.file = file.number();
+  extent.file = file.name();
   extent.start = start;
   map_slots(extent, slots);
   extent.foreign = true;

@@ -10,6 +10,12 @@ namespace cow::os {
 
 namespace {
 
+// Where nothing says what was refused: pages of a region can always be read, so it was a store,
+// unless it was the attempt to run an instruction there.
+bool must_be_write(const FaultReport& report) noexcept {
+  return report.is_protection && report.address != report.instruction_pointer;
+}
+
 #if defined(__x86_64__)
 
 constexpr std::uint64_t kErrorWrite = 1U << 1;
@@ -18,8 +24,10 @@ void decode_registers(const ucontext_t& context, FaultReport& report) noexcept {
   const auto& registers = context.uc_mcontext.gregs;
   report.instruction_pointer = static_cast<std::uintptr_t>(registers[REG_RIP]);
   report.error_code = static_cast<std::uint64_t>(registers[REG_ERR]);
-  report.has_error_code = true;
-  report.is_write = (report.error_code & kErrorWrite) != 0;
+  // The processor's code has at least the bit for user code. Kernels of sandboxes (gVisor) leave 0.
+  report.has_error_code = report.error_code != 0;
+  report.is_write =
+      report.has_error_code ? (report.error_code & kErrorWrite) != 0 : must_be_write(report);
 }
 
 // Bits 57 to 62 may carry a tag (Linear Address Masking); user addresses leave them 0 otherwise.
@@ -58,13 +66,11 @@ bool find_esr(const ucontext_t& context, std::uint64_t& esr) noexcept {
 void decode_registers(const ucontext_t& context, FaultReport& report) noexcept {
   report.instruction_pointer = context.uc_mcontext.pc;
   report.has_error_code = find_esr(context, report.error_code);
-  // A cache maintenance instruction reports itself as a write although it reads. Without a record
-  // (older emulators): pages of a region can always be read, so a refused access was a store,
-  // unless it was the attempt to run one.
-  report.is_write = report.has_error_code
-                        ? (report.error_code & kEsrWriteNotRead) != 0 &&
-                              (report.error_code & kEsrCacheMaintenance) == 0
-                        : report.is_protection && report.address != report.instruction_pointer;
+  // A cache maintenance instruction reports itself as a write although it reads. Older emulators
+  // leave no record.
+  report.is_write = report.has_error_code ? (report.error_code & kEsrWriteNotRead) != 0 &&
+                                                (report.error_code & kEsrCacheMaintenance) == 0
+                                          : must_be_write(report);
 }
 
 // The top byte is ignored by the hardware (TBI) and may carry a tag (MTE).

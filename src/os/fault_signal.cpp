@@ -81,7 +81,31 @@ int slot_to_ask(int slot, const ucontext_t& context) noexcept {
   return slot;
 }
 
-void forward(int from, int signal, siginfo_t* info, ucontext_t* context) noexcept {
+/// While the handler of an action is asked: whether it returns or throws, afterwards all is as
+/// before.
+class Forwarding {
+ public:
+  Forwarding(int slot, ucontext_t& context) noexcept
+      : context_(context), link_(context.uc_link), forwarded_(t_forwarded) {
+    t_forwarded = (link_ == marker() ? forwarded_ : 0) | std::uint64_t{1} << slot;
+    context_.uc_link = marker();
+  }
+  ~Forwarding() {
+    t_forwarded = forwarded_;
+    context_.uc_link = link_;
+  }
+  Forwarding(const Forwarding&) = delete;
+  Forwarding& operator=(const Forwarding&) = delete;
+
+ private:
+  ucontext_t& context_;
+  ucontext_t* link_;
+  std::uint64_t forwarded_;
+};
+
+// From here to the kernel's frame nothing is noexcept: other runtimes' handlers throw, and what
+// they throw passes through us to the code that faulted (GNAT, -fnon-call-exceptions).
+void forward(int from, int signal, siginfo_t* info, ucontext_t* context) {
   const int slot = slot_to_ask(from, *context);
   const Action action = slot == kNoSlot ? default_action() : g_replaced[slot];
   if (action.sa_handler == SIG_IGN && was_sent(*info)) return;
@@ -90,23 +114,18 @@ void forward(int from, int signal, siginfo_t* info, ucontext_t* context) noexcep
     return;
   }
   if ((action.sa_flags & static_cast<int>(SA_RESETHAND)) != 0) g_replaced[slot] = default_action();
-  ucontext_t* const link = context->uc_link;
-  const std::uint64_t forwarded = t_forwarded;
-  t_forwarded = (link == marker() ? forwarded : 0) | std::uint64_t{1} << slot;
-  context->uc_link = marker();
+  const Forwarding forwarding(slot, *context);
   enter_mask_of(action, *context);
   if ((action.sa_flags & SA_SIGINFO) != 0) {
     action.sa_sigaction(signal, info, context);
   } else {
     action.sa_handler(signal);
   }
-  t_forwarded = forwarded;
-  context->uc_link = link;
 }
 
 // Every signal is masked while it runs. Calls nothing that allocates, locks what user code may
 // hold, or needs a symbol looked up.
-void on_sigsegv(int slot, int signal, siginfo_t* info, void* context) noexcept {
+void on_sigsegv(int slot, int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
   const bool resolved = g_handler.load(std::memory_order_acquire)(decode_fault(info, context));
   // What another handler makes of it is its own affair. Written only if it must be: a thread whose
@@ -116,7 +135,7 @@ void on_sigsegv(int slot, int signal, siginfo_t* info, void* context) noexcept {
 }
 
 template <int slot>
-void enter(int signal, siginfo_t* info, void* context) noexcept {
+void enter(int signal, siginfo_t* info, void* context) {
   on_sigsegv(slot, signal, info, context);
 }
 

@@ -60,10 +60,10 @@ int in_pieces(std::size_t bytes, int when_nothing_moves, const Transfer& transfe
 }
 
 // A signal may interrupt it at any size.
-long fallocate_frames(int file, std::uintptr_t mode, FileOffset at, std::size_t bytes) noexcept {
-  return uninterrupted([&] {
-    return raw_syscall(SYS_fallocate, static_cast<std::uintptr_t>(file), mode, at.bytes, bytes);
-  });
+long fallocate_frames(const DescriptorName& file, std::uintptr_t mode, FileOffset at,
+                      std::size_t bytes) noexcept {
+  return uninterrupted(
+      [&] { return raw_syscall(SYS_fallocate, file.argument(), mode, at.bytes, bytes); });
 }
 
 }  // namespace
@@ -80,14 +80,16 @@ FrameFile FrameFile::create() {
     throw_refused(errno, "fcntl(F_ADD_SEALS)",
                   "the frame file of a new region could not be sealed");
   }
+  file.descriptor_.mark();
   return file;
 }
 
 std::size_t FrameFile::resident_bytes() const {
   constexpr std::size_t kBlockBytes = 512;  // st_blocks counts these, whatever the page size
   struct stat status {};
-  if (::fstat(descriptor(), &status) != 0) {
-    throw_refused(errno, "fstat", "the memory of a frame file could not be asked for");
+  if (!is_intact() || ::fstat(descriptor(), &status) != 0) {
+    throw_refused(is_intact() ? errno : EBADF, "fstat",
+                  "the memory of a frame file could not be asked for");
   }
   return static_cast<std::size_t>(status.st_blocks) * kBlockBytes;
 }
@@ -99,20 +101,24 @@ std::uint64_t writable_room_bytes() noexcept {
   return limit.rlim_cur / page * page;
 }
 
-int write_frames(int file, const std::byte* source, std::size_t bytes, FileOffset to) noexcept {
+int write_frames(const DescriptorName& file, const std::byte* source, std::size_t bytes,
+                 FileOffset to) noexcept {
+  if (!file.is_intact()) return EBADF;
   return in_pieces(bytes, ENOSPC, [&](std::size_t done) {
-    return raw_syscall(SYS_pwrite64, static_cast<std::uintptr_t>(file), argument(source + done),
-                       bytes - done, to.bytes + done);
+    return raw_syscall(SYS_pwrite64, file.argument(), argument(source + done), bytes - done,
+                       to.bytes + done);
   });
 }
 
 // If the one call does less, all of it is done again piece by piece: what fails then is a piece.
-int gather_frames(int file, std::span<const iovec> sources, FileOffset to) noexcept {
+int gather_frames(const DescriptorName& file, std::span<const iovec> sources,
+                  FileOffset to) noexcept {
+  if (!file.is_intact()) return EBADF;
   if (sources.size() > 1) {
     long bytes = 0;
     for (const iovec& source : sources) bytes += static_cast<long>(source.iov_len);
-    const long moved = raw_syscall(SYS_pwritev, static_cast<std::uintptr_t>(file),
-                                   argument(sources.data()), sources.size(), to.bytes, 0);
+    const long moved = raw_syscall(SYS_pwritev, file.argument(), argument(sources.data()),
+                                   sources.size(), to.bytes, 0);
     if (moved == bytes) return 0;
   }
   for (const iovec& source : sources) {
@@ -124,27 +130,31 @@ int gather_frames(int file, std::span<const iovec> sources, FileOffset to) noexc
   return 0;
 }
 
-int read_frames(int file, std::byte* target, std::size_t bytes, FileOffset from) noexcept {
+int read_frames(const DescriptorName& file, std::byte* target, std::size_t bytes,
+                FileOffset from) noexcept {
+  if (!file.is_intact()) return EBADF;
   return in_pieces(bytes, EIO, [&](std::size_t done) {
-    return raw_syscall(SYS_pread64, static_cast<std::uintptr_t>(file), argument(target + done),
-                       bytes - done, from.bytes + done);
+    return raw_syscall(SYS_pread64, file.argument(), argument(target + done), bytes - done,
+                       from.bytes + done);
   });
 }
 
-int allocate_frames(int file, FileOffset at, std::size_t bytes) noexcept {
+int allocate_frames(const DescriptorName& file, FileOffset at, std::size_t bytes) noexcept {
+  if (!file.is_intact()) return EBADF;
   return static_cast<int>(-fallocate_frames(file, 0, at, bytes));
 }
 
-int zero_frames(int file, FileOffset at, std::size_t bytes) noexcept {
+int zero_frames(const DescriptorName& file, FileOffset at, std::size_t bytes) noexcept {
+  if (!file.is_intact()) return EBADF;
   static constexpr std::array<std::byte, 8 << 10> kZeros{};
   return in_pieces(bytes, ENOSPC, [&](std::size_t done) {
-    return raw_syscall(SYS_pwrite64, static_cast<std::uintptr_t>(file), argument(kZeros.data()),
+    return raw_syscall(SYS_pwrite64, file.argument(), argument(kZeros.data()),
                        std::min(bytes - done, kZeros.size()), at.bytes + done);
   });
 }
 
 // Only where there are frames: zeros written to a hole would take one.
-int zero_data(int file, FileOffset at, std::size_t bytes) noexcept {
+int zero_data(const DescriptorName& file, FileOffset at, std::size_t bytes) noexcept {
   const std::uint64_t end = at.bytes + bytes;
   int error = 0;
   for (std::uint64_t data = next_data(file, at.bytes); error == 0 && data < end;) {
@@ -155,23 +165,28 @@ int zero_data(int file, FileOffset at, std::size_t bytes) noexcept {
   return error;
 }
 
-bool punch_frames(int file, FileOffset at, std::size_t bytes) noexcept {
+bool punch_frames(const DescriptorName& file, FileOffset at, std::size_t bytes) noexcept {
+  if (!file.is_intact()) return false;
   constexpr std::uintptr_t kPunch = 0x02 | 0x01;  // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
   const long result = fallocate_frames(file, kPunch, at, bytes);
   // Whoever gets the frames next must not see these bytes, even if the memory cannot be returned.
   return result >= 0 || zero_data(file, at, bytes) == 0;
 }
 
-std::uint64_t next_data(int file, std::uint64_t from) noexcept {
-  const long at = uninterrupted(
-      [&] { return raw_syscall(SYS_lseek, static_cast<std::uintptr_t>(file), from, SEEK_DATA); });
+std::uint64_t next_data(const DescriptorName& file, std::uint64_t from) noexcept {
+  if (!file.is_intact()) return from;
+  const long at =
+      uninterrupted([&] { return raw_syscall(SYS_lseek, file.argument(), from, SEEK_DATA); });
+  file.put_mark_back();
   if (at == -ENXIO) return kRoomBytes;                    // no data up to the end
   return at < 0 ? from : static_cast<std::uint64_t>(at);  // cannot tell: as if there were
 }
 
-std::uint64_t next_hole(int file, std::uint64_t from) noexcept {
-  const long at = uninterrupted(
-      [&] { return raw_syscall(SYS_lseek, static_cast<std::uintptr_t>(file), from, SEEK_HOLE); });
+std::uint64_t next_hole(const DescriptorName& file, std::uint64_t from) noexcept {
+  if (!file.is_intact()) return kRoomBytes;
+  const long at =
+      uninterrupted([&] { return raw_syscall(SYS_lseek, file.argument(), from, SEEK_HOLE); });
+  file.put_mark_back();
   return at < 0 ? kRoomBytes : static_cast<std::uint64_t>(at);
 }
 

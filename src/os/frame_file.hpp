@@ -24,6 +24,7 @@ class FrameFile {
   static FrameFile create();
 
   [[nodiscard]] int descriptor() const noexcept { return descriptor_.number(); }
+  [[nodiscard]] const DescriptorName& name() const noexcept { return descriptor_.name(); }
   /// Gives up the descriptor without closing it.
   [[nodiscard]] DescriptorName release() noexcept { return descriptor_.release(); }
   /// False if the program has closed our descriptor.
@@ -45,31 +46,38 @@ class FrameFile {
 /// SIGXFSZ, also for a file that lives in memory.
 std::uint64_t writable_room_bytes() noexcept;
 
+// Each of the following first makes sure that `file` still names our file, and touches nothing if
+// it does not: it fails with EBADF, and to who looks for data all looks like data.
+
 /// Copies `bytes` bytes at `source`, a mapped address, into a frame file. The kernel allocates the
 /// frames; unlike a store through a mapping this can fail and say so. 0 or an errno value.
 /// Signal context: yes.
-int write_frames(int file, const std::byte* source, std::size_t bytes, FileOffset to) noexcept;
+int write_frames(const DescriptorName& file, const std::byte* source, std::size_t bytes,
+                 FileOffset to) noexcept;
 
 /// The same from several places, at most IOV_MAX, to frames that lie side by side. Control calls
 /// only.
-int gather_frames(int file, std::span<const iovec> sources, FileOffset to) noexcept;
+int gather_frames(const DescriptorName& file, std::span<const iovec> sources,
+                  FileOffset to) noexcept;
 
 /// Copies frames into memory; holes read as zeros and stay holes. 0 or an errno value.
-int read_frames(int file, std::byte* target, std::size_t bytes, FileOffset from) noexcept;
+int read_frames(const DescriptorName& file, std::byte* target, std::size_t bytes,
+                FileOffset from) noexcept;
 
 /// Allocates frames of zeros. 0 or an errno value. Signal context: yes.
-int allocate_frames(int file, FileOffset at, std::size_t bytes) noexcept;
+int allocate_frames(const DescriptorName& file, FileOffset at, std::size_t bytes) noexcept;
 
 /// Overwrites frames with zeros and keeps them. 0 or an errno value. Signal context: yes.
-int zero_frames(int file, FileOffset at, std::size_t bytes) noexcept;
+int zero_frames(const DescriptorName& file, FileOffset at, std::size_t bytes) noexcept;
 
 /// Gives frames back to the kernel; the range reads as zeros afterwards. Signal context: yes.
 /// Where the kernel refuses they are kept and cleared. False if that is impossible, too.
-[[nodiscard]] bool punch_frames(int file, FileOffset at, std::size_t bytes) noexcept;
+[[nodiscard]] bool punch_frames(const DescriptorName& file, FileOffset at,
+                                std::size_t bytes) noexcept;
 
 /// The first byte at or after `from` that has a frame, and the first that has none; the end of the
 /// file's room if there is none. Cost: O(frames passed over). Signal context: yes.
-std::uint64_t next_data(int file, std::uint64_t from) noexcept;
-std::uint64_t next_hole(int file, std::uint64_t from) noexcept;
+std::uint64_t next_data(const DescriptorName& file, std::uint64_t from) noexcept;
+std::uint64_t next_hole(const DescriptorName& file, std::uint64_t from) noexcept;
 
 }  // namespace cow::os

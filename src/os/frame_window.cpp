@@ -10,9 +10,14 @@
 namespace cow::os {
 
 // libc's mmap and munmap, not the raw calls: see mapping.cpp.
-FrameWindow FrameWindow::map(int file, FileOffset at, std::size_t bytes) noexcept {
+FrameWindow FrameWindow::map(const DescriptorName& file, FileOffset at,
+                             std::size_t bytes) noexcept {
+  if (!file.is_intact()) {
+    errno = EBADF;
+    return {};
+  }
   void* const got =
-      ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file, static_cast<off_t>(at.bytes));
+      ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file.number, static_cast<off_t>(at.bytes));
   if (got == MAP_FAILED) return {};
   return {static_cast<std::byte*>(got), bytes};
 }

@@ -12,7 +12,7 @@ class FrameWindow {
  public:
   FrameWindow() noexcept = default;
   /// Nothing if the kernel refuses, with the reason in errno: see begin(). Signal context: yes.
-  static FrameWindow map(int file, FileOffset at, std::size_t bytes) noexcept;
+  static FrameWindow map(const DescriptorName& file, FileOffset at, std::size_t bytes) noexcept;
   FrameWindow(FrameWindow&& other) noexcept
       : begin_(std::exchange(other.begin_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   FrameWindow& operator=(FrameWindow&& other) noexcept {

@@ -62,6 +62,20 @@ void Condition::wake_all() noexcept {
   raw_syscall(SYS_futex, argument(&changes_), FUTEX_WAKE_PRIVATE, INT_MAX);
 }
 
+// Whoever leaves after the count was read has changed it, so that the kernel lets nobody sleep; or
+// leaves as the last one and, since the flag was set before, sees that it has to wake somebody.
+void Occupancy::wait_until_empty() noexcept {
+  is_waited_for_.store(true);
+  for (std::uint32_t inside = inside_.load(); inside != 0; inside = inside_.load()) {
+    raw_syscall(SYS_futex, argument(&inside_), FUTEX_WAIT_PRIVATE, inside);
+  }
+  is_waited_for_.store(false);
+}
+
+void Occupancy::wake() noexcept {
+  raw_syscall(SYS_futex, argument(&inside_), FUTEX_WAKE_PRIVATE, INT_MAX);
+}
+
 void Lock::wake_one() noexcept { raw_syscall(SYS_futex, argument(&state_), FUTEX_WAKE_PRIVATE, 1); }
 
 }  // namespace cow::os

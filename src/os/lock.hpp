@@ -66,6 +66,30 @@ class Condition {
   std::uint32_t sleepers_ = 0;  ///< under the lock
 };
 
+/// How many threads are inside of something, and a place to sleep for one that waits until all of
+/// them have left. Signal context: yes, but for waiting.
+class Occupancy {
+ public:
+  void enter() noexcept { inside_.fetch_add(1); }
+  void leave() noexcept {
+    if (inside_.fetch_sub(1) == 1 && is_waited_for_.load()) wake();
+  }
+  /// By one thread at a time, which is not inside. It sleeps: a thread of real-time priority that
+  /// looked again and again could keep those inside from the processor they need to leave.
+  void wait_until_empty() noexcept;
+  /// After fork(), in the child: nobody is inside.
+  void reset() noexcept {
+    inside_.store(0);
+    is_waited_for_.store(false);
+  }
+
+ private:
+  void wake() noexcept;
+
+  std::atomic<std::uint32_t> inside_{0};
+  std::atomic<bool> is_waited_for_{false};
+};
+
 class [[nodiscard]] LockGuard {
  public:
   explicit LockGuard(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }

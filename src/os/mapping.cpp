@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -100,25 +101,32 @@ void AddressRange::shrink(std::size_t bytes) noexcept {
   guard_behind_ = 0;
 }
 
-int map_frames(std::byte* address, std::size_t bytes, int file, FileOffset at,
-               Protection protection, Populate populate, Advice advice) noexcept {
+int map_frames(std::byte* address, std::size_t bytes, const DescriptorName& file, FileOffset at,
+               Protection protection, Populate populate, Advice advice, Look look) noexcept {
+  if (look == Look::now && !file.is_intact()) return EBADF;
   const std::uintptr_t fill = populate == Populate::yes ? MAP_POPULATE : 0;
   const int error =
-      map_fixed(address, bytes, flags_of(protection), MAP_SHARED | fill, file, at.bytes);
+      map_fixed(address, bytes, flags_of(protection), MAP_SHARED | fill, file.number, at.bytes);
   if (error == 0 && advice == Advice::huge_pages) {
     raw_syscall(SYS_madvise, argument(address), bytes, MADV_HUGEPAGE);
   }
   return error;
 }
 
-int map_frames_for_reading(std::byte* address, std::size_t bytes, int file,
+int map_frames_for_reading(std::byte* address, std::size_t bytes, const DescriptorName& file,
                            FileOffset at) noexcept {
-  return map_fixed(address, bytes, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, file, at.bytes);
+  if (!file.is_intact()) return EBADF;
+  return map_fixed(address, bytes, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, file.number, at.bytes);
 }
 
-const std::byte* map_frames_somewhere(std::size_t bytes, int file, FileOffset at) noexcept {
+const std::byte* map_frames_somewhere(std::size_t bytes, const DescriptorName& file,
+                                      FileOffset at) noexcept {
+  if (!file.is_intact()) {
+    errno = EBADF;
+    return nullptr;
+  }
   void* const address =
-      ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file, static_cast<off_t>(at.bytes));
+      ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file.number, static_cast<off_t>(at.bytes));
   return address == MAP_FAILED ? nullptr : static_cast<const std::byte*>(address);
 }
 
@@ -136,6 +144,53 @@ void unmap_frames(const std::byte* address, std::size_t bytes) noexcept {
 void forget_pages(const std::byte* address, std::size_t bytes) noexcept {
   raw_syscall(SYS_madvise, argument(address), bytes, MADV_DONTNEED);
 }
+
+std::byte* map_frames_to_fill(std::size_t bytes, const DescriptorName& file,
+                              FileOffset at) noexcept {
+  const std::size_t guard = page_bytes();
+  std::byte* const got = map_anonymous(bytes + 2 * guard, PROT_NONE, MAP_NORESERVE);
+  if (got == nullptr) return nullptr;
+  const int error =
+      map_frames(got + guard, bytes, file, at, Protection::read_write, Populate::no, Advice::none);
+  if (error == 0) return got + guard;
+  ::munmap(got, bytes + 2 * guard);
+  errno = error;
+  return nullptr;
+}
+
+void unmap_frames_to_fill(std::byte* address, std::size_t bytes) noexcept {
+  const std::size_t guard = page_bytes();
+  ::munmap(address - guard, bytes + 2 * guard);
+}
+
+#if defined(__x86_64__)
+
+void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
+  asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+}
+
+void clear_bytes(std::byte* to, std::size_t bytes) noexcept {
+  asm volatile("rep stosb" : "+D"(to), "+c"(bytes) : "a"(0) : "memory");
+}
+
+#else
+
+void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
+  for (std::size_t at = 0; at < bytes; at += 16) {
+    std::uint64_t low = 0;
+    std::uint64_t high = 0;
+    asm volatile("ldp %0, %1, [%2]" : "=&r"(low), "=&r"(high) : "r"(from + at) : "memory");
+    asm volatile("stp %0, %1, [%2]" : : "r"(low), "r"(high), "r"(to + at) : "memory");
+  }
+}
+
+void clear_bytes(std::byte* to, std::size_t bytes) noexcept {
+  for (std::size_t at = 0; at < bytes; at += 16) {
+    asm volatile("stp xzr, xzr, [%0]" : : "r"(to + at) : "memory");
+  }
+}
+
+#endif
 
 int map_zeros(std::byte* address, std::size_t bytes) noexcept {
   return map_fixed(address, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

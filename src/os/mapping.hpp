@@ -45,25 +45,45 @@ enum class Populate { no, yes };
 /// What the kernel is told about a mapping. Where it does not listen, nothing is different.
 enum class Advice { none, huge_pages };
 
+// What maps frames first makes sure that `file` still names our file, and fails with EBADF if not.
+
+/// Whether a caller has made sure of that just before: one look is enough for the calls of a fault.
+enum class Look { now, was_taken };
+
 /// Shows frames at `address`, replacing what was there in one step: another thread sees the old
 /// bytes or the new mapping, never a hole. 0 or an errno value; on an error nothing has changed
 /// that a load could see. Signal context: yes.
-int map_frames(std::byte* address, std::size_t bytes, int file, FileOffset at,
-               Protection protection, Populate populate, Advice advice) noexcept;
+int map_frames(std::byte* address, std::size_t bytes, const DescriptorName& file, FileOffset at,
+               Protection protection, Populate populate, Advice advice,
+               Look look = Look::now) noexcept;
 
 /// Shows frames to somebody who must never change them: read-only, and whoever lifts the protection
 /// stores to memory of his own (MAP_PRIVATE). 0 or an errno value.
-int map_frames_for_reading(std::byte* address, std::size_t bytes, int file, FileOffset at) noexcept;
+int map_frames_for_reading(std::byte* address, std::size_t bytes, const DescriptorName& file,
+                           FileOffset at) noexcept;
 
 /// Shows frames read-only at an address of the kernel's choice; null if it refuses. Control calls
 /// only.
-const std::byte* map_frames_somewhere(std::size_t bytes, int file, FileOffset at) noexcept;
+const std::byte* map_frames_somewhere(std::size_t bytes, const DescriptorName& file,
+                                      FileOffset at) noexcept;
 void unmap_frames(const std::byte* address, std::size_t bytes) noexcept;
 
 /// Takes what the range shows out of the processor's page table. While an unmap holds the kernel's
 /// lock on all mappings of the process, every fault waits; behind this it has little left to do.
 /// Loads see the same bytes as before where frames are shared.
 void forget_pages(const std::byte* address, std::size_t bytes) noexcept;
+
+/// Frames that copy_bytes() and clear_bytes() may fill, at an address of the kernel's choice
+/// between two pages that nobody may touch; null if it refuses, with the reason in errno. Three
+/// mappings. Control calls only.
+std::byte* map_frames_to_fill(std::size_t bytes, const DescriptorName& file,
+                              FileOffset at) noexcept;
+void unmap_frames_to_fill(std::byte* address, std::size_t bytes) noexcept;
+
+/// Copies, or clears, whole pages with the processor's own stores, which no sanitizer watches: the
+/// handler copies what other threads load at the same time. Signal context: yes.
+void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) noexcept;
+void clear_bytes(std::byte* to, std::size_t bytes) noexcept;
 
 /// Shows zeros, read-only, without any frame. 0 or an errno value. Signal context: yes.
 int map_zeros(std::byte* address, std::size_t bytes) noexcept;

@@ -79,6 +79,11 @@ int take_after(int file, const struct stat& before) {
   return error == EPERM || error == EOPNOTSUPP || error == ENOSYS ? 0 : error;
 }
 
+std::string path_of(int descriptor) { return "/proc/self/fd/" + std::to_string(descriptor); }
+
+// Whether a file without a name can get one at last: in a chroot there may be no /proc.
+bool can_be_named(int descriptor) { return ::access(path_of(descriptor).c_str(), F_OK) == 0; }
+
 }  // namespace
 
 ReadableFile ReadableFile::open(const std::filesystem::path& path) {
@@ -99,7 +104,7 @@ ReadableFile ReadableFile::open(const std::filesystem::path& path) {
 }
 
 void ReadableFile::read(std::byte* target, std::size_t bytes, FileOffset from) const {
-  const int error = read_frames(descriptor_.number(), target, bytes, from);
+  const int error = read_frames(descriptor_.name(), target, bytes, from);
   if (error == 0) return;
   throw_system_error(error, "pread",
                      "'" + name_ + "' could not be read at byte " + std::to_string(from.bytes) +
@@ -107,11 +112,11 @@ void ReadableFile::read(std::byte* target, std::size_t bytes, FileOffset from) c
 }
 
 std::uint64_t ReadableFile::next_data(std::uint64_t from) const noexcept {
-  return std::min(os::next_data(descriptor_.number(), from), bytes_);
+  return std::min(os::next_data(descriptor_.name(), from), bytes_);
 }
 
 std::uint64_t ReadableFile::next_hole(std::uint64_t from) const noexcept {
-  return std::min(os::next_hole(descriptor_.number(), from), bytes_);
+  return std::min(os::next_hole(descriptor_.name(), from), bytes_);
 }
 
 ReplacementFile::ReplacementFile(std::filesystem::path path)
@@ -134,7 +139,12 @@ ReplacementFile::ReplacementFile(std::filesystem::path path)
 void ReplacementFile::open_temporary(mode_t mode) {
   int number = open_again(folder_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
   // Kernels and file systems without nameless files say one of these.
-  if (number < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+  bool needs_name = number < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL);
+  if (number >= 0 && !can_be_named(number)) {
+    ::close(number);
+    needs_name = true;
+  }
+  if (needs_name) {
     temporary_ = folder_ / temporary_name(path_);
     number = open_again(temporary_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, mode);
     if (number < 0) temporary_.clear();
@@ -174,7 +184,7 @@ void ReplacementFile::resize(std::uint64_t bytes) {
 
 void ReplacementFile::write(const std::byte* source, std::size_t bytes, FileOffset to) {
   check_room(to.bytes + bytes);
-  const int error = write_frames(descriptor_.number(), source, bytes, to);
+  const int error = write_frames(descriptor_.name(), source, bytes, to);
   if (error != 0) refuse(error, "pwrite", "could not be written; what was there before still is");
 }
 
@@ -183,7 +193,7 @@ void ReplacementFile::commit() {
     refuse(errno, "fsync", "could not be brought to the disk; what was there before still is");
   }
   if (temporary_.empty()) {
-    const std::string open_file = "/proc/self/fd/" + std::to_string(descriptor_.number());
+    const std::string open_file = path_of(descriptor_.number());
     temporary_ = folder_ / temporary_name(path_);
     const auto link = [&] {
       return ::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, temporary_.c_str(), AT_SYMLINK_FOLLOW);

@@ -47,8 +47,9 @@ class ReadableFile {
 /// A file that is written in full before anybody sees it, and then takes the place of the one of
 /// its name in one step. Until commit() returns, that name shows what it showed before; a process
 /// that ends meanwhile leaves no part of it behind where the file system knows nameless files
-/// (O_TMPFILE), else one file whose name begins with a dot. It takes over the mode of the file it
-/// replaces, and its owner and group where this process may give them.
+/// (O_TMPFILE) and there is a /proc to name them at last, else one file whose name begins with a
+/// dot. It takes over the mode of the file it replaces, and its owner and group where this process
+/// may give them.
 class ReplacementFile {
  public:
   /// Throws std::system_error: among others, if `path` is there and not a regular file.

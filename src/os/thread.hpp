@@ -2,9 +2,6 @@
 
 namespace cow::os {
 
-/// Lets other threads run. Signal context: yes.
-void yield_processor() noexcept;
-
 /// Does nothing for a moment, some 0.1 ms: for a thread that takes one of the kernel's locks again
 /// and again, which others would get only when they have slept for some milliseconds.
 void rest() noexcept;

@@ -1,0 +1,89 @@
+#include "mm/metadata_heap.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+
+#include "base/immortal.hpp"
+#include "os/host.hpp"
+#include "os/mapping.hpp"
+
+namespace cow {
+
+namespace {
+
+// Sizes are powers of two, so that a block that was given back fits the next object of its class.
+constexpr std::size_t kSmallestBlock = 64;
+constexpr std::size_t kLargestBlock = std::size_t{32} << 10;      // beyond, a mapping of its own
+constexpr std::size_t kFirstChunkBytes = std::size_t{128} << 10;  // enough for most programs
+constexpr std::size_t kChunkBytes = std::size_t{256} << 10;
+constexpr std::size_t kClasses = std::bit_width(kLargestBlock) - std::bit_width(kSmallestBlock) + 1;
+
+struct FreeBlock {
+  FreeBlock* next;
+};
+
+/// Invariant: whatever a thread does with the heap it does with the lock, and never in a fault.
+struct Heap {  // NOLINT(*-member-init): no page of the chunk is touched before it is used
+  os::Lock lock;
+  std::array<FreeBlock*, kClasses> free{};
+  alignas(kSmallestBlock) std::array<std::byte, kFirstChunkBytes> first_chunk;
+  std::byte* next = first_chunk.data();  ///< of the newest chunk
+  std::size_t left = kFirstChunkBytes;
+};
+
+Heap& heap() noexcept { return immortal<Heap>(); }
+
+std::size_t block_bytes(std::size_t bytes) noexcept {
+  return std::bit_ceil(std::max(bytes, kSmallestBlock));
+}
+
+std::size_t class_of(std::size_t block) noexcept {
+  return static_cast<std::size_t>(std::bit_width(block) - std::bit_width(kSmallestBlock));
+}
+
+std::size_t whole_pages(std::size_t bytes) noexcept {
+  const std::size_t page = os::page_bytes();
+  return (bytes + page - 1) / page * page;
+}
+
+void* take(Heap& from, std::size_t block) {
+  FreeBlock*& free = from.free[class_of(block)];
+  if (free != nullptr) return std::exchange(free, free->next);
+  if (from.left < block) {
+    // What is left of the chunk before would fit smaller blocks; at most as much as one is lost.
+    from.next = os::map_metadata(kChunkBytes);
+    from.left = from.next == nullptr ? 0 : kChunkBytes;
+    if (from.left == 0) throw std::bad_alloc();
+  }
+  from.left -= block;
+  return std::exchange(from.next, from.next + block);
+}
+
+}  // namespace
+
+os::Lock& metadata_heap_lock() noexcept { return heap().lock; }
+
+// Signals are not masked: no handler needs the lock, as handlers allocate nothing.
+void* allocate_metadata(std::size_t bytes) {
+  if (bytes > kLargestBlock) {
+    std::byte* const memory = os::map_metadata(whole_pages(bytes));
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+  }
+  const os::LockGuard guard(heap().lock);
+  return take(heap(), block_bytes(bytes));
+}
+
+void free_metadata(void* memory, std::size_t bytes) noexcept {
+  if (bytes > kLargestBlock) {
+    os::unmap_metadata(static_cast<std::byte*>(memory), whole_pages(bytes));
+    return;
+  }
+  const os::LockGuard guard(heap().lock);
+  FreeBlock*& free = heap().free[class_of(block_bytes(bytes))];
+  free = ::new (memory) FreeBlock{free};
+}
+
+}  // namespace cow
