@@ -187,11 +187,10 @@ bool AddressSpace::close_in_one(Leaf& leaf, Spare spare, HoleFinder& holes) noex
     return false;
   }
   const std::int64_t edges_before = edges(leaf.group);
-  // What was filled for the first time says nothing about rounds to come.
-  const bool found_stored = spare == Spare::leased_and_hot && !leaf.any_never_stored;
   for (std::size_t i = 0; i < span.count().value; ++i) {
-    leaf.entries[i].close();
-    if (found_stored) leaf.entries[i].set_heat(Entry::kWarmest);
+    Entry& entry = leaf.entries[i];
+    if (spare == Spare::leased_and_hot && entry.store_was_seen()) entry.set_heat(Entry::kWarmest);
+    entry.close();
   }
   leaf.writable = 0;
   leaf.any_never_stored = false;
@@ -224,10 +223,9 @@ void AddressSpace::close_leaf(Leaf& leaf, Spare spare, HoleFinder& holes) noexce
   };
   edit(leaf, table().span_of(leaf.group), [&](PageIndex, Entry& entry) {
     if (is_spared(entry, spare)) return;
-    const bool was_writable = entry.writable();
+    const bool found_stored = entry.writable() && entry.store_was_seen();
     entry.set_writable(false);
     keep_zeros(entry);
-    const bool found_stored = was_writable && !entry.never_stored();
     if (spare == Spare::leased_and_hot && found_stored) entry.set_heat(Entry::kWarmest);
   });
 }

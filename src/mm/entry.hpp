@@ -69,6 +69,9 @@ class Entry {
   [[nodiscard]] constexpr bool never_stored() const { return (bits_ & kNeverStored) != 0; }
   constexpr void set_never_stored(bool on) { set(kNeverStored, on); }
 
+  /// Whether it was a store to this very page that made it writable.
+  [[nodiscard]] constexpr bool store_was_seen() const { return !taken_along() && !never_stored(); }
+
   /// Read-only from now on, in a frame that was touched if nobody knew.
   constexpr void close() {
     const std::uint64_t taken_along = (bits_ & kNeverStored) << 1;

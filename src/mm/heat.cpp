@@ -31,7 +31,10 @@ unsigned cooled(unsigned heat, std::uint32_t degrees) noexcept {
 // An entry that is writable. 0: to be protected again, be it that nobody knows it yet or that its
 // copies have cost as much as the fault will. The longer it was not stored to the fewer copies it
 // is worth: that it was at all may be chance.
-unsigned heated(unsigned heat, std::uint32_t degrees, std::uint64_t price) noexcept {
+unsigned heated(Entry entry, std::uint32_t degrees, std::uint64_t price) noexcept {
+  const unsigned heat = entry.heat();
+  if (!entry.store_was_seen() && heat == 0)
+    return Entry::kWarmest + 1;  // as warm as its neighbours
   if (heat <= Entry::kWarmest) {
     const unsigned warm = cooled(heat, degrees);
     return warm > 0 ? 2 * Entry::kWarmest - warm : 0;
@@ -40,18 +43,32 @@ unsigned heated(unsigned heat, std::uint32_t degrees, std::uint64_t price) noexc
   return paid <= Entry::kHottest ? static_cast<unsigned>(paid) : 0;
 }
 
-// Whether most of the pages that were stored to since the last snapshot are warm. Of scattered
-// stores a few always are, by chance, and copying those would only add to the faults of the others.
-bool is_mostly_warm(const Leaf& leaf, std::uint32_t degrees) noexcept {
-  std::size_t stored = 0;
-  std::size_t warm = 0;
+// What the entries of a leaf tell of the stores since the last snapshot.
+struct Stores {
+  std::size_t writable = 0;
+  std::size_t seen = 0;  ///< pages that are writable by a store of their own, now or once
+  std::size_t warm = 0;  ///< those of them that were stored to lately, too
+};
+
+Stores stores_to(const Leaf& leaf, std::uint32_t degrees) noexcept {
+  Stores stores;
   for (const Entry entry : leaf.entries) {
-    if (!entry.writable() || entry.leased() || entry.never_stored() || entry.hot()) continue;
-    ++stored;
-    warm += cooled(entry.heat(), degrees) > 0 ? 1 : 0;
+    if (!entry.writable() || entry.leased() || entry.never_stored()) continue;
+    ++stores.writable;
+    if (!entry.store_was_seen()) continue;
+    ++stores.seen;
+    stores.warm += entry.hot() || cooled(entry.heat(), degrees) > 0 ? 1 : 0;
   }
-  return 2 * warm >= stored;
+  return stores;
 }
+
+// Of scattered stores a few fall on warm pages by chance, and copying those would only add to the
+// faults of the others.
+bool is_mostly_warm(const Stores& stores) noexcept { return 2 * stores.warm >= stores.seen; }
+
+// Only a fault tells of a store, but where every fourth page has told of one, those that windows
+// took along are as good as stored to: by the next window, at the latest, they are copied anyway.
+bool is_dense(const Stores& stores) noexcept { return 4 * stores.seen >= stores.writable; }
 
 }  // namespace
 
@@ -61,10 +78,14 @@ std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages) noexc
   leaf.heat_round = round;
   if (!knows_any) return 0;
 
-  const auto is_candidate = [](Entry entry) {
-    return entry.writable() && !entry.leased() && entry.heat() > 0;
+  const Stores stores = stores_to(leaf, degrees);
+  const bool may_heat = is_mostly_warm(stores);
+  const bool takes_all = may_heat && is_dense(stores);
+  const auto is_candidate = [&](Entry entry) {
+    if (!entry.writable() || entry.leased()) return false;
+    if (entry.hot() || (takes_all && !entry.never_stored())) return true;
+    return entry.heat() > 0 && entry.store_was_seen();
   };
-  const bool may_heat = is_mostly_warm(leaf, degrees);
   std::uint64_t hot = 0;
   for (auto first = leaf.entries.begin(); first != leaf.entries.end();) {
     if (!is_candidate(*first)) {
@@ -79,7 +100,7 @@ std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages) noexc
     const std::uint64_t price = 1 + price_of_run(pages.stores) / length;
     for (; first != last; ++first) {
       const bool may_be_hot = is_worth_it && hot < pages.most.value && (may_heat || first->hot());
-      first->set_heat(may_be_hot ? heated(first->heat(), degrees, price) : 0);
+      first->set_heat(may_be_hot ? heated(*first, degrees, price) : 0);
       hot += first->hot() ? 1 : 0;
     }
   }
