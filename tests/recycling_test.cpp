@@ -268,3 +268,16 @@ TEST_CASE("a frame that was allocated for a lease and never touched is given bac
   CHECK(support::broken_invariant(region) == "");
   CHECK(cow::process_stats().bytes_in_use == in_use);
 }
+
+TEST_CASE("trim() gives back all recycled frames at once, wherever they are") {
+  const std::size_t pages = 16 * 1024;
+  Region region = Region::create(pages * support::page_bytes(), support::options());
+  for (std::size_t page = 0; page < pages; ++page) support::store(region, page, 1);
+  for (const std::size_t left : {std::size_t{0}, std::size_t{10}}) {
+    Region clone = region.clone();
+    for (std::size_t page = 0; page < pages - left; ++page) support::store(clone, page, 2);
+    if (left == 0) continue;
+    cow::trim();
+    CHECK(cow::process_stats().bytes_recycled == 0);
+  }
+}

@@ -105,6 +105,16 @@ const std::vector<Way> stranger_ways = {
        region.restore(beside.snapshots[1]);
        (void)beside.snapshots.back().bytes();
      }},
+    {"a relative that was restored to its snapshot, another to which its pages were applied",
+     [](Region& region, Beside& beside) {
+       beside.regions.push_back(region.clone());
+       beside.regions.push_back(region.clone());
+       store_here_and_there(region, 2);
+       const Snapshot before = beside.regions[1].snapshot();
+       beside.snapshots.push_back(region.snapshot());
+       beside.regions[0].restore(beside.snapshots[0]);
+       beside.regions[1].apply(cow::diff(before, beside.snapshots[0]), beside.snapshots[0]);
+     }},
     {"a child",
      [](Region& region, Beside& beside) {
        beside.snapshots.push_back(region.snapshot());

@@ -159,11 +159,14 @@ void in_parent() noexcept {
 }
 
 void start_own_frames() {
-  for_each_family_locked([](Family& family) { family.become_child(os::FrameFile::create()); });
+  for_each_family_locked([](Family& family) {
+    family.become_child(os::FrameFile::create());
+    // Also of views, which have homes where they were made of copies.
+    family.for_each_shown([](ShownTable& shown) { shown.space->forget_homes(); });
+  });
   Registry::instance().for_each([](AddressSpace& space) {
     const int error = show_child_table(space);
     if (error != 0) throw_refused(error, "mmap", "a leased page could not be mapped");
-    space.forget_homes();
     space.prepare_to_be_seen();
     renew_leases(space);
   });

@@ -222,7 +222,10 @@ void AddressSpace::close_leaf(Leaf& leaf, Spare spare, HoleFinder& holes) noexce
     }
   };
   edit(leaf, table().span_of(leaf.group), [&](PageIndex, Entry& entry) {
-    if (is_spared(entry, spare)) return;
+    if (is_spared(entry, spare)) {
+      leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
+      return;
+    }
     const bool found_stored = entry.writable() && entry.store_was_seen();
     entry.set_writable(false);
     keep_zeros(entry);

@@ -109,16 +109,16 @@ void Copying::copy_leaf(std::uint64_t group, const Copy& copy) {
   }
 }
 
-// What a snapshot copies while stores may wait for it: some 16 MiB of pages of 4 KiB, which take
-// about as long as protecting a tenth of a large region.
-constexpr PageCount kMostHotPages{4000};
+// What a snapshot copies while stores may wait for it: about as long as protecting a tenth of a
+// large region takes.
+constexpr std::size_t kMostHotBytes = std::size_t{16} << 20;
 
 HotPages hot_pages_for(HotPolicy policy, Family& family) noexcept {
   using Stores = HotPages::Stores;
   if (policy == HotPolicy::copy_unprotected) return {family.pages(), Stores::none_promised};
   // Reserved frames are there for the stores to come.
   const bool may_copy = policy == HotPolicy::copy && family.frames().backing() != Backing::reserved;
-  return {may_copy ? kMostHotPages : PageCount{0},
+  return {may_copy ? family.geometry().pages_for(kMostHotBytes) : PageCount{0},
           os::is_only_thread() ? Stores::none : Stores::held_off};
 }
 
@@ -183,22 +183,20 @@ void reopen(AddressSpace& space, Leaf& leaf) noexcept {
   }
 }
 
-// What is kept comes to be seen, or there is too much to look whether it is: every region whose
-// frames it may be has room to move them.
-void prepare_all(Family& family) {
-  family.for_each_shown([](ShownTable& shown) { shown.space->prepare_if_kept(); });
-}
-
-void prepare_all_of_many(Family& family) {
-  if (family.has_many_tables()) prepare_all(family);
+void make_room_in_large(Family& family) {
+  if (family.has_many_tables()) make_room_to_move(family);
 }
 
 }  // namespace
 
+void make_room_to_move(Family& family) {
+  family.for_each_shown([](ShownTable& shown) { shown.space->prepare_if_kept(); });
+}
+
 void clone_lazily(AddressSpace& source, AddressSpace& empty) {
   const Section section(source.family());
   source.prepare_to_be_seen();
-  prepare_all_of_many(source.family());
+  make_room_in_large(source.family());
   source.write_protect();
   show(source.table(), source.mappings(), empty, true, [&](PageTable& table) {
     share_table(source, table);
@@ -220,7 +218,7 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
   };
   try {
     source.family().ensure_reserve({});
-    prepare_all_of_many(source.family());
+    make_room_in_large(source.family());
     source.write_protect();  // other threads' stores wait for the lock until the copy is complete
     Copying(source.table(), empty, empty.first_home(), true, Copying::File::copied)
         .run([&](FrameRun from, PageIndex page, Frame to) {
@@ -236,7 +234,7 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
 void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy) {
   const Section section(source.family());
   source.prepare_to_be_kept();
-  prepare_all_of_many(source.family());
+  make_room_in_large(source.family());
   if (const HotPages hot = hot_pages_for(policy, source.family()); hot.most > PageCount{0}) {
     try {
       share_but_hot_pages(source, empty, hot);
@@ -275,7 +273,7 @@ void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noex
 
 void show_snapshot(const PageTable& snapshot, AddressSpace& empty) {
   const Section section(empty.family());
-  prepare_all(empty.family());
+  make_room_to_move(empty.family());
   const std::uint64_t runs = count_runs(snapshot);
   show(snapshot, runs, empty, empty.is_region(), [&](PageTable& table) {
     table.share(snapshot);

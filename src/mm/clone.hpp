@@ -25,6 +25,11 @@ enum class HotPolicy {
 /// `empty`, a table that is shown nowhere, will hold what `source` shows now.
 void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy);
 
+/// What is kept comes to be seen, or there is too much to look whether it is: every region whose
+/// frames it may be has room to move them. The caller holds the family's lock. Throws
+/// std::system_error.
+void make_room_to_move(Family& family);
+
 /// `empty` was just made; it will show what `snapshot` holds.
 void show_snapshot(const PageTable& snapshot, AddressSpace& empty);
 

@@ -18,10 +18,15 @@ constexpr std::int64_t kMappingsToFill = 3;  // and a guard page on each side
 template <class Attempt>
 int or_with_more_memory(FrameStore& frames, PageGeometry geometry, int error,
                         const Attempt& again) noexcept {
-  while (error == ENOSPC || error == ENOMEM) {
+  std::uint64_t left = frames.most_pieces();  // that may find nothing, one after the other
+  while ((error == ENOSPC || error == ENOMEM) && left > 0) {
     Piece piece(geometry);
-    if (frames.give_back_recycled(frames.recycled(), piece) == 0) break;
-    error = again();
+    if (frames.give_back_recycled(frames.recycled(), piece) > 0) {
+      error = again();
+      left = frames.most_pieces();
+    } else {
+      left = piece.is_used_up() ? left - 1 : 0;
+    }
   }
   return error;
 }

@@ -141,6 +141,10 @@ class FrameStore {
     return extent(frame.extent()).slots[frame.slot().value];
   }
   [[nodiscard]] std::size_t extent_count() const noexcept { return extents_.size(); }
+  /// How many pieces it takes at most to look at every slot there is.
+  [[nodiscard]] std::uint64_t most_pieces() const noexcept {
+    return extents_.size() * (slots_.value / Piece::kMostLooks + 2);
+  }
   [[nodiscard]] PageCount slots() const noexcept { return slots_; }
   /// Where the bytes of `frame` can be read for as long as the extent lives, whatever is shown
   /// elsewhere; null if the kernel refuses the mapping. Control calls only: the first for each

@@ -82,8 +82,9 @@ std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages) noexc
   const bool may_heat = is_mostly_warm(stores);
   const bool takes_all = may_heat && is_dense(stores);
   const auto is_candidate = [&](Entry entry) {
-    if (!entry.writable() || entry.leased()) return false;
-    if (entry.hot() || (takes_all && !entry.never_stored())) return true;
+    // A hole has nothing to copy, and somebody must learn whether it is one still.
+    if (!entry.writable() || entry.leased() || entry.never_stored()) return false;
+    if (entry.hot() || takes_all) return true;
     return entry.heat() > 0 && entry.store_was_seen();
   };
   std::uint64_t hot = 0;

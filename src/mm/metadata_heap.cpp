@@ -8,6 +8,7 @@
 #include "base/immortal.hpp"
 #include "os/host.hpp"
 #include "os/mapping.hpp"
+#include "os/signal_mask.hpp"
 
 namespace cow {
 
@@ -65,13 +66,15 @@ void* take(Heap& from, std::size_t block) {
 
 os::Lock& metadata_heap_lock() noexcept { return heap().lock; }
 
-// Signals are not masked: no handler needs the lock, as handlers allocate nothing.
+// Signals are masked: a handler that stores to a region waits for a fork() that goes on, and that
+// waits for this lock.
 void* allocate_metadata(std::size_t bytes) {
   if (bytes > kLargestBlock) {
     std::byte* const memory = os::map_metadata(whole_pages(bytes));
     if (memory == nullptr) throw std::bad_alloc();
     return memory;
   }
+  const os::SignalsMasked signals;
   const os::LockGuard guard(heap().lock);
   return take(heap(), block_bytes(bytes));
 }
@@ -81,6 +84,7 @@ void free_metadata(void* memory, std::size_t bytes) noexcept {
     os::unmap_metadata(static_cast<std::byte*>(memory), whole_pages(bytes));
     return;
   }
+  const os::SignalsMasked signals;
   const os::LockGuard guard(heap().lock);
   FreeBlock*& free = heap().free[class_of(block_bytes(bytes))];
   free = ::new (memory) FreeBlock{free};

@@ -284,6 +284,7 @@ class RollbackRound {
       entry.set_writable(false);
       if (!then(page).is_zero_page()) return;
       entry.set_never_stored(true);
+      entry.set_heat(0);
       leaf.any_never_stored = true;
       share_hole(page, entry);
     });
