@@ -117,7 +117,8 @@ HotPages hot_pages_for(HotPolicy policy, Family& family) noexcept {
   using Stores = HotPages::Stores;
   if (policy == HotPolicy::copy_unprotected) return {family.pages(), Stores::none_promised};
   // Reserved frames are there for the stores to come.
-  const bool may_copy = policy == HotPolicy::copy && family.frames().backing() != Backing::reserved;
+  const bool may_copy = policy == HotPolicy::copy && !family.reads_snapshots() &&
+                        family.frames().backing() != Backing::reserved;
   return {may_copy ? family.geometry().pages_for(kMostHotBytes) : PageCount{0},
           os::is_only_thread() ? Stores::none : Stores::held_off};
 }
@@ -235,6 +236,7 @@ void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy) {
   const Section section(source.family());
   source.prepare_to_be_kept();
   make_room_in_large(source.family());
+  source.family().note_snapshot();
   if (const HotPages hot = hot_pages_for(policy, source.family()); hot.most > PageCount{0}) {
     try {
       share_but_hot_pages(source, empty, hot);
@@ -274,6 +276,7 @@ void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noex
 void show_snapshot(const PageTable& snapshot, AddressSpace& empty) {
   const Section section(empty.family());
   make_room_to_move(empty.family());
+  empty.family().note_read();
   const std::uint64_t runs = count_runs(snapshot);
   show(snapshot, runs, empty, empty.is_region(), [&](PageTable& table) {
     table.share(snapshot);

@@ -130,6 +130,13 @@ class Family {
   [[nodiscard]] bool shows_more_than(const ShownTable& mine) const noexcept {
     return shown_ != &mine || mine.next != nullptr || !held_.empty();
   }
+  // A snapshot that is read shows its frames in as many mappings as there are runs of them, and
+  // copies of hot pages lie apart. So a family whose snapshots are read copies none for a while.
+
+  void note_snapshot() noexcept { ++snapshots_unread_; }
+  void note_read() noexcept { snapshots_unread_ = 0; }
+  [[nodiscard]] bool reads_snapshots() const noexcept { return snapshots_unread_ < kFewUnread; }
+
   /// Whether there are so many tables that faults do not look at all of them: frames that nobody
   /// sees may be taken for seen then.
   [[nodiscard]] bool has_many_tables() const noexcept {
@@ -190,7 +197,9 @@ class Family {
   ShownTable* shown_ = nullptr;
   std::size_t shown_count_ = 0;
   KeptTable* kept_ = nullptr;
-  std::size_t table_count_ = 0;  ///< shown, kept, and leaving
+  static constexpr std::uint64_t kFewUnread = 16;
+  std::uint64_t snapshots_unread_ = kFewUnread;  ///< since one was read or cloned
+  std::size_t table_count_ = 0;                  ///< shown, kept, and leaving
   LeavingTable* leaving_ = nullptr;
   std::uint64_t most_in_a_hold_ = 0;
   MetadataArray<HeldDirectory> held_;

@@ -11,7 +11,9 @@ namespace cow {
 namespace {
 
 // The kernel takes some 50 ns for a page that is mapped, and less than one where nothing is.
-constexpr std::size_t kPieceBytes = std::size_t{8} << 20;
+constexpr std::size_t kPieceBytes = std::size_t{32} << 20;
+// So little goes with its addresses: another call would cost more than the kernel's look at it.
+constexpr std::size_t kSmallPieceBytes = std::size_t{2} << 20;
 constexpr std::size_t kPieceOfFileBytes = std::size_t{16} << 20;
 constexpr std::size_t kPieceOfZerosBytes = std::size_t{256} << 20;
 
@@ -48,7 +50,9 @@ void give_up_addresses(AddressSpace& space) noexcept {
   std::uint64_t rested_ns = os::monotonic_ns();
   while (bytes > 0) {
     const std::size_t begin = begin_of_last_piece(space, bytes);
-    os::forget_pages(space.begin() + begin, bytes - begin);
+    if (bytes - begin > kSmallPieceBytes) {
+      os::forget_pages(space.begin() + begin, bytes - begin);
+    }
     {
       const Section section(space.family());
       space.give_up_addresses(begin);

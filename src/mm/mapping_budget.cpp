@@ -47,7 +47,8 @@ std::atomic<bool> g_needs_measuring{true};
 std::atomic<std::uint64_t> g_measured_ns{0};
 std::atomic<std::size_t> g_most_metadata{0};  ///< beyond, it is time to measure again
 std::atomic<std::int64_t> g_in_use{0};
-std::atomic<std::size_t> g_limit{0};
+// Never 0, also while another thread measures for the first time.
+std::atomic<std::size_t> g_limit{std::size_t{1} << 15};
 
 }  // namespace
 
