@@ -56,7 +56,7 @@ TEST_CASE("random operations on a large forest go on to the end with a few hundr
       const support::EatenMappings eaten(std::min<std::size_t>(2048, support::max_map_count() / 8) +
                                          left);
       cow::mapping_budget::measure();
-      for (std::size_t step = 0; step < support::scaled(2500); ++step) {
+      for (std::size_t step = 0; step < support::scaled(1000); ++step) {
         std::string complaint = forest.step();
         if (complaint.empty() && step % 31 == 0) complaint = forest.sweep();
         if (complaint.empty() && step % 150 == 0) complaint = forest.count_mappings();

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,7 +23,9 @@ namespace {
 using cow::Region;
 using cow::Snapshot;
 
-constexpr std::size_t pages = 1600;
+// Several leaves, if the pages are not large.
+const std::size_t pages =
+    std::clamp<std::size_t>((std::size_t{8} << 20) / support::page_bytes(), 128, 1600);
 
 Region filled() {
   Region region = Region::create(pages * support::page_bytes(), support::options());
@@ -239,9 +242,14 @@ TEST_CASE("no store dies for libcow's own mappings, however its frames came to b
           Region region = filled();
           Beside beside;
           way.show(region, beside);
+          // Some of them: all would take gigabytes.
+          std::vector<std::span<const std::byte>> shown;
+          for (const Snapshot& s : beside.snapshots) shown.push_back(s.bytes());
+          for (const Region& r : beside.regions) shown.push_back(r.bytes());
+          while (shown.size() > 12)
+            shown.erase(shown.begin() + static_cast<std::ptrdiff_t>(shown.size() / 2));
           std::vector<std::vector<std::byte>> past;
-          for (const Snapshot& s : beside.snapshots) past.push_back(support::plain_copy(s.bytes()));
-          for (const Region& r : beside.regions) past.push_back(support::plain_copy(r.bytes()));
+          for (const auto& bytes : shown) past.push_back(support::plain_copy(bytes));
           std::vector<std::byte> expected = support::plain_copy(region.bytes());
 
           const support::EatenMappings eaten(
@@ -261,12 +269,8 @@ TEST_CASE("no store dies for libcow's own mappings, however its frames came to b
           if (now > in_use + left + 16) {
             return std::to_string(now) + " mappings after " + std::to_string(in_use);
           }
-          std::size_t i = 0;
-          for (const Snapshot& s : beside.snapshots) {
-            if (!support::same_bytes(past[i++], s.bytes())) return "a snapshot changed";
-          }
-          for (const Region& r : beside.regions) {
-            if (!support::same_bytes(past[i++], r.bytes())) return "a relative changed";
+          for (std::size_t i = 0; i < shown.size(); ++i) {
+            if (!support::same_bytes(past[i], shown[i])) return "a snapshot or relative changed";
           }
           const std::string difference = support::difference(expected, region.bytes());
           return difference.empty() ? support::broken_invariant(region) : difference;

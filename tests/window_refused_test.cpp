@@ -26,7 +26,9 @@ namespace {
 using cow::Region;
 using support::CallFilter;
 
-constexpr std::size_t pages = 1100;
+// Several leaves, if the pages are not large.
+const std::size_t pages =
+    std::clamp<std::size_t>((std::size_t{5} << 20) / support::page_bytes(), 140, 1100);
 
 /// What a fault does to several pages at once and is going to be refused.
 struct Refused {
@@ -161,7 +163,10 @@ TEST_CASE("with memory locked up to a few pages below the limit, stores to a clo
       if (::setrlimit(RLIMIT_MEMLOCK, &limit) != 0) return "no limit can be set";
       if (::getuid() == 0 && ::setuid(65534) != 0) return "root stays root";
       if (::mlockall(MCL_FUTURE) != 0) return "";  // not allowed here
-      Region region = Region::create(256 * support::page_bytes(), support::options());
+      // A region and its clone take a quarter of what may be locked.
+      const std::size_t count =
+          std::min<std::size_t>(256, (most_kib << 10) / 8 / support::page_bytes());
+      Region region = Region::create(count * support::page_bytes(), support::options());
       support::fill(region.bytes(), 1);
       Region clone = region.clone();
       const std::size_t used = locked_kib() + spare_pages * kib_a_page;
@@ -169,7 +174,7 @@ TEST_CASE("with memory locked up to a few pages below the limit, stores to a clo
                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED) {
         return "the rest could not be locked";
       }
-      for (std::size_t page = 0; page < 256; ++page) support::flip(clone, page);
+      for (std::size_t page = 0; page < count; ++page) support::flip(clone, page);
       return support::shows(region.bytes(), 1) ? "" : "the original changed";
     });
     CHECK(result.complaint == "");
