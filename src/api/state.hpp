@@ -13,7 +13,7 @@ namespace cow::detail {
 template <class State>
 struct StateAllocator : MetadataAllocator<State> {
   template <class Other>
-  struct rebind {
+  struct rebind {  // NOLINT(readability-identifier-naming): the standard's name
     using other = StateAllocator<Other>;
   };
 

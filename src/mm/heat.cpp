@@ -70,6 +70,13 @@ bool is_mostly_warm(const Stores& stores) noexcept { return 2 * stores.warm >= s
 // took along are as good as stored to: by the next window, at the latest, they are copied anyway.
 bool is_dense(const Stores& stores) noexcept { return 4 * stores.seen >= stores.writable; }
 
+// Whether a page is hot, or may become hot if others around it are, too.
+bool is_candidate(Entry entry, bool takes_all) noexcept {
+  // A hole has nothing to copy, and somebody must learn whether it is one still.
+  if (!entry.writable() || entry.leased() || entry.never_stored()) return false;
+  return entry.hot() || takes_all || (entry.heat() > 0 && entry.store_was_seen());
+}
+
 }  // namespace
 
 std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages) noexcept {
@@ -81,20 +88,15 @@ std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages) noexc
   const Stores stores = stores_to(leaf, degrees);
   const bool may_heat = is_mostly_warm(stores);
   const bool takes_all = may_heat && is_dense(stores);
-  const auto is_candidate = [&](Entry entry) {
-    // A hole has nothing to copy, and somebody must learn whether it is one still.
-    if (!entry.writable() || entry.leased() || entry.never_stored()) return false;
-    if (entry.hot() || takes_all) return true;
-    return entry.heat() > 0 && entry.store_was_seen();
-  };
+  const auto is_one = [=](Entry entry) { return is_candidate(entry, takes_all); };
   std::uint64_t hot = 0;
   for (auto first = leaf.entries.begin(); first != leaf.entries.end();) {
-    if (!is_candidate(*first)) {
+    if (!is_one(*first)) {
       if (first->heat() > 0) first->set_heat(cooled(first->heat(), degrees));
       ++first;
       continue;
     }
-    const auto last = std::find_if_not(first, leaf.entries.end(), is_candidate);
+    const auto last = std::find_if_not(first, leaf.entries.end(), is_one);
     const auto length = static_cast<std::uint64_t>(last - first);
     const bool is_worth_it =
         pages.stores != HotPages::Stores::held_off || length >= kShortestProtectedRun;

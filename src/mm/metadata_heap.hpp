@@ -72,9 +72,9 @@ class FixedArray {
  public:
   FixedArray() noexcept = default;
   /// Throws std::bad_alloc.
-  explicit FixedArray(std::size_t size) : size_(size) {
-    // NOLINTNEXTLINE(*-sizeof-expression): T may be a pointer
-    items_ = static_cast<T*>(allocate_metadata(size * sizeof(T)));
+  explicit FixedArray(std::size_t size)
+      // NOLINTNEXTLINE(*-sizeof-expression): T may be a pointer
+      : items_(static_cast<T*>(allocate_metadata(size * sizeof(T)))), size_(size) {
     std::uninitialized_value_construct_n(items_, size_);
   }
   FixedArray(FixedArray&& other) noexcept
