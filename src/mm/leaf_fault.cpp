@@ -289,6 +289,17 @@ FaultOutcome why_of_both(const FaultOutcome& first, const FaultOutcome& second) 
   return std::strcmp(second.call, kNoFrameLeft) == 0 ? first : second;
 }
 
+namespace {
+
+// Seldom needed, and not inlined: the handler has little stack.
+[[gnu::noinline]] FaultOutcome resolve_alone(AddressSpace& space, Leaf& leaf, PageIndex page,
+                                             FaultSteps* steps, Turn& turn) noexcept {
+  WriteFault fault(space, leaf, page, steps, turn, Aim::cheap);
+  return fault.resolve({page, page + kOnePage});
+}
+
+}  // namespace
+
 FaultOutcome resolve_in_leaf(AddressSpace& space, Leaf& leaf, PageIndex page, FaultSteps* steps,
                              Turn& turn) noexcept {
   const std::uint32_t writable_before = leaf.writable;
@@ -306,8 +317,7 @@ FaultOutcome resolve_in_leaf(AddressSpace& space, Leaf& leaf, PageIndex page, Fa
   }
   if (outcome.left_hole) return outcome;
   if (outcome.error != 0) {
-    WriteFault fault(space, leaf, page, steps, turn, Aim::cheap);
-    outcome = why_of_both(first, fault.resolve({page, page + kOnePage}));
+    outcome = why_of_both(first, resolve_alone(space, leaf, page, steps, turn));
   }
   if (steps != nullptr) steps->pages_taken = leaf.writable - writable_before;
   return outcome;
