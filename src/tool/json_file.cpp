@@ -25,9 +25,8 @@ constexpr off_t room_bytes = off_t{64} << 10;
 /// A new file beside another one; it goes unless it is kept.
 class FileBeside {
  public:
-  explicit FileBeside(const std::string& target) : name_(target + ".XXXXXX") {
-    descriptor_ = ::mkostemp(name_.data(), O_CLOEXEC);
-  }
+  explicit FileBeside(const std::string& target)
+      : name_(target + ".XXXXXX"), descriptor_(::mkostemp(name_.data(), O_CLOEXEC)) {}
   ~FileBeside() {
     if (descriptor_ < 0) return;
     ::close(descriptor_);
