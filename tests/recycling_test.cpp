@@ -271,13 +271,13 @@ TEST_CASE("a frame that was allocated for a lease and never touched is given bac
 }
 
 TEST_CASE("trim() gives back all recycled frames at once, wherever they are") {
-  const std::size_t pages =
+  const std::size_t many =
       std::min<std::size_t>(16 * 1024, (std::size_t{256} << 20) / support::page_bytes());
-  Region region = Region::create(pages * support::page_bytes(), support::options());
-  for (std::size_t page = 0; page < pages; ++page) support::store(region, page, 1);
+  Region region = Region::create(many * support::page_bytes(), support::options());
+  for (std::size_t page = 0; page < many; ++page) support::store(region, page, 1);
   for (const std::size_t left : {std::size_t{0}, std::size_t{10}}) {
     Region clone = region.clone();
-    for (std::size_t page = 0; page < pages - left; ++page) support::store(clone, page, 2);
+    for (std::size_t page = 0; page < many - left; ++page) support::store(clone, page, 2);
     if (left == 0) continue;
     cow::trim();
     CHECK(cow::process_stats().bytes_recycled == 0);

@@ -199,7 +199,11 @@ TEST_CASE("a snapshot is a consistent cut through stores to pages that it copies
   std::uint64_t last = 0;
   for (std::size_t i = 0; i < support::scaled(2000); ++i) {
     // Where snapshots are read none is copied into: so most are not.
-    for (unsigned unread = 0; unread < 24; ++unread) (void)region.snapshot();
+    for (unsigned unread = 0; unread < 24; ++unread) {
+      (void)region.snapshot();
+      const std::uint64_t then = word(607).load();
+      while (word(607).load() == then) std::this_thread::yield();
+    }
     const Snapshot snapshot = region.snapshot();
     hot_rounds += region.stats().pages_writable >= 4;
     const auto seen = [&](std::size_t page) {
