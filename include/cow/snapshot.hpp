@@ -79,7 +79,8 @@ struct PageRange {
 
 /// The pages that a store may have changed between two snapshots of one family, in ascending
 /// order, neighbours joined. Pages are told apart by the frame they show; bytes are compared only
-/// where a window gave a page a frame although nobody was seen to store to it.
+/// where a page got a frame although nobody was seen to store to it: in the window of another
+/// page's fault, or by a snapshot, since it was stored to round after round.
 /// Cost: O(page tables that differ). Thread safe.
 /// Throws std::invalid_argument for snapshots of different families.
 [[nodiscard]] COW_API std::vector<PageRange> diff(const Snapshot& from, const Snapshot& to);

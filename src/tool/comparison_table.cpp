@@ -55,7 +55,7 @@ void ComparisonTable::print_row(const ComparisonRow& row) {
   print(fmt::format("{:>5}{:>7}", percent_text(row.fraction), with_commas(row.pages)), Winner::lazy,
         row.lazy);
   print("", Winner::eager, row.eager);
-  if (winner == Winner::draw) screen_.line("   {:<13}{}", "", "a draw: less than 5 % apart");
+  if (winner == Winner::draw) screen_.line("   {:<13}{}", "", "a draw, within 5 %");
   screen_.flush();
 }
 

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t pages = 32;
 
 // Breakpoints go here, by name. Not inlined, and what it is given is not optimised away.
-__attribute__((noinline)) void look_at(volatile std::byte* shared, volatile std::byte* own) {
+__attribute__((noinline)) void compare_both(volatile std::byte* shared, volatile std::byte* own) {
   std::printf("%d %d\n", static_cast<int>(shared[0]), static_cast<int>(own[0]));
 }
 
@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
   cow::Region clone = original.clone();
   overwrite(clone.data(), clone.page_bytes());
   std::printf("%zu faults\n", static_cast<std::size_t>(clone.stats().faults));
-  look_at(original.data() + original.page_bytes() * pages, clone.data());
+  compare_both(original.data() + original.page_bytes() * pages, clone.data());
   if (argc > 1 && std::strcmp(argv[1], "crash") == 0) {
     volatile int* volatile nowhere = nullptr;
     *nowhere = 1;

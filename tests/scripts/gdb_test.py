@@ -50,18 +50,18 @@ class Gdb(unittest.TestCase):
         self.assertNotIn("SIGSEGV", output)
 
     def test_stepping_over_a_store_that_faults_goes_to_the_next_line(self):
-        output = gdb(LET_IT_BE, "break overwrite", "run", "next", "next", "next",
+        output = gdb(LET_IT_BE, "break subject.cpp:overwrite", "run", "next", "next", "next",
                      "print/d page", "print/d bytes[0]", "print/d bytes[page_bytes]")
         self.assertEqual(printed(output), [1, 2, 1], output)
 
     def test_a_watchpoint_in_a_region_stops_after_the_store(self):
-        output = gdb(LET_IT_BE, "break overwrite", "run", "watch bytes[3 * page_bytes]",
+        output = gdb(LET_IT_BE, "break subject.cpp:overwrite", "run", "watch bytes[3 * page_bytes]",
                      "continue", "print/d page", "print/d bytes[3 * page_bytes]")
         self.assertIn("Old value", output)
         self.assertEqual(printed(output), [3, 2], output)
 
     def test_gdb_reads_every_page_and_stores_only_to_private_ones(self):
-        output = gdb(LET_IT_BE, "break look_at", "run", "print/d shared[0]", "print/d own[0]",
+        output = gdb(LET_IT_BE, "break subject.cpp:compare_both", "run", "print/d shared[0]", "print/d own[0]",
                      "set var own[0] = 7", "set var shared[0] = 9", "print/d shared[0]",
                      "continue")
         self.assertEqual(printed(output), [1, 2, 1], output)
@@ -72,8 +72,8 @@ class Gdb(unittest.TestCase):
     def test_a_core_holds_the_bytes_of_regions(self):
         with tempfile.TemporaryDirectory() as folder:
             core = Path(folder, "core")
-            gdb(LET_IT_BE, "break look_at", "run", f"generate-core-file {core}")
-            output = gdb("frame function look_at", "print/d shared[0]", "print/d own[0]",
+            gdb(LET_IT_BE, "break subject.cpp:compare_both", "run", f"generate-core-file {core}")
+            output = gdb("frame function compare_both", "print/d shared[0]", "print/d own[0]",
                          program=[SUBJECT, str(core)])
         self.assertEqual(printed(output), [1, 2], output)
 
