@@ -9,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -88,6 +89,9 @@ class Forest {
     }
     return "";
   }
+
+  /// Regions, and snapshots that may be mapped.
+  [[nodiscard]] std::size_t address_spaces() const { return regions_.size() + snapshots_.size(); }
 
   [[nodiscard]] const std::string& last_operation() const { return operation_; }
   /// Drops everything in random order, looking at the rest now and then.
@@ -284,8 +288,14 @@ class Forest {
     }
     live.region.restore(past.snapshot);
     if (random_.one_in(4)) {
-      const std::string wrong = rollback_rounds(live, past);
-      if (!wrong.empty()) return wrong;
+      try {
+        const std::string wrong = rollback_rounds(live, past);
+        if (!wrong.empty()) return wrong;
+      } catch (const std::system_error&) {  // in the middle of a round
+        live.image.bytes = support::plain_copy(live.region.bytes());
+        relink(live);
+        throw;
+      }
     }
     live.image = *past.image;
     relink(live);

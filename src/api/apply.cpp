@@ -95,7 +95,9 @@ void Region::apply(const std::vector<PageRange>& ranges, const Snapshot& from) {
   begin_control_call(space.family());
   const Ranges pages = in_order(ranges, space.family().pages().value);
   if (pages.empty()) return;
-  if (!apply_by_sharing(pages, from)) apply_by_copying(pages, from);
+  retry_in_shortage([&] {
+    if (!apply_by_sharing(pages, from)) apply_by_copying(pages, from);
+  });
   state().note_changed();
 }
 

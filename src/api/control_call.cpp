@@ -1,12 +1,16 @@
 #include "api/control_call.hpp"
 
 #include <cerrno>
+#include <new>
+#include <system_error>
 
 #include "api/fork.hpp"
 #include "base/error.hpp"
 #include "fault/dispatch.hpp"
 #include "fault/registry.hpp"
+#include "mm/gathering.hpp"
 #include "mm/leaving.hpp"
+#include "mm/mapping_budget.hpp"
 #include "os/signal_mask.hpp"
 
 namespace cow {
@@ -53,6 +57,24 @@ void check_callable(Family& family) {
         "this process was forked when there was no memory or descriptor for its "
         "regions; it cannot use those of its parent, only call exec or make new ones");
   }
+}
+
+bool regions_gave_mappings(const std::exception& error) noexcept {
+  const auto* const refusal = dynamic_cast<const std::system_error*>(&error);
+  const bool is_for_memory = refusal != nullptr
+                                 ? refusal->code() == std::errc::not_enough_memory
+                                 : dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  if (!is_for_memory || !mapping_budget::is_used_up()) return false;
+  {
+    const os::SignalsMasked signals;
+    mapping_budget::note_exhausted();
+  }
+  FamilyList::instance().for_each([](Family& family) {
+    const Section section(family);
+    if (!family.is_abandoned()) bring_together(family);
+  });
+  mapping_budget::measure();
+  return true;
 }
 
 void check_files(Family& family) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <type_traits>
 
 #include "mm/family.hpp"
@@ -41,5 +42,24 @@ void check_callable(Family& family);
 
 /// Throws std::system_error if the program has closed the descriptors of the family's frame files.
 void check_files(Family& family);
+
+/// Whether what failed with `error` is worth another attempt: the kernel had no mapping left, and
+/// all regions of this process have been brought together since.
+[[nodiscard]] bool regions_gave_mappings(const std::exception& error) noexcept;
+
+/// Returns `work()`, a control call or a part of one that leaves everything as it was when it
+/// throws. It never fails for mappings that libcow itself uses.
+template <class Work>
+auto retry_in_shortage(const Work& work) {
+  constexpr int kMostRetries = 3;  // others may take what was given back
+  for (int retry = 0; retry < kMostRetries; ++retry) {
+    try {
+      return work();
+    } catch (const std::exception& error) {
+      if (!regions_gave_mappings(error)) throw;
+    }
+  }
+  return work();
+}
 
 }  // namespace cow

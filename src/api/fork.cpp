@@ -15,6 +15,7 @@
 #include "fault/dispatch.hpp"
 #include "fault/registry.hpp"
 #include "mm/family.hpp"
+#include "mm/gathering.hpp"
 #include "mm/lease.hpp"
 #include "mm/leaving.hpp"
 #include "mm/mapping_budget.hpp"
@@ -36,7 +37,7 @@ struct Child {
 /// Null where there is no memory.
 Child* new_child() noexcept {
   try {
-    return make_metadata<Child>().release();
+    return retry_in_shortage([] { return make_metadata<Child>().release(); });
   } catch (const std::bad_alloc&) {
     return nullptr;
   }
@@ -96,6 +97,35 @@ bool hold_for_child(std::uint64_t child) noexcept {
   return done;
 }
 
+void let_go_for_child(std::uint64_t child) noexcept {
+  for_each_family_locked([&](Family& family) {
+    bool done = false;
+    while (!done) {
+      Piece piece(family.geometry());
+      done = family.release_held(child, piece);
+    }
+    family.for_each_shown([](ShownTable& shown) { release_child_table(*shown.space); });
+  });
+}
+
+// The locks are held already: see regions_gave_mappings().
+bool bring_regions_together() noexcept {
+  if (!mapping_budget::is_used_up()) return false;
+  mapping_budget::note_exhausted();
+  for_each_family_locked([](Family& family) {
+    if (!family.is_abandoned()) bring_together(family);
+  });
+  mapping_budget::measure();
+  return true;
+}
+
+bool prepare_for(Child& child) noexcept {
+  if (!child.lifeline.is_open()) child.lifeline = os::Lifeline::open();
+  if (child.lifeline.is_open() && protect_regions() && hold_for_child(child.id)) return true;
+  let_go_for_child(child.id);
+  return false;
+}
+
 void before_fork() noexcept {
   Forks& all = forks();
   if (stack_is_in_a_region()) {
@@ -110,23 +140,16 @@ void before_fork() noexcept {
   all.signal_mask = mask;
   // Not before: the child of another thread's fork would keep it alive, too.
   const bool has_regions = FamilyList::instance().first() != nullptr;
-  if (child != nullptr && has_regions) child->lifeline = os::Lifeline::open();
-  if (child != nullptr && !child->lifeline.is_open()) drop(std::exchange(child, nullptr));
+  if (child != nullptr && !has_regions) drop(std::exchange(child, nullptr));
   all.being_born = child;
   for_each_family_locked([](Family& family) {
     family.lock().lock_alone();
     family.note_change();
   });
   if (child != nullptr) child->id = all.next_id++;
-  if (child != nullptr && !(protect_regions() && hold_for_child(child->id))) {
-    // fork() cannot be refused. The child goes without regions; it may only want to call exec.
-    for_each_family_locked([&](Family& family) {
-      bool done = false;
-      while (!done) {
-        Piece piece(family.geometry());
-        done = family.release_held(child->id, piece);
-      }
-    });
+  // fork() cannot be refused. The child goes without regions then; it may only want to call exec.
+  if (child != nullptr && !prepare_for(*child) &&
+      !(bring_regions_together() && prepare_for(*child))) {
     drop(std::exchange(all.being_born, nullptr));
   }
   metadata_heap_lock().lock();
@@ -158,17 +181,32 @@ void in_parent() noexcept {
   leave_fork();
 }
 
+// Once more with the spare mappings, if there was none.
+template <class Work>
+auto retry_in_child(const Work& work) {
+  try {
+    return work();
+  } catch (const std::exception&) {
+    if (!mapping_budget::is_used_up()) throw;
+    mapping_budget::note_exhausted();
+  }
+  return work();
+}
+
 void start_own_frames() {
   for_each_family_locked([](Family& family) {
-    family.become_child(os::FrameFile::create());
+    family.become_child(retry_in_child([] { return os::FrameFile::create(); }));
     // Also of views, which have homes where they were made of copies.
     family.for_each_shown([](ShownTable& shown) { shown.space->forget_homes(); });
   });
   Registry::instance().for_each([](AddressSpace& space) {
-    const int error = show_child_table(space);
-    if (error != 0) throw_refused(error, "mmap", "a leased page could not be mapped");
-    space.prepare_to_be_seen();
-    renew_leases(space);
+    adopt_child_table(space);
+    retry_in_child([&] {
+      const int error = show_leased_pages(space);
+      if (error != 0) throw_refused(error, "mmap", "a leased page could not be mapped");
+      space.prepare_to_be_seen();
+      renew_leases(space);
+    });
   });
 }
 

@@ -131,10 +131,8 @@ RegionOptions options_for(const ImageFile& image, const LoadOptions& options) {
   return region;
 }
 
-}  // namespace
-
-Region Region::load(const std::vector<std::filesystem::path>& paths, const LoadOptions& options) {
-  begin_control_call();
+std::shared_ptr<detail::RegionState> load_chain(const std::vector<std::filesystem::path>& paths,
+                                                const LoadOptions& options) {
   std::vector<ImageFile> chain = open_chain(paths);
   ImageFile& first = chain.front();
   const ImageHeader& header = first.header;
@@ -151,7 +149,14 @@ Region Region::load(const std::vector<std::filesystem::path>& paths, const LoadO
   }
   placement.show();
   made->note_loaded(chain.back().header.id);
-  return Region(std::move(made));
+  return made;
+}
+
+}  // namespace
+
+Region Region::load(const std::vector<std::filesystem::path>& paths, const LoadOptions& options) {
+  begin_control_call();
+  return Region(retry_in_shortage([&] { return load_chain(paths, options); }));
 }
 
 Region Region::load(std::initializer_list<std::filesystem::path> paths,

@@ -137,7 +137,8 @@ MergeResult merge(const Snapshot& base, const Snapshot& ours, const Snapshot& th
   MergeResult result{Region::from_snapshot(ours), {}, 0, 0, 0};
   Pages conflicts;
   std::vector<std::byte> resolved;
-  Triple page(base.state(), ours.state(), theirs.state());
+  Triple page =
+      retry_in_shortage([&] { return Triple(base.state(), ours.state(), theirs.state()); });
   std::size_t only_ours = our_pages.size() - both.size();
   for (const std::size_t index : both) {
     page.read(index);

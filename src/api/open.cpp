@@ -32,10 +32,8 @@ void check_size(const os::ReadableFile& file) {
   }
 }
 
-}  // namespace
-
-Region Region::open(const std::filesystem::path& path, const RegionOptions& options) {
-  begin_control_call();
+std::shared_ptr<detail::RegionState> open_file(const std::filesystem::path& path,
+                                               const RegionOptions& options) {
   os::ReadableFile file = os::ReadableFile::open(path);
   check_size(file);
   const std::uint64_t size_bytes = file.bytes();
@@ -57,7 +55,14 @@ Region Region::open(const std::filesystem::path& path, const RegionOptions& opti
   Placement placement(made->space());
   if (rest > 0) placement.put({last_whole, last_whole + kOnePage}, end_of_file.begin());
   placement.show();
-  return Region(std::move(made));
+  return made;
+}
+
+}  // namespace
+
+Region Region::open(const std::filesystem::path& path, const RegionOptions& options) {
+  begin_control_call();
+  return Region(retry_in_shortage([&] { return open_file(path, options); }));
 }
 
 }  // namespace cow

@@ -28,16 +28,20 @@ detail::RegionState& Region::state() const {
 
 Region Region::create(std::size_t size_bytes, const RegionOptions& options) {
   begin_control_call();
-  return Region(detail::make_state<detail::RegionState>(
-      new_family(size_bytes, options, "Region::create"), size_bytes));
+  return retry_in_shortage([&] {
+    return Region(detail::make_state<detail::RegionState>(
+        new_family(size_bytes, options, "Region::create"), size_bytes));
+  });
 }
 
 Region Region::from_snapshot(const Snapshot& snapshot) {
   detail::SnapshotState& from = snapshot.state();
   begin_control_call(*from.family());
-  auto made = detail::make_state<detail::RegionState>(from.family(), from.size_bytes());
-  show_snapshot(from.table(), made->space());
-  return Region(std::move(made));
+  return retry_in_shortage([&] {
+    auto made = detail::make_state<detail::RegionState>(from.family(), from.size_bytes());
+    show_snapshot(from.table(), made->space());
+    return Region(std::move(made));
+  });
 }
 
 std::byte* Region::data() { return state().space().begin(); }
@@ -51,13 +55,15 @@ std::size_t Region::page_bytes() const { return state().space().family().geometr
 Region Region::clone(CloneMode mode) const {
   AddressSpace& source = state().space();
   begin_control_call(source.family());
-  auto made = detail::make_state<detail::RegionState>(source.shared_family(), size());
-  if (mode == CloneMode::eager) {
-    clone_eagerly(source, made->space());
-  } else {
-    clone_lazily(source, made->space());
-  }
-  return Region(std::move(made));
+  return retry_in_shortage([&] {
+    auto made = detail::make_state<detail::RegionState>(source.shared_family(), size());
+    if (mode == CloneMode::eager) {
+      clone_eagerly(source, made->space());
+    } else {
+      clone_lazily(source, made->space());
+    }
+    return Region(std::move(made));
+  });
 }
 
 WriteLease Region::write_lease(std::size_t offset, std::size_t length) {
@@ -68,15 +74,18 @@ WriteLease Region::write_lease(std::size_t offset, std::size_t length) {
   }
   begin_control_call(state().space().family());
   if (length > 0) state().note_changed();  // the kernel's stores raise no fault
-  return WriteLease(state_, offset, length);
+  return retry_in_shortage([&] { return WriteLease(state_, offset, length); });
 }
 
 Snapshot Region::snapshot(SnapshotMode mode) const {
   AddressSpace& source = state().space();
   begin_control_call(source.family());
-  auto made = detail::make_state<detail::SnapshotState>(source.shared_family(), size());
-  take_snapshot(source, made->table(),
-                mode == SnapshotMode::quiescent ? HotPolicy::copy_unprotected : HotPolicy::copy);
+  auto made = retry_in_shortage([&] {
+    auto taken = detail::make_state<detail::SnapshotState>(source.shared_family(), size());
+    take_snapshot(source, taken->table(),
+                  mode == SnapshotMode::quiescent ? HotPolicy::copy_unprotected : HotPolicy::copy);
+    return taken;
+  });
   if (const ImageId* const image = state().loaded_image()) made->set_image_id(*image);
   return Snapshot(std::move(made));
 }
@@ -92,7 +101,7 @@ void Region::restore(const Snapshot& snapshot) {
   if (restore_again(space, from.table())) return;
   begin_control_call(space.family());
   state().note_changed();
-  restore_snapshot(space, from.table());
+  retry_in_shortage([&] { restore_snapshot(space, from.table()); });
 }
 
 }  // namespace cow

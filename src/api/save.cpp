@@ -127,7 +127,7 @@ class Saving {
 void Snapshot::save(const std::filesystem::path& path, const SaveOptions& options) const {
   detail::SnapshotState& from = state();
   begin_control_call(*from.family());
-  Saving saving(from, ImageKind::full, path, options);
+  Saving saving = retry_in_shortage([&] { return Saving(from, ImageKind::full, path, options); });
   const PageCount pages = from.family()->pages();
   saving.expect(pages);
   saving.write({PageIndex{0}, PageIndex{0} + pages});
@@ -144,9 +144,10 @@ void Snapshot::save_delta(const Snapshot& base, const std::filesystem::path& pat
         "region, its clones or ancestors, or save a complete image");
   }
   begin_control_call(*from.family());
-  Saving saving(from, ImageKind::delta, path, options);
+  Saving saving = retry_in_shortage([&] { return Saving(from, ImageKind::delta, path, options); });
   saving.set_base(before.image_id());
-  const std::vector<PageSpan> changed = difference(*from.family(), before.table(), from.table());
+  const std::vector<PageSpan> changed =
+      retry_in_shortage([&] { return difference(*from.family(), before.table(), from.table()); });
   for (const PageSpan span : changed) saving.expect(span.count());
   for (const PageSpan span : changed) saving.write(span);
   saving.commit();

@@ -41,8 +41,11 @@ const std::byte* SnapshotState::view() {
   if (const std::byte* const begin = mapped(); begin != nullptr) return begin;
   check_files(*family_);
 
-  auto view = make_metadata<AddressSpace>(family_, AddressSpace::Use::view);
-  show_snapshot(kept_.table, *view);
+  auto view = retry_in_shortage([&] {
+    auto made = make_metadata<AddressSpace>(family_, AddressSpace::Use::view);
+    show_snapshot(kept_.table, *made);
+    return made;
+  });
   {
     const Section section(*family_, Section::Intent::look);
     if (view_ == nullptr) std::swap(view_, view);  // or another thread was first: drop this one
@@ -90,7 +93,8 @@ std::vector<PageRange> diff(const Snapshot& from, const Snapshot& to) {
   check_callable(*a.family());
   check_files(*a.family());
   std::vector<PageRange> ranges;
-  for (const PageSpan span : difference(*a.family(), a.table(), b.table())) {
+  for (const PageSpan span :
+       retry_in_shortage([&] { return difference(*a.family(), a.table(), b.table()); })) {
     ranges.push_back({span.first.value, span.count().value});
   }
   return ranges;

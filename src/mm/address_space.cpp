@@ -17,6 +17,7 @@ namespace {
 
 // An address range always costs one mapping for what it shows and one for each guard page.
 constexpr std::int64_t kGuardMappings = 2;
+constexpr auto kReadOnly = os::Protection::read_only;
 
 os::AddressRange reserve_addresses(const Family& family) {
   const PageGeometry geometry = family.geometry();
@@ -151,8 +152,7 @@ void AddressSpace::protect(PageSpan hull, Spare spare) {
   int error = 0;
   const auto protect_span = [&](PageSpan span) {
     if (error != 0) return;
-    error = os::protect(address(span.first), family_->geometry().bytes(span.count()),
-                        os::Protection::read_only);
+    error = os::protect(address(span.first), family_->geometry().bytes(span.count()), kReadOnly);
   };
   if (spare == Spare::leased && leases_.empty() && !hull.empty()) {
     protect_span(hull);
@@ -165,8 +165,7 @@ void AddressSpace::protect(PageSpan hull, Spare spare) {
   throw_refused(error, "mprotect", "a region could not be write-protected to be shared");
 }
 
-// The kernel may have protected a part before it refused. Where even this fails, the next store
-// makes its page writable again.
+// The kernel may have protected a part before it refused. Where even this fails, a store does it.
 void AddressSpace::reopen(PageSpan span) noexcept {
   for_each_stretch(
       table(), span, [](Entry entry) { return entry.writable(); },
@@ -241,13 +240,11 @@ int AddressSpace::show_table(std::uint64_t runs) noexcept {
 
 int AddressSpace::map_all(std::uint64_t runs) noexcept {
   note_protection();
-  const FrameStore& frames = family_->frames();
   int error = 0;
   const auto map_run = [&](PageSpan run, Entry first) {
     if (error != 0 || first.is_zero_page()) return;
     if (use_ == Use::view) {
-      error = os::map_frames_for_reading(address(run.first), family_->geometry().bytes(run.count()),
-                                         frames.file(first.frame()), frames.offset(first.frame()));
+      error = map_for_reading(run, first.frame());
       return;
     }
     const auto protection =
@@ -294,6 +291,12 @@ int AddressSpace::map(PageSpan span, Frame first, os::Protection protection, os:
                         look);
 }
 
+int AddressSpace::map_for_reading(PageSpan span, Frame first) noexcept {
+  const FrameStore& frames = family_->frames();
+  return os::map_frames_for_reading(address(span.first), family_->geometry().bytes(span.count()),
+                                    frames.file(first), frames.offset(first));
+}
+
 int AddressSpace::map_read_only(PageIndex page) noexcept {
   return map({page, page + kOnePage}, table().entry(page).frame(), os::Protection::read_only);
 }
@@ -307,10 +310,8 @@ void AddressSpace::protect_again(Leaf& leaf, PageSpan span) noexcept {
   for_each_stretch(
       table(), span, [](Entry entry) { return !entry.writable(); },
       [&](PageSpan closed) {
-        if (os::protect(address(closed.first), family_->geometry().bytes(closed.count()),
-                        os::Protection::read_only) == 0) {
-          return;
-        }
+        const std::size_t bytes = family_->geometry().bytes(closed.count());
+        if (os::protect(address(closed.first), bytes, kReadOnly) == 0) return;
         edit(leaf, closed, [](PageIndex, Entry& entry) { entry.set_writable(true); });
       });
 }
@@ -321,9 +322,11 @@ bool AddressSpace::show_again(PageSpan span) noexcept {
     const Entry entry = table().entry(page);
     const auto protection =
         entry.writable() ? os::Protection::read_write : os::Protection::read_only;
+    const PageSpan one{page, page + kOnePage};
     const int error = entry.is_zero_page()
                           ? os::map_zeros(address(page), family_->geometry().page_bytes())
-                          : map({page, page + kOnePage}, entry.frame(), protection);
+                      : is_region() ? map(one, entry.frame(), protection)
+                                    : map_for_reading(one, entry.frame());
     if (error != 0) return false;
   }
   return true;

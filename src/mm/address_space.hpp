@@ -117,6 +117,8 @@ class AddressSpace {
 
   /// Opens a home whose slots are all free; returns its first frame. Throws std::system_error.
   Frame add_home() { return homes_.open(); }
+  /// The same where none of its homes is empty. Throws std::system_error.
+  Frame empty_home() { return homes_.empty_one(); }
   /// Precondition: a region that was just made.
   [[nodiscard]] Frame first_home() const noexcept { return homes_.first(); }
 
@@ -133,6 +135,8 @@ class AddressSpace {
   [[nodiscard]] int map(PageSpan span, Frame first, os::Protection protection,
                         os::Populate populate = os::Populate::no,
                         os::Look look = os::Look::now) noexcept;
+  /// The same for a view: nothing that is forced into it reaches the frames.
+  [[nodiscard]] int map_for_reading(PageSpan span, Frame first) noexcept;
   /// Shows the frame of `page`'s entry again, read-only. 0 or an errno value.
   [[nodiscard]] int map_read_only(PageIndex page) noexcept;
   /// Lets `span` be written where it is. 0 or an errno value.

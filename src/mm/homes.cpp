@@ -1,5 +1,6 @@
 #include "mm/homes.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/refusal.hpp"
@@ -15,6 +16,12 @@ Frame Homes::open() {
   const ExtentId home = list_[list_.size() - 1];
   if (roomy_[0] == ExtentId{}) roomy_[0] = home;
   return {home, PageIndex{0}};
+}
+
+Frame Homes::empty_one() {
+  const ExtentId* const empty = std::find_if(
+      list_.begin(), list_.end(), [&](ExtentId home) { return frames_.extent(home).used == 0; });
+  return empty == list_.end() ? open() : Frame{*empty, PageIndex{0}};
 }
 
 void Homes::make_room_to_move() {

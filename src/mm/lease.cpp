@@ -182,10 +182,13 @@ void release_child_table(AddressSpace& space) noexcept {
   space.child_table()->release();
 }
 
-int show_child_table(AddressSpace& space) noexcept {
-  if (space.shown().for_child == nullptr) return 0;
+void adopt_child_table(AddressSpace& space) noexcept {
+  if (space.shown().for_child == nullptr) return;
   space.replace_table(*space.child_table());
   release_child_table(space);
+}
+
+int show_leased_pages(AddressSpace& space) noexcept {
   int error = 0;
   for (const PageSpan lease : space.leases()) {
     for (PageIndex page = lease.first; error == 0 && page < lease.last; ++page) {

@@ -24,6 +24,8 @@ constexpr std::uint64_t kWholeRegion = std::uint64_t{1} << 40;  // more pages th
 // threads of the process.
 constexpr std::size_t kSpareMappings = 512;
 std::byte* g_spare = nullptr;
+// What a control call may have given back since it was refused.
+constexpr std::size_t kFewMappings = 64;
 // Held while they are given back, too: another fault that finds no mapping can count on them only
 // then. A control call that holds it has all signals masked.
 os::Lock g_spare_lock;
@@ -74,6 +76,10 @@ bool needs_measuring() noexcept {
   if (now.reach_pages == 0 && now.block_pages == 0) return false;
   const std::uint64_t measured = g_measured_ns.load(std::memory_order_relaxed);
   return os::monotonic_ns() - measured > kMeasureAgainAfterNs;
+}
+
+bool is_used_up() noexcept {
+  return os::count_mappings() + kSpareMappings + kFewMappings >= os::max_map_count();
 }
 
 void note_exhausted() noexcept {

@@ -34,6 +34,10 @@ inline constexpr int kAttempts = 8;
 /// After fork(), in the child.
 void forget_other_threads() noexcept;
 
+/// Whether the kernel's mappings are used up now but for those that note_exhausted() gives back:
+/// what it refused was refused for that, and not for memory. Cost: O(mappings); control calls only.
+bool is_used_up() noexcept;
+
 /// Whether measure() should run: it never has, mappings turned out to be exhausted since, or they
 /// were short a while ago.
 bool needs_measuring() noexcept;

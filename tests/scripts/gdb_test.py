@@ -61,7 +61,8 @@ class Gdb(unittest.TestCase):
         self.assertEqual(printed(output), [3, 2], output)
 
     def test_gdb_reads_every_page_and_stores_only_to_private_ones(self):
-        output = gdb(LET_IT_BE, "break subject.cpp:compare_both", "run", "print/d shared[0]", "print/d own[0]",
+        output = gdb(LET_IT_BE, "break subject.cpp:compare_both", "run",
+                     "print/d shared[0]", "print/d own[0]",
                      "set var own[0] = 7", "set var shared[0] = 9", "print/d shared[0]",
                      "continue")
         self.assertEqual(printed(output), [1, 2, 1], output)
