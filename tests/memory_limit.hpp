@@ -2,8 +2,10 @@
 #pragma once
 
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstddef>
 #include <fstream>
 #include <string>
@@ -41,7 +43,19 @@ class MemoryLimit {
   [[nodiscard]] bool ready() const {
     return ready_ && !support::has_sanitizer && !support::is_emulated();
   }
-  [[nodiscard]] bool enter() const { return write("cgroup.procs", std::to_string(::getpid())); }
+  /// This process, which is killed after a while: where it touches memory of its own and there is
+  /// none, the kernel lets it wait, for ever, and no other signal ends that while it is masked.
+  [[nodiscard]] bool enter() const {
+    ::sigevent kill{};
+    kill.sigev_notify = SIGEV_SIGNAL;
+    kill.sigev_signo = SIGKILL;
+    ::timer_t timer{};
+    ::itimerspec patience{};
+    patience.it_value.tv_sec = 300;
+    return ::timer_create(CLOCK_MONOTONIC, &kill, &timer) == 0 &&
+           ::timer_settime(timer, 0, &patience, nullptr) == 0 &&
+           write("cgroup.procs", std::to_string(::getpid()));
+  }
 
  private:
   [[nodiscard]] bool write(const std::string& file, const std::string& text) const {

@@ -113,7 +113,6 @@ TEST_CASE("a control call for which memory cannot be reserved throws; stores go 
     return;
   }
   const auto result = support::run_in_child([&]() -> std::string {
-    ::alarm(300);  // rather than wait for memory for ever
     if (!limit.enter()) return "";
     // Large enough for what is left at the end to do for the rest of the process: where it is not,
     // the kernel lets a process of this group wait for memory.
@@ -161,7 +160,6 @@ TEST_CASE("without reserved frames, a store for which there is no memory ends th
   REQUIRE(::pipe(line) == 0);
   REQUIRE(::write(line[1], ">", 1) == 1);  // the pipe has its page: the child could not get one
   const auto result = support::run_in_child([&]() -> std::string {
-    ::alarm(300);  // rather than wait for memory for ever
     if (!limit.enter()) return "";
     support::die_silently_of_faults();
     ::dup2(line[1], STDERR_FILENO);

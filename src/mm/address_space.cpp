@@ -55,7 +55,7 @@ AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
 AddressSpace::~AddressSpace() {
   const os::SignalsMasked signals;
   {
-    const Section section(*family_);
+    const Hold hold(*family_);
     // From here on no fault of another space reads its bytes at these addresses (see source_of).
     homes_.begin_close();
     family_->begin_leaving(shown_);

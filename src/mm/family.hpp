@@ -209,28 +209,40 @@ class Family {
   Family* previous_ = nullptr;
 };
 
-/// Holds a family's lock for a control call, alone.
-class [[nodiscard]] Section {
+/// Holds a family's lock for a part of a control call, alone. The caller has signals masked.
+class [[nodiscard]] Hold {
  public:
   enum class Intent { change, look };
 
-  explicit Section(Family& family, Intent intent = Intent::change) noexcept : family_(family) {
+  explicit Hold(Family& family, Intent intent = Intent::change) noexcept : family_(family) {
     family_.lock().lock_alone();
     if (intent == Intent::change) family_.note_change();
     slots_before_ = family_.frames().slots_looked_at();
   }
-  ~Section() {
+  ~Hold() {
     const std::uint64_t slots = family_.frames().slots_looked_at() - slots_before_;
     if (slots > family_.most_slots_in_a_hold()) family_.set_most_slots_in_a_hold(slots);
     family_.lock().unlock();
   }
-  Section(const Section&) = delete;
-  Section& operator=(const Section&) = delete;
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+ private:
+  Family& family_;
+  std::uint64_t slots_before_ = 0;
+};
+
+/// The same for a control call as others see it: masks signals, too.
+class [[nodiscard]] Section {
+ public:
+  using Intent = Hold::Intent;
+
+  explicit Section(Family& family, Intent intent = Intent::change) noexcept
+      : hold_(family, intent) {}
 
  private:
   os::SignalsMasked signals_;
-  Family& family_;
-  std::uint64_t slots_before_ = 0;
+  Hold hold_;
 };
 
 /// The families of this process.

@@ -68,7 +68,7 @@ class Homes {
 
   FrameStore& frames_;
   AddressSpace& owner_;
-  MetadataArray<ExtentId> list_;
+  MetadataArray<ExtentId, kUsual> list_;
   std::array<ExtentId, 2> roomy_{};  ///< those with room to move, the emptier one first
 };
 

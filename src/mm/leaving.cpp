@@ -10,8 +10,11 @@ namespace cow {
 
 namespace {
 
-// The kernel takes some 50 ns for a page that is mapped, and less than one where nothing is.
+// The kernel takes some 50 ns for a page that is mapped, and less than one where nothing is: after
+// a piece that was no work the next one is larger.
 constexpr std::size_t kPieceBytes = std::size_t{32} << 20;
+constexpr std::size_t kMostPieceBytes = std::size_t{1} << 30;
+constexpr std::uint64_t kNoWorkNs = 20'000;
 // So little goes with its addresses: another call would cost more than the kernel's look at it.
 constexpr std::size_t kSmallPieceBytes = std::size_t{2} << 20;
 constexpr std::size_t kPieceOfFileBytes = std::size_t{16} << 20;
@@ -21,15 +24,18 @@ constexpr std::size_t kPieceOfZerosBytes = std::size_t{256} << 20;
 // it busy for so long rests. What is quickly done has not held anybody up.
 constexpr std::uint64_t kBusyNs = 300'000;
 
-/// Where the last piece of the first `bytes` of a space begins: a small one where there are frames,
-/// a large one where no leaf names any.
-std::size_t begin_of_last_piece(const AddressSpace& space, std::size_t bytes) noexcept {
+/// Where the last piece of the first `bytes` of a space begins: one of up to `most_of_frames` bytes
+/// where there are frames, a large one where no leaf names any.
+std::size_t begin_of_last_piece(const AddressSpace& space, std::size_t bytes,
+                                std::size_t most_of_frames) noexcept {
   const PageTable& table = space.table();
   const PageGeometry geometry = space.family().geometry();
   const auto group_before = [&](std::size_t at) {
     return geometry.page_at(at - 1).value / kTableEntries;
   };
-  if (table.leaf_at(group_before(bytes)) != nullptr) return (bytes - 1) / kPieceBytes * kPieceBytes;
+  if (table.leaf_at(group_before(bytes)) != nullptr) {
+    return (bytes - 1) / most_of_frames * most_of_frames;
+  }
   const bool shows_file = space.family().frames().shows_file();
   const std::size_t most = shows_file ? kPieceOfFileBytes : kPieceOfZerosBytes;
   const std::size_t lowest = bytes > most ? bytes - most : 0;
@@ -47,21 +53,28 @@ std::size_t begin_of_last_piece(const AddressSpace& space, std::size_t bytes) no
 // given back with the lock held, so that a child knows which of them it has got.
 void give_up_addresses(AddressSpace& space) noexcept {
   auto bytes = static_cast<std::size_t>(space.end() - space.begin());
-  std::uint64_t rested_ns = os::monotonic_ns();
+  std::size_t piece_bytes = kPieceBytes;
+  std::uint64_t begun_ns = os::monotonic_ns();
+  std::uint64_t rested_ns = begun_ns;
   while (bytes > 0) {
-    const std::size_t begin = begin_of_last_piece(space, bytes);
+    const std::size_t begin = begin_of_last_piece(space, bytes, piece_bytes);
     if (bytes - begin > kSmallPieceBytes) {
       os::forget_pages(space.begin() + begin, bytes - begin);
     }
     {
-      const Section section(space.family());
+      const Hold hold(space.family());
       space.give_up_addresses(begin);
     }
     space.family().lock().let_waiters_go_first();
     bytes = begin;
-    if (os::monotonic_ns() - rested_ns < kBusyNs) continue;
-    os::rest();
-    rested_ns = os::monotonic_ns();
+    std::uint64_t now_ns = os::monotonic_ns();
+    const bool was_no_work = now_ns - begun_ns < kNoWorkNs;
+    piece_bytes = was_no_work ? std::min(4 * piece_bytes, kMostPieceBytes) : kPieceBytes;
+    if (now_ns - rested_ns >= kBusyNs) {
+      os::rest();
+      rested_ns = now_ns = os::monotonic_ns();
+    }
+    begun_ns = now_ns;
   }
 }
 
@@ -110,7 +123,7 @@ void give_back_inherited(Family& family) noexcept {
   });
   while (file.number >= 0) {
     file.close_if_intact();  // frees what nobody else shows, which may take long
-    const Section section(family);
+    const Hold hold(family);
     family.frames().forget_closed(file);
     file = family.frames().next_file_to_close();
   }

@@ -23,7 +23,7 @@ template <class Step>
 void in_pieces(Family& family, const Step& step) {
   for (;;) {
     {
-      const Section section(family);
+      const Hold hold(family);
       Piece piece(family.geometry());
       if (step(piece)) return;
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -12,8 +13,8 @@ namespace cow {
 
 /// A growing array for what the fault handler reads. It lives in memory taken straight from the
 /// kernel: the program's own allocator may keep its heap inside a region, and growing under a
-/// family's lock must never fault on one.
-template <class T>
+/// family's lock must never fault on one. The first `kInside` items need no such memory.
+template <class T, std::size_t kInside = 0>
 class MetadataArray {
   static_assert(std::is_trivially_copyable_v<T>);
 
@@ -21,9 +22,7 @@ class MetadataArray {
   MetadataArray() noexcept = default;
   MetadataArray(const MetadataArray&) = delete;
   MetadataArray& operator=(const MetadataArray&) = delete;
-  ~MetadataArray() {
-    if (items_ != nullptr) os::unmap_metadata(bytes_of(items_), capacity_ * sizeof(T));
-  }
+  ~MetadataArray() { unmap(); }
 
   /// Makes room for `capacity` items. False when the kernel refuses, with the
   /// reason in errno.
@@ -35,7 +34,7 @@ class MetadataArray {
     auto* const grown = reinterpret_cast<T*>(os::map_metadata(bytes));
     if (grown == nullptr) return false;
     std::copy(begin(), end(), grown);
-    if (items_ != nullptr) os::unmap_metadata(bytes_of(items_), capacity_ * sizeof(T));
+    unmap();
     items_ = grown;
     capacity_ = bytes / sizeof(T);
     return true;
@@ -47,6 +46,7 @@ class MetadataArray {
   void remove_at(std::size_t index) noexcept { items_[index] = items_[--size_]; }
   void clear() noexcept { size_ = 0; }
   void swap(MetadataArray& other) noexcept {
+    static_assert(kInside == 0);
     std::swap(items_, other.items_);
     std::swap(size_, other.size_);
     std::swap(capacity_, other.capacity_);
@@ -63,11 +63,15 @@ class MetadataArray {
   [[nodiscard]] std::size_t bytes() const noexcept { return size_ * sizeof(T); }
 
  private:
-  static std::byte* bytes_of(T* items) noexcept { return reinterpret_cast<std::byte*>(items); }
+  void unmap() noexcept {
+    if (capacity_ <= kInside) return;
+    os::unmap_metadata(reinterpret_cast<std::byte*>(items_), capacity_ * sizeof(T));
+  }
 
-  T* items_ = nullptr;
+  std::array<T, kInside> inside_{};
+  T* items_ = inside_.data();
   std::size_t size_ = 0;
-  std::size_t capacity_ = 0;
+  std::size_t capacity_ = kInside;
 };
 
 }  // namespace cow
