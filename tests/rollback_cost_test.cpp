@@ -112,7 +112,7 @@ TEST_CASE("rounds that store to other pages each time cost a fault and two pages
       std::min<std::size_t>(65536, (std::size_t{256} << 20) / support::page_bytes());
   if (count > of / 16) return;  // half of them would be stored to in every other round
   Loop loop(of);
-  const std::size_t rounds = support::scaled(count < 1000 ? 3000 : 300);
+  const std::size_t rounds = std::max<std::size_t>(20, support::scaled(count < 1000 ? 3000 : 300));
   for (std::size_t i = 0; i < rounds; ++i) {
     loop.round(random_pages(random, count, of));
     if (i < 10) static_cast<void>(loop.cost());  // until it is known to be a loop

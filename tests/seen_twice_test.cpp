@@ -237,6 +237,7 @@ TEST_CASE("no store dies for libcow's own mappings, however its frames came to b
     for (const Way& way : list) {
       // What the way itself takes, and then next to nothing: or some, to be used up on the way.
       for (const std::size_t left : {0u, 400u}) {
+        if (left > 0 && support::scaled(2) < 2) continue;  // half of it takes half as long
         CAPTURE(way.name, left);
         const auto result = support::run_in_child([&]() -> std::string {
           Region region = filled();

@@ -108,11 +108,14 @@ inline bool can_stop_threads() {
     return;                                                                         \
   }
 
-/// Whether the thread sleeps on a lock.
+/// Whether the thread sleeps on a lock. An emulator's threads make the calls of x86-64, on which it
+/// runs.
 inline bool sleeps(pid_t thread) {
+  constexpr long futex_of_host = 202;
   std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/syscall");
   std::string line;
-  return std::getline(file, line) && line.starts_with(std::to_string(SYS_futex) + " ");
+  return std::getline(file, line) &&
+         line.starts_with(std::to_string(is_emulated() ? futex_of_host : SYS_futex) + " ");
 }
 
 /// A thread that may have to wait for others.

@@ -167,6 +167,9 @@ TEST_CASE("sizes and times have the unit that suits them", "[tool]") {
   CHECK(bytes_text((std::uint64_t{1} << 20) - 1) == "1.0 MiB");
   CHECK(bytes_text(std::uint64_t{64} << 20) == "64 MiB");
   CHECK(bytes_text(std::uint64_t{3} << 40) == "3 TiB");
+  CHECK(time_cell(999'999, 8) == "999,999");
+  CHECK(time_cell(1'011'274, 8) == "1.0 ms");
+  CHECK(time_cell(1'011'274, 9) == "1,011,274");
   CHECK(time_text(0) == "0 ns");
   CHECK(time_text(999) == "999 ns");
   CHECK(time_text(1'500) == "1.5 us");

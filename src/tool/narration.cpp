@@ -127,8 +127,8 @@ void Narration::tell_steps(const DemoResult& result) {
   screen_.line("   {:<{}}{:>8}{:>10}", "", names, "ns", fmt::format("{} more", result.repeats));
   const auto print_times = [&](std::string_view name, std::uint64_t StepTimes::*step,
                                const std::string& bar) {
-    screen_.line("   {:<{}}{:>8}{:>10}{}", name, names, with_commas(first.*step),
-                 with_commas(median.*step), bar);
+    screen_.line("   {:<{}}{:>8}{:>10}{}", name, names, time_cell(first.*step, 8),
+                 time_cell(median.*step, 9), bar);
   };
   const auto print = [&](const char* name, const char* short_name, std::uint64_t StepTimes::*step) {
     const auto share = static_cast<double>(median.*step) /

@@ -60,6 +60,12 @@ namespace cow::tool {
   return fixed(value / 1e9, 1) + " s";
 }
 
+/// For a column of nanoseconds: those, or in a larger unit what would be wider than `width`.
+[[nodiscard]] inline std::string time_cell(std::uint64_t ns, std::size_t width) {
+  const std::string text = with_commas(ns);
+  return text.size() <= width ? text : time_text(ns);
+}
+
 /// A name from outside with its control characters replaced, so that it cannot move the cursor,
 /// change colours, or break the line it is printed on.
 [[nodiscard]] inline std::string printable(std::string_view name) {
