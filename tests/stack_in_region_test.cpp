@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 
 #include "alternate_stack.hpp"
 #include "catch.hpp"
+#include "kernel_call.hpp"
 #include "sanitizer.hpp"
 #include "support.hpp"
 
@@ -49,7 +51,9 @@ class Fiber {
     inside_.uc_link = &outside_;
     ::makecontext(&inside_, body, 0);
   }
+  /// Until the body returns, or pauses; then from there on.
   void run() { ::swapcontext(&outside_, &inside_); }
+  void pause() { ::swapcontext(&inside_, &outside_); }
 
  private:
   ucontext_t inside_{};
@@ -101,6 +105,45 @@ TEST_CASE("a fiber with its stack in a region goes on while snapshots of it are 
   CHECK(stores_seen > 0);
   // Snapshots copy pages that are stored to all the time; every 33rd protects them at least.
   CHECK(stack.stats().faults >= support::scaled(300) / 33);
+  CHECK(support::broken_invariant(stack) == "");
+}
+
+namespace {
+
+Fiber* reader = nullptr;
+int source = -1;
+bool arrived_whole = false;
+
+/// As a program does that knows of no regions: the buffer is wherever the stack is.
+void read_into_stack() {
+  std::array<std::byte, 20'000> buffer{};
+  const cow::WriteLease lease = cow::write_lease(buffer.data(), buffer.size());
+  reader->pause();
+  const bool complete =
+      ::pread(source, buffer.data(), buffer.size(), 0) == static_cast<ssize_t>(buffer.size());
+  arrived_whole = complete && lease.data() == buffer.data() && support::shows(buffer, 5);
+}
+
+}  // namespace
+
+TEST_CASE("a buffer on a stack in a region is leased there, and a snapshot does not disturb it") {
+  if (!can_switch_stacks()) return;
+  const support::Descriptor file(::memfd_create("source", MFD_CLOEXEC));
+  source = file;
+  std::array<std::byte, 20'000> bytes{};
+  support::fill(bytes, 5);
+  REQUIRE(::pwrite(file, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+  const support::AlternateStack for_handlers(support::AlternateStack::minimal_bytes() + 4096);
+  Region stack = Region::create(stack_bytes, support::options());
+  Fiber fiber(stack, read_into_stack);
+  reader = &fiber;
+  arrived_whole = false;
+  fiber.run();
+  CHECK(stack.stats().pages_leased > 0);
+  const Snapshot before = stack.snapshot();
+  fiber.run();
+  CHECK(arrived_whole);
+  CHECK(stack.stats().pages_leased == 0);
   CHECK(support::broken_invariant(stack) == "");
 }
 

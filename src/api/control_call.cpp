@@ -51,12 +51,14 @@ void begin_control_call(Family& family) {
 
 void check_callable(Family& family) {
   check_stack();
-  if (family.is_abandoned()) {
-    throw_system_error(
-        ENOMEM, "fork",
-        "this process was forked when there was no memory or descriptor for its "
-        "regions; it cannot use those of its parent, only call exec or make new ones");
-  }
+  check_present(family);
+}
+
+void check_present(const Family& family) {
+  if (!family.is_abandoned()) return;
+  throw_system_error(ENOMEM, "fork",
+                     "this process was forked when there was no memory or descriptor for its "
+                     "regions; it cannot use those of its parent, only call exec or make new ones");
 }
 
 bool regions_gave_mappings(const std::exception& error) noexcept {

@@ -37,8 +37,11 @@ void begin_control_call();
 /// and check_files().
 void begin_control_call(Family& family);
 
-/// check_stack(), and throws std::system_error in a child that fork() had to leave without regions.
+/// check_stack() and check_present().
 void check_callable(Family& family);
+
+/// Throws std::system_error in a child that fork() had to leave without regions.
+void check_present(const Family& family);
 
 /// Throws std::system_error if the program has closed the descriptors of the family's frame files.
 void check_files(Family& family);

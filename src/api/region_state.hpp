@@ -11,18 +11,24 @@
 namespace cow::detail {
 
 /// What a Region owns: an address space whose faults are ours from construction to destruction.
-class RegionState {
+class RegionState : public std::enable_shared_from_this<RegionState>, private AddressSpace {
  public:
   /// Zero pages. Throws std::system_error, std::bad_alloc.
   RegionState(std::shared_ptr<Family> family, std::size_t size_bytes)
-      : size_bytes_(size_bytes), space_(std::move(family), AddressSpace::Use::region) {
-    Registry::instance().add(space_);
+      : AddressSpace(std::move(family), AddressSpace::Use::region), size_bytes_(size_bytes) {
+    Registry::instance().add(space());
   }
-  ~RegionState() { Registry::instance().remove(space_); }
+  ~RegionState() { Registry::instance().remove(space()); }
   RegionState(const RegionState&) = delete;
   RegionState& operator=(const RegionState&) = delete;
 
-  [[nodiscard]] AddressSpace& space() noexcept { return space_; }
+  /// The region of an address space that the registry has; null if it is being destroyed. The
+  /// caller is a Registry::Reader, and keeps what it got for longer than that.
+  [[nodiscard]] static std::shared_ptr<RegionState> of(AddressSpace& space) noexcept {
+    return static_cast<RegionState&>(space).weak_from_this().lock();
+  }
+
+  [[nodiscard]] AddressSpace& space() noexcept { return *this; }
   [[nodiscard]] std::size_t size_bytes() const noexcept { return size_bytes_; }
 
   /// The bytes are those of an image, and every page is read-only. Called once.
@@ -36,13 +42,12 @@ class RegionState {
   /// after a snapshot was taken was so before. Takes the family's lock.
   [[nodiscard]] const ImageId* loaded_image() noexcept {
     if (!as_loaded_.load()) return nullptr;
-    const Section section(space_.family(), Section::Intent::look);
-    return space_.counts().faults == 0 ? &image_ : nullptr;
+    const Section section(space().family(), Section::Intent::look);
+    return space().counts().faults == 0 ? &image_ : nullptr;
   }
 
  private:
   std::size_t size_bytes_;
-  AddressSpace space_;
   ImageId image_{};
   std::atomic<bool> as_loaded_{false};
 };

@@ -129,9 +129,10 @@ int copy_writable_pages(AddressSpace& space, PageTable& table, PageSpan span) no
 }  // namespace
 
 void begin_lease(AddressSpace& space, PageSpan span) {
-  auto child_table = make_metadata<PageTable>(space.family().store(), space.family().pages());
   const Section section(space.family());
-  if (space.child_table() == nullptr) std::swap(space.child_table(), child_table);
+  if (space.child_table() == nullptr) {
+    space.child_table() = make_metadata<PageTable>(space.family().store(), space.family().pages());
+  }
   if (!space.leases().reserve(space.leases().size() + 1)) {
     throw_refused(errno, "mmap", "a lease could not be written down");
   }

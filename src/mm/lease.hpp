@@ -4,9 +4,10 @@
 
 namespace cow {
 
-/// The kernel does not fault on our behalf: read(2) into a protected page fails with EFAULT. A
-/// leased page is private and stays mapped and writable, at the same frame, until the lease ends.
-/// Whoever would share it, a snapshot, a clone, a child process, gets a copy instead.
+/// The kernel does not fault on our behalf: read(2) into a protected page fails with EFAULT, or
+/// ends short before it. A leased page is private and stays mapped and writable, at the same frame,
+/// until the lease ends. Whoever would share it, a snapshot, a clone, a child process, gets a copy
+/// instead.
 
 /// Leases `span` of a region. Takes the family's lock. Throws std::system_error; then nothing that
 /// can be seen has changed.
