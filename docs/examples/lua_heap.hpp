@@ -2,7 +2,8 @@
 // coroutine, the garbage collector's lists, the state of math.random. A snapshot of the region is a
 // snapshot of the interpreter; restoring it takes the interpreter back, at the same addresses,
 // which is what its raw pointers need. Lua itself is unmodified: it asks one function for memory,
-// and that function is ours.
+// and that function is ours. A script that reads files (io.read) needs libcow-reads besides:
+// without it the kernel's stores to this heap fail, or end short.
 #pragma once
 
 #include <cow/managed_region.hpp>

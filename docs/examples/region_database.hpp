@@ -1,7 +1,9 @@
 // An SQLite database whose bytes are a region: a snapshot or a clone of the region is a snapshot or
 // a clone of the database, and costs next to nothing. SQLite is unmodified. A database in memory is
 // one array of pages without a pointer in it, and sqlite3_deserialize lets a connection work in an
-// array of ours; so a clone, at another address, is as good as the original.
+// array of ours; so a clone, at another address, is as good as the original. SQLite reads
+// files into its own memory, not into this array; where that memory is a region's, too, the program
+// needs libcow-reads, or the kernel's stores there fail or end short.
 #pragma once
 
 #include <sqlite3.h>

@@ -8,7 +8,7 @@
 /// |---|---|
 /// | <cow/region.hpp> | cow::Region: create, clone, snapshot, restore, and the bytes |
 /// | <cow/snapshot.hpp> | cow::Snapshot, and cow::diff of two of them |
-/// | <cow/lease.hpp> | cow::WriteLease, for system calls that fill memory |
+/// | <cow/lease.hpp> | cow::WriteLease and cow::write_lease(), for system calls that fill memory |
 /// | <cow/options.hpp> | cow::RegionOptions, cow::CloneMode |
 /// | <cow/image.hpp> | cow::SaveOptions and cow::LoadOptions, for files |
 /// | <cow/merge.hpp> | cow::merge: two lines of history become one |

@@ -45,7 +45,7 @@ class COW_API WriteLease {
   /// Ends the lease. The pages stay writable until the next snapshot, clone or fork protects them.
   ~WriteLease();
 
-  /// First byte of the range; null where no lease is held.
+  /// First byte of the range; null where there is none, as after a move.
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   /// Bytes of the range, as asked for.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -73,11 +73,11 @@ class COW_API WriteLease {
 /// as long as the lease). It works on a stack that lies in a region, too, and in a signal handler:
 /// it calls malloc for nothing but an exception.
 ///
-/// Cost: some ten nanoseconds in no region, so that it may stand before every call. In a region:
-/// some system calls, and that of a first store to each page that is shared; the whole range, not
-/// only what the kernel will fill. Throws std::system_error, in a region alone: without memory, a
-/// descriptor or the region itself (a child that fork() had to leave without; a region whose files
-/// the program closed). Then everything is as it was.
+/// Cost: some tens of nanoseconds in no region, so that it may stand before every call. In a
+/// region: some system calls, and that of a first store to each page that is shared; the whole
+/// range, not only what the kernel will fill. Throws std::system_error, in a region alone: without
+/// memory, a descriptor or the region itself (a child that fork() had to leave without; a region
+/// whose files the program closed). Then everything is as it was.
 [[nodiscard]] COW_API WriteLease write_lease(void* address, std::size_t length);
 
 }  // namespace cow

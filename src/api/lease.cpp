@@ -70,7 +70,9 @@ WriteLease write_lease(void* address, std::size_t length) {
   std::exception_ptr failed;
   away_from_regions([&] {
     try {
-      lease = WriteLease(region, offset, std::min(length, region->size_bytes() - offset));
+      lease = retry_in_shortage([&] {
+        return WriteLease(region, offset, std::min(length, region->size_bytes() - offset));
+      });
     } catch (const std::exception&) {
       failed = std::current_exception();
     }

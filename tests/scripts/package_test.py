@@ -91,13 +91,14 @@ class Tree(unittest.TestCase):
 
     def test_the_headers_the_library_and_what_finds_it_are_installed_and_nothing_else(self):
         includes = {f"include/{header}" for header in headers(ROOT / "include")}
-        common = includes | {"lib/pkgconfig/libcow.pc", "lib/cmake/libcow/libcowConfig.cmake",
+        common = includes | {"lib/pkgconfig/libcow.pc", "lib/pkgconfig/libcow-reads.pc",
+                             "lib/cmake/libcow/libcowConfig.cmake",
                              "lib/cmake/libcow/libcowConfigVersion.cmake"}
         for kind in KINDS:
             targets = {f"lib/cmake/libcow/libcow-{kind}{end}.cmake" for end in ("", "-release")}
-            full = f"{SONAME}.{VERSION[2]}"
-            library = {"lib/libcow.a"} if kind == "static" else {
-                "lib/libcow.so", f"lib/{SONAME}", f"lib/{full}"}
+            so = SONAME.removeprefix("libcow")
+            ends = [".a"] if kind == "static" else [".so", so, f"{so}.{VERSION[2]}"]
+            library = {f"lib/{name}{end}" for name in ("libcow", "libcow-reads") for end in ends}
             found = {str(path.relative_to(prefix(kind)))
                      for path in prefix(kind).rglob("*") if not path.is_dir()}
             self.assertEqual(found, common | targets | library)
@@ -185,6 +186,13 @@ class Symbols(unittest.TestCase):
             self.assertRegex(name, f"^({system})$")
 
 
+    def test_libcow_reads_exports_functions_of_libc_and_nothing_of_cxx(self):
+        path = prefix("shared") / "lib/libcow-reads.so"
+        names = {name for name, _ in self.symbols(path, "--dynamic")}
+        self.assertLess({"read", "fread"}, names)
+        self.assertFalse({name for name in names if name.startswith("_Z")})
+
+
 class Installed(unittest.TestCase):
     """Programs that find the installed library."""
 
@@ -257,6 +265,23 @@ class Installed(unittest.TestCase):
                              ".".join(VERSION))
             run("pkg-config", f"libcow >= {VERSION[0]}.{VERSION[1]}", **path)
             run("pkg-config", f"libcow >= {VERSION[0]}.{int(VERSION[1]) + 1}", ok=False, **path)
+
+    def test_libcow_reads_is_found_linked_and_preloaded(self):
+        for kind in KINDS:
+            lib = prefix(kind) / "lib"
+            build = build_consumer(
+                f"reads-{kind}", f"-DCMAKE_PREFIX_PATH={prefix(kind)}", "-DCONSUMER_READS=ON",
+                targets=("consumer_reads", "consumer_short"))
+            self.assertEqual("-reads." in run("ldd", build / "consumer_reads"), kind == "shared")
+            run(build / "consumer_reads")
+            run(build / "consumer_short", ok=False)
+            if kind == "shared":
+                run(build / "consumer_short", LD_PRELOAD=str(lib / "libcow-reads.so"))
+            static = ["--static"] * (kind == "static")
+            flags = run("pkg-config", "--cflags", "--libs", *static, "libcow-reads",
+                        PKG_CONFIG_PATH=str(lib / "pkgconfig")).split()
+            run("g++", "-std=c++20", CONSUMER / "reads.cpp", *flags, "-o", build / "by_name")
+            run(build / "by_name", LD_LIBRARY_PATH=str(lib))
 
     def test_an_install_that_is_staged_with_destdir_lies_there_and_works(self):
         stage = fresh(WORK / "stage")
