@@ -76,7 +76,10 @@ class AddressSpace {
   void for_each_writable_leaf(const Visit& visit) const {
     for (std::uint64_t word = 0; word < writable_groups_words(); ++word) {
       for (std::uint64_t bits = writable_groups_[word]; bits != 0; bits &= bits - 1) {
-        visit(*table().leaf_at(word * 64 + static_cast<unsigned>(__builtin_ctzll(bits))));
+        const auto bit = static_cast<unsigned>(__builtin_ctzll(bits));
+        Leaf* const leaf = table().leaf_at(word * 64 + bit);
+        if (leaf == nullptr) __builtin_unreachable();  // there is one, or it had no bit
+        visit(*leaf);
       }
     }
   }
