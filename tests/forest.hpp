@@ -53,6 +53,7 @@ class Forest {
     if (dice < 40) return scatter();
     if (dice < 47) return fill_run();
     if (dice < 52) return lease();
+    if (dice < 55) return discard();
     if (dice < 58) return read();
     if (dice < 66) return clone(random_.one_in(5) ? CloneMode::eager : CloneMode::lazy);
     if (dice < 74) return take_snapshot();
@@ -145,6 +146,7 @@ class Forest {
     if (regions_.empty()) size = most_pages_ * page;
     auto options = random_.one_in(2) ? support::options() : support::single_page_options();
     options.huge_pages = random_.one_in(3);
+    options.keep_out_of_cores = random_.one_in(4);
     options.reserve_frames = size <= 24 * page && random_.one_in(4);
     regions_.push_back({Region::create(size, options),
                         {Bytes(size), std::vector<std::uint64_t>((size + page - 1) / page)},
@@ -238,6 +240,26 @@ class Forest {
     return check(live);
   }
 
+  std::string discard() {
+    const std::size_t index = any_region();
+    begin("discard", index);
+    LiveRegion& live = regions_[index];
+    const std::size_t page = live.region.page_bytes();
+    const std::size_t size = live.image.bytes.size();
+    const std::size_t offset = random_.below(size);
+    std::size_t length = std::min(random_.between(1, 12 * page), size - offset);
+    if (random_.one_in(4)) length = size - offset;
+    live.region.discard(offset, length);
+    for (std::size_t at = 0; at < size; at += page) {
+      const std::size_t end = std::min(at + page, size);
+      if (at < offset || end > offset + length) continue;
+      std::fill_n(live.image.bytes.begin() + static_cast<std::ptrdiff_t>(at), end - at,
+                  std::byte{0});
+      mark(live, at, 1);
+    }
+    return check(live);
+  }
+
   std::string read() {
     if (!snapshots_.empty() && random_.one_in(2)) {
       const std::size_t index = random_.below(snapshots_.size());
@@ -315,6 +337,10 @@ class Forest {
       if (random_.one_in(32)) (void)Region::from_snapshot(past.snapshot);
       if (random_.one_in(64)) (void)past.snapshot.bytes();
       if (random_.one_in(64)) (void)live.region.snapshot();
+      if (random_.one_in(16)) {
+        const std::size_t from = random_.below(bytes);
+        live.region.discard(from, random_.below(bytes - from + 1));
+      }
       live.region.restore(past.snapshot);
       if (std::memcmp(live.region.data(), past.image->bytes.data(), bytes) != 0) {
         return "a round of a rollback loop did not go back";

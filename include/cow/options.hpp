@@ -36,6 +36,13 @@ struct RegionOptions {
   /// protected page splits the huge page around it. With `advise`, frames that copies and
   /// `reserve_frames` make are small ones.
   bool huge_pages = false;
+
+  /// Core dumps of this process hold nothing that the family's regions and snapshots show: what
+  /// madvise(MADV_DONTDUMP) says, for every mapping that libcow ever makes for them. (To say so
+  /// with madvise oneself does not last: a page that moves gets a new mapping.) Costs one more
+  /// system call for each mapping that is made, in a fault as well. What a call is just copying
+  /// through a buffer of libcow's own is not covered.
+  bool keep_out_of_cores = false;
 };
 
 /// What the caller of `Region::snapshot` promises.

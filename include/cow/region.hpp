@@ -140,6 +140,20 @@ class COW_API Region {
   /// past the end or a snapshot of another size.
   void apply(const std::vector<PageRange>& ranges, const Snapshot& from);
 
+  /// Gives back the memory of every whole page among the `length` bytes from `offset` on: it shows
+  /// zeros, and its next store is like the first one to a page that was never touched. Pages of
+  /// which the range has only a part are left alone; a range that reaches the end of the region has
+  /// all of its last page. Snapshots, clones, and children keep what they see, and `restore` brings
+  /// it back. This is what allocators in a region call where they would call madvise, which is not
+  /// for regions. Leased pages, and pages whose frames were reserved
+  /// (RegionOptions::reserve_frames), are filled with zeros where they are and keep their frames.
+  /// Any number of threads may store to other pages meanwhile; a store to these pages during the
+  /// call comes before it or after it. Not atomic for loads: another thread may see some pages as
+  /// zeros before others. Cost: O(page tables of the range and frames given back), most of it
+  /// without holding stores up. Throws std::invalid_argument for a range past the end,
+  /// std::system_error.
+  void discard(std::size_t offset, std::size_t length);
+
   /// Makes `length` bytes from `offset` on safe for the kernel to write to, for as long as the
   /// lease lives: see WriteLease. A lease of 0 bytes is allowed and does nothing. Thread safe.
   /// Cost: that of the first store to each page. Throws std::invalid_argument for a range past the

@@ -50,7 +50,7 @@ std::shared_ptr<Family> new_family(std::uint64_t size_bytes, const RegionOptions
   return std::allocate_shared<Family>(
       MetadataAllocator<Family>{}, geometry, geometry.pages_for(size_bytes),
       options.max_window_pages, options.reserve_frames ? Backing::reserved : Backing::on_store,
-      options.huge_pages ? os::allowed_huge_pages() : os::HugePages{});
+      options.huge_pages ? os::allowed_huge_pages() : os::HugePages{}, options.keep_out_of_cores);
 }
 
 }  // namespace cow

@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "fault/dispatch.hpp"
 #include "mm/clone.hpp"
+#include "mm/discard.hpp"
 
 namespace cow {
 
@@ -66,12 +67,33 @@ Region Region::clone(CloneMode mode) const {
   });
 }
 
+namespace {
+
+void check_range(const Region& region, const char* call, std::size_t offset, std::size_t length) {
+  if (offset <= region.size() && length <= region.size() - offset) return;
+  throw_invalid_argument(std::string(call) + ": bytes " + std::to_string(offset) + " to " +
+                         std::to_string(offset) + " + " + std::to_string(length) +
+                         " are not in a region of " + std::to_string(region.size()) + " bytes");
+}
+
+}  // namespace
+
+void Region::discard(std::size_t offset, std::size_t length) {
+  check_range(*this, "Region::discard", offset, length);
+  AddressSpace& space = state().space();
+  begin_control_call(space.family());
+  const PageGeometry geometry = space.family().geometry();
+  const std::size_t end = offset + length;
+  const PageSpan whole_pages{
+      geometry.page_at(offset + geometry.page_bytes() - 1),
+      end == size() ? PageIndex{space.family().pages().value} : geometry.page_at(end)};
+  if (length == 0 || whole_pages.empty()) return;
+  state().note_changed();
+  retry_in_shortage([&] { discard_pages(space, whole_pages); });
+}
+
 WriteLease Region::write_lease(std::size_t offset, std::size_t length) {
-  if (offset > size() || length > size() - offset) {
-    throw_invalid_argument("Region::write_lease: bytes " + std::to_string(offset) + " to " +
-                           std::to_string(offset) + " + " + std::to_string(length) +
-                           " are not in a region of " + std::to_string(size()) + " bytes");
-  }
+  check_range(*this, "Region::write_lease", offset, length);
   begin_control_call(state().space().family());
   if (length > 0) state().note_changed();  // the kernel's stores raise no fault
   return retry_in_shortage([&] { return WriteLease(state_, offset, length); });

@@ -22,7 +22,8 @@ constexpr auto kReadOnly = os::Protection::read_only;
 os::AddressRange reserve_addresses(const Family& family) {
   const PageGeometry geometry = family.geometry();
   return os::AddressRange::reserve(geometry.bytes(family.pages()),
-                                   std::max(geometry.page_bytes(), family.huge_pages().bytes));
+                                   std::max(geometry.page_bytes(), family.huge_pages().bytes),
+                                   family.advice());
 }
 
 std::atomic<std::uint64_t> g_protections{0};
@@ -263,7 +264,7 @@ int AddressSpace::map_all(std::uint64_t runs) noexcept {
   // Zeros again: until the addresses go, nobody else may get any of them. With no mapping left the
   // kernel refuses even to replace many by one.
   if (error == ENOMEM) mapping_budget::note_exhausted();
-  static_cast<void>(os::map_zeros(begin(), range_.bytes()));
+  static_cast<void>(map_zeros({PageIndex{0}, PageIndex{table().pages().value}}));
   if (error == ENOMEM) mapping_budget::measure();  // keeps the spare ones again, before others do
   return error;
 }
@@ -285,16 +286,20 @@ void AddressSpace::prepare_to_be_kept() {
 int AddressSpace::map(PageSpan span, Frame first, os::Protection protection, os::Populate populate,
                       os::Look look) noexcept {
   const FrameStore& frames = family_->frames();
-  const auto advice = family_->huge_pages().by_advice ? os::Advice::huge_pages : os::Advice::none;
   return os::map_frames(address(span.first), family_->geometry().bytes(span.count()),
-                        frames.file(first), frames.offset(first), protection, populate, advice,
-                        look);
+                        frames.file(first), frames.offset(first), protection, populate,
+                        family_->advice(), look);
+}
+
+int AddressSpace::map_zeros(PageSpan span) noexcept {
+  return os::map_zeros(address(span.first), family_->geometry().bytes(span.count()),
+                       family_->advice());
 }
 
 int AddressSpace::map_for_reading(PageSpan span, Frame first) noexcept {
   const FrameStore& frames = family_->frames();
   return os::map_frames_for_reading(address(span.first), family_->geometry().bytes(span.count()),
-                                    frames.file(first), frames.offset(first));
+                                    frames.file(first), frames.offset(first), family_->advice());
 }
 
 int AddressSpace::map_read_only(PageIndex page) noexcept {
@@ -323,10 +328,9 @@ bool AddressSpace::show_again(PageSpan span) noexcept {
     const auto protection =
         entry.writable() ? os::Protection::read_write : os::Protection::read_only;
     const PageSpan one{page, page + kOnePage};
-    const int error = entry.is_zero_page()
-                          ? os::map_zeros(address(page), family_->geometry().page_bytes())
-                      : is_region() ? map(one, entry.frame(), protection)
-                                    : map_for_reading(one, entry.frame());
+    const int error = entry.is_zero_page() ? map_zeros(one)
+                      : is_region()        ? map(one, entry.frame(), protection)
+                                           : map_for_reading(one, entry.frame());
     if (error != 0) return false;
   }
   return true;
@@ -359,6 +363,17 @@ const std::byte* AddressSpace::source_of(PageIndex page, Frame frame, Turn& turn
 void AddressSpace::adopt_leaf(std::uint64_t group, const PageTable& other) noexcept {
   writable_groups_[group / 64] &= ~(std::uint64_t{1} << group % 64);
   table().adopt_leaf(group, other);
+}
+
+void AddressSpace::hand_leaf_to(std::uint64_t group, PageTable& other) noexcept {
+  const Leaf& leaf = *table().leaf_at(group);
+  const std::int64_t runs_before = edges(group) + std::int64_t{leaf.breaks};
+  for (const Entry entry : leaf.entries) {
+    family_->frames().note_shown(*this, entry.frame(), Frame{});
+  }
+  writable_groups_[group / 64] &= ~(std::uint64_t{1} << group % 64);
+  table().hand_leaf_to(group, other);
+  count_mappings(edges(group) - runs_before);
 }
 
 void AddressSpace::forget_homes() noexcept {

@@ -130,6 +130,9 @@ class AddressSpace {
 
   /// Makes leaf `group` the one `other` has, after the kernel was told.
   void adopt_leaf(std::uint64_t group, const PageTable& other) noexcept;
+  /// Leaf `group` goes to `other`, which has none there, and the pages show zeros, as the kernel
+  /// was told. Precondition: untouched pages are zero pages in this family.
+  void hand_leaf_to(std::uint64_t group, PageTable& other) noexcept;
 
   // For faults. Signal context: yes.
 
@@ -138,7 +141,9 @@ class AddressSpace {
   [[nodiscard]] int map(PageSpan span, Frame first, os::Protection protection,
                         os::Populate populate = os::Populate::no,
                         os::Look look = os::Look::now) noexcept;
-  /// The same for a view: nothing that is forced into it reaches the frames.
+  /// The same with zeros, read-only, without any frame.
+  [[nodiscard]] int map_zeros(PageSpan span) noexcept;
+  /// The same as map() for a view: nothing that is forced into it reaches the frames.
   [[nodiscard]] int map_for_reading(PageSpan span, Frame first) noexcept;
   /// Shows the frame of `page`'s entry again, read-only. 0 or an errno value.
   [[nodiscard]] int map_read_only(PageIndex page) noexcept;

@@ -57,7 +57,7 @@ class Family {
  public:
   /// Throws std::system_error.
   Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_pages, Backing backing,
-         os::HugePages huge_pages);
+         os::HugePages huge_pages, bool keep_out_of_cores);
   ~Family();
   Family(const Family&) = delete;
   Family& operator=(const Family&) = delete;
@@ -67,6 +67,11 @@ class Family {
   [[nodiscard]] PageCount pages() const noexcept { return pages_; }
   [[nodiscard]] std::uint64_t max_window_pages() const noexcept { return max_window_pages_; }
   [[nodiscard]] os::HugePages huge_pages() const noexcept { return huge_pages_; }
+  /// For every mapping of its frames: the same, so that neighbours merge.
+  [[nodiscard]] os::Advice advice() const noexcept {
+    return {.huge_pages = huge_pages_.by_advice,
+            .keep_out_of_cores = store_.frames.advice().keep_out_of_cores};
+  }
   [[nodiscard]] TableStore& store() noexcept { return store_; }
   [[nodiscard]] FrameStore& frames() noexcept { return store_.frames; }
   [[nodiscard]] FamilyLock& lock() noexcept { return lock_; }
@@ -190,7 +195,7 @@ class Family {
   PageGeometry geometry_;
   PageCount pages_;
   std::uint64_t max_window_pages_;
-  os::HugePages huge_pages_;  ///< the same for every mapping, so that they merge
+  os::HugePages huge_pages_;
   FamilyLock lock_;
   mutable std::atomic<std::uint64_t> generation_{0};
   TableStore store_;

@@ -34,7 +34,8 @@ int or_with_more_memory(FrameStore& frames, PageGeometry geometry, int error,
 }  // namespace
 
 std::byte* FrameStore::map_to_fill(os::FileOffset start) const noexcept {
-  std::byte* const mapped = os::map_frames_to_fill(geometry_.bytes(slots_), file_.name(), start);
+  std::byte* const mapped =
+      os::map_frames_to_fill(geometry_.bytes(slots_), file_.name(), start, advice_);
   if (mapped != nullptr) mapping_budget::add(kMappingsToFill);
   return mapped;
 }

@@ -28,9 +28,10 @@ constexpr std::uint64_t kShareOfMemory = 16;
 }  // namespace
 
 FrameStore::FrameStore(PageGeometry geometry, PageCount pages_of_a_space, Backing backing,
-                       std::size_t alignment)
+                       std::size_t alignment, os::Advice advice)
     : geometry_(geometry),
       backing_(backing),
+      advice_(advice),
       slots_(backing == Backing::reserved ? pages_of_a_space
                                           : std::max(pages_of_a_space, kFewestSlots)),
       alignment_(std::max(alignment, geometry.page_bytes())),
@@ -346,7 +347,7 @@ void FrameStore::check_files() const {
 const std::byte* FrameStore::readable(Frame frame) noexcept {
   Extent& of = mutable_extent(frame.extent());
   if (of.seen == nullptr && mapping_budget::spendable() > 0) {
-    of.seen = os::map_frames_somewhere(geometry_.bytes(slots_), of.file, of.start);
+    of.seen = os::map_frames_somewhere(geometry_.bytes(slots_), of.file, of.start, advice_);
     if (of.seen != nullptr) mapping_budget::add(1);
   }
   return of.seen == nullptr ? nullptr : of.seen + geometry_.offset(frame.slot());

@@ -28,7 +28,7 @@ class FrameStore {
  public:
   /// Extents start at multiples of `alignment`, a power of two or 0. Throws std::system_error.
   FrameStore(PageGeometry geometry, PageCount pages_of_a_space, Backing backing,
-             std::size_t alignment);
+             std::size_t alignment, os::Advice advice);
   ~FrameStore();
   FrameStore(const FrameStore&) = delete;
   FrameStore& operator=(const FrameStore&) = delete;
@@ -93,6 +93,17 @@ class FrameStore {
   /// Drops references. Frames that nobody has left are recycled, within bounds, or given back to
   /// the kernel; reserved ones are kept, and hold zeros.
   void drop_references(FrameRun run, std::uint32_t n) noexcept;
+  /// While one lives, frames that nobody has left are not recycled but given back.
+  class [[nodiscard]] NothingKept {
+   public:
+    explicit NothingKept(FrameStore& frames) noexcept : frames_(frames) { frames_.keeps_ = false; }
+    ~NothingKept() { frames_.keeps_ = true; }
+    NothingKept(const NothingKept&) = delete;
+    NothingKept& operator=(const NothingKept&) = delete;
+
+   private:
+    FrameStore& frames_;
+  };
   /// The frames show zeros from now on, and take no memory unless it is reserved. False if the
   /// kernel refuses even to overwrite them.
   [[nodiscard]] bool clear(FrameRun run) noexcept;
@@ -118,6 +129,8 @@ class FrameStore {
   void age_recycled() noexcept;
 
   [[nodiscard]] Backing backing() const noexcept { return backing_; }
+  /// For mappings of whole extents.
+  [[nodiscard]] os::Advice advice() const noexcept { return advice_; }
 
   // Places.
 
@@ -228,6 +241,7 @@ class FrameStore {
 
   PageGeometry geometry_;
   Backing backing_;
+  os::Advice advice_;
   PageCount slots_;  ///< of every extent of this family
   std::uint64_t alignment_;
   std::uint64_t recycled_bytes_limit_;  ///< of all families together
@@ -239,6 +253,7 @@ class FrameStore {
   /// Files that are only read: frame files of ancestors of this process, and a user's.
   MetadataArray<InheritedFile> inherited_;
   bool some_inherited_is_idle_ = false;
+  bool keeps_ = true;    ///< frames that nobody has left, to be taken again: see NothingKept
   ExtentId shown_file_;  ///< the extent of a user's file: page i shows slot i
   PageCount file_pages_{0};
   std::uint64_t packed_free_ = 0;      ///< free slots of all packed extents

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 namespace cow {
 
@@ -179,6 +180,12 @@ void PageTable::adopt_leaf(std::uint64_t group, const PageTable& other) noexcept
   if (theirs != nullptr) ++theirs->references;
   store_.drop_leaf(ours);
   ours = theirs;
+}
+
+void PageTable::hand_leaf_to(std::uint64_t group, PageTable& other) noexcept {
+  Leaf*& ours = own_directory(group / kTableEntries).leaves[group % kTableEntries];
+  Leaf*& theirs = other.own_directory(group / kTableEntries).leaves[group % kTableEntries];
+  theirs = std::exchange(ours, nullptr);
 }
 
 }  // namespace cow

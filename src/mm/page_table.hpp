@@ -48,8 +48,8 @@ struct Directory {
 /// What the page tables of one family are made of. The caller holds the family's lock.
 struct TableStore {
   TableStore(PageGeometry geometry, PageCount pages_of_a_table, Backing backing,
-             std::size_t alignment)
-      : pages(pages_of_a_table), frames(geometry, pages_of_a_table, backing, alignment) {}
+             std::size_t alignment, os::Advice advice)
+      : pages(pages_of_a_table), frames(geometry, pages_of_a_table, backing, alignment, advice) {}
 
   PageCount pages;
 
@@ -132,6 +132,8 @@ class PageTable {
   [[nodiscard]] bool release(Piece& piece) noexcept;
   /// Makes leaf `group` the one that `other` has there, dropping our own.
   void adopt_leaf(std::uint64_t group, const PageTable& other) noexcept;
+  /// Leaf `group` becomes that of `other`, which has none there. Here its pages are untouched then.
+  void hand_leaf_to(std::uint64_t group, PageTable& other) noexcept;
 
   /// For questions about identity: equal pointers are equal content.
   [[nodiscard]] const Directory* directory_at(std::uint64_t index) const noexcept {

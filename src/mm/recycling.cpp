@@ -34,7 +34,7 @@ bool FrameStore::may_recycle(const Extent& extent, PageIndex slot) const noexcep
   if (extent.packed && slot.value >= SlotState::kEndOfList) return false;
   // A closed home is taken again only when nobody shows a frame of it.
   const bool may_be_taken = extent.packed || extent.closing || extent.owner != nullptr;
-  return may_be_taken && !extent.foreign && backing_ == Backing::on_store &&
+  return keeps_ && may_be_taken && !extent.foreign && backing_ == Backing::on_store &&
          !extent.slots[slot.value].unpunched() && recycled_ < used_ &&
          g_recycled_bytes.load(std::memory_order_relaxed) + geometry_.page_bytes() <=
              recycled_bytes_limit_;

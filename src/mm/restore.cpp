@@ -109,7 +109,7 @@ class Restore {
   }
 
   int show(PageSpan span, Entry first) noexcept {
-    if (first.is_zero_page()) return os::map_zeros(space_.address(span.first), bytes(span));
+    if (first.is_zero_page()) return space_.map_zeros(span);
     return space_.map(span, first.frame(),
                       first.writable() ? os::Protection::read_write : os::Protection::read_only);
   }

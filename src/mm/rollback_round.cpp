@@ -351,7 +351,7 @@ class RollbackRound {
     note_protection();
     const Entry first = then(span.first);
     const int error = first.is_zero_page()
-                          ? os::map_zeros(space_.address(span.first), bytes(span.count()))
+                          ? space_.map_zeros(span)
                           : space_.map(span, first.frame(), os::Protection::read_only);
     if (error == 0) return true;
     if (!space_.show_again(span)) {

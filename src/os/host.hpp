@@ -17,7 +17,7 @@ bool is_memory_short() noexcept;
 /// What the system allows for memory that is shared, as frame files are.
 struct HugePages {
   std::size_t bytes = 0;   ///< the size of one; 0: not allowed, or no such thing here
-  bool by_advice = false;  ///< only for mappings that ask for them (Advice::huge_pages)
+  bool by_advice = false;  ///< only for mappings that ask for them (Advice)
 };
 
 /// Reads /sys/kernel/mm/transparent_hugepage. Where it cannot be read, nothing is allowed.

@@ -42,6 +42,15 @@ int map_fixed(std::byte* address, std::size_t bytes, std::uintptr_t protection,
   return result < 0 && result > -4096 ? static_cast<int>(-result) : 0;  // not a page size: errnos
 }
 
+// A mapping of its own, or one with others of the same advice: the kernel never has to split one
+// for this, so there is nothing that it could lack.
+void advise(std::byte* address, std::size_t bytes, Advice advice) noexcept {
+  if (advice.keep_out_of_cores) {
+    raw_syscall(SYS_madvise, argument(address), bytes, MADV_DONTDUMP);
+  }
+  if (advice.huge_pages) raw_syscall(SYS_madvise, argument(address), bytes, MADV_HUGEPAGE);
+}
+
 // libc's mmap, not the raw call, so that the sanitizers learn of every range we take and return.
 std::byte* map_anonymous(std::size_t bytes, int protection, int more_flags) noexcept {
   void* const address =
@@ -51,7 +60,7 @@ std::byte* map_anonymous(std::size_t bytes, int protection, int more_flags) noex
 
 }  // namespace
 
-AddressRange AddressRange::reserve(std::size_t bytes, std::size_t alignment_bytes) {
+AddressRange AddressRange::reserve(std::size_t bytes, std::size_t alignment_bytes, Advice advice) {
   const std::size_t guard = page_bytes();
   const std::size_t slack = alignment_bytes > guard ? alignment_bytes : 0;
   const auto refuse = [&](const char* call) {
@@ -71,6 +80,9 @@ AddressRange AddressRange::reserve(std::size_t bytes, std::size_t alignment_byte
   if (const int error = protect(range.begin(), bytes, Protection::read_only); error != 0) {
     errno = error;
     refuse("mprotect");
+  }
+  if (advice.keep_out_of_cores && ::madvise(range.begin(), bytes, MADV_DONTDUMP) != 0) {
+    refuse("madvise");
   }
   return range;
 }
@@ -107,27 +119,31 @@ int map_frames(std::byte* address, std::size_t bytes, const DescriptorName& file
   const std::uintptr_t fill = populate == Populate::yes ? MAP_POPULATE : 0;
   const int error =
       map_fixed(address, bytes, flags_of(protection), MAP_SHARED | fill, file.number, at.bytes);
-  if (error == 0 && advice == Advice::huge_pages) {
-    raw_syscall(SYS_madvise, argument(address), bytes, MADV_HUGEPAGE);
-  }
+  if (error == 0) advise(address, bytes, advice);
   return error;
 }
 
 int map_frames_for_reading(std::byte* address, std::size_t bytes, const DescriptorName& file,
-                           FileOffset at) noexcept {
+                           FileOffset at, Advice advice) noexcept {
   if (!file.is_intact()) return EBADF;
-  return map_fixed(address, bytes, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, file.number, at.bytes);
+  const int error =
+      map_fixed(address, bytes, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, file.number, at.bytes);
+  if (error == 0) advise(address, bytes, {.keep_out_of_cores = advice.keep_out_of_cores});
+  return error;
 }
 
-const std::byte* map_frames_somewhere(std::size_t bytes, const DescriptorName& file,
-                                      FileOffset at) noexcept {
+const std::byte* map_frames_somewhere(std::size_t bytes, const DescriptorName& file, FileOffset at,
+                                      Advice advice) noexcept {
   if (!file.is_intact()) {
     errno = EBADF;
     return nullptr;
   }
   void* const address =
       ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file.number, static_cast<off_t>(at.bytes));
-  return address == MAP_FAILED ? nullptr : static_cast<const std::byte*>(address);
+  if (address == MAP_FAILED) return nullptr;
+  auto* const mapped = static_cast<std::byte*>(address);
+  advise(mapped, bytes, {.keep_out_of_cores = advice.keep_out_of_cores});
+  return mapped;
 }
 
 void unmap_frames(const std::byte* address, std::size_t bytes) noexcept {
@@ -145,13 +161,13 @@ void forget_pages(const std::byte* address, std::size_t bytes) noexcept {
   raw_syscall(SYS_madvise, argument(address), bytes, MADV_DONTNEED);
 }
 
-std::byte* map_frames_to_fill(std::size_t bytes, const DescriptorName& file,
-                              FileOffset at) noexcept {
+std::byte* map_frames_to_fill(std::size_t bytes, const DescriptorName& file, FileOffset at,
+                              Advice advice) noexcept {
   const std::size_t guard = page_bytes();
   std::byte* const got = map_anonymous(bytes + 2 * guard, PROT_NONE, MAP_NORESERVE);
   if (got == nullptr) return nullptr;
   const int error =
-      map_frames(got + guard, bytes, file, at, Protection::read_write, Populate::no, Advice::none);
+      map_frames(got + guard, bytes, file, at, Protection::read_write, Populate::no, advice);
   if (error == 0) return got + guard;
   ::munmap(got, bytes + 2 * guard);
   errno = error;
@@ -192,8 +208,11 @@ void clear_bytes(std::byte* to, std::size_t bytes) noexcept {
 
 #endif
 
-int map_zeros(std::byte* address, std::size_t bytes) noexcept {
-  return map_fixed(address, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+int map_zeros(std::byte* address, std::size_t bytes, Advice advice) noexcept {
+  const int error =
+      map_fixed(address, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (error == 0) advise(address, bytes, {.keep_out_of_cores = advice.keep_out_of_cores});
+  return error;
 }
 
 int protect(std::byte* address, std::size_t bytes, Protection protection) noexcept {

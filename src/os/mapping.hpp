@@ -9,13 +9,21 @@ namespace cow::os {
 /// What loads and stores a mapping allows.
 enum class Protection { none, read_only, read_write };
 
+/// What the kernel is told about every mapping of a family that shows frames or zeros: after each
+/// call that maps, as a new mapping knows nothing of what was said about the one that it replaces.
+/// Without advice there is no call.
+struct Advice {
+  bool huge_pages = false;         ///< where it does not listen, nothing is different
+  bool keep_out_of_cores = false;  ///< a core dump does not hold what the mapping shows
+};
+
 /// A range of addresses that is ours, between two guard pages that nobody may touch.
 /// Until frames are mapped it shows zeros and refuses stores.
 class AddressRange {
  public:
   /// `alignment_bytes` is a power of two, `bytes` a multiple of the page size. Throws
-  /// std::system_error.
-  static AddressRange reserve(std::size_t bytes, std::size_t alignment_bytes);
+  /// std::system_error, also where the kernel does not know the advice to keep out of cores.
+  static AddressRange reserve(std::size_t bytes, std::size_t alignment_bytes, Advice advice);
 
   AddressRange() noexcept = default;
   AddressRange(AddressRange&& other) noexcept;
@@ -42,9 +50,6 @@ class AddressRange {
 /// for each page.
 enum class Populate { no, yes };
 
-/// What the kernel is told about a mapping. Where it does not listen, nothing is different.
-enum class Advice { none, huge_pages };
-
 // What maps frames first makes sure that `file` still names our file, and fails with EBADF if not.
 
 /// Whether a caller has made sure of that just before: one look is enough for the calls of a fault.
@@ -60,12 +65,12 @@ int map_frames(std::byte* address, std::size_t bytes, const DescriptorName& file
 /// Shows frames to somebody who must never change them: read-only, and whoever lifts the protection
 /// stores to memory of his own (MAP_PRIVATE). 0 or an errno value.
 int map_frames_for_reading(std::byte* address, std::size_t bytes, const DescriptorName& file,
-                           FileOffset at) noexcept;
+                           FileOffset at, Advice advice) noexcept;
 
 /// Shows frames read-only at an address of the kernel's choice; null if it refuses. Control calls
 /// only.
-const std::byte* map_frames_somewhere(std::size_t bytes, const DescriptorName& file,
-                                      FileOffset at) noexcept;
+const std::byte* map_frames_somewhere(std::size_t bytes, const DescriptorName& file, FileOffset at,
+                                      Advice advice) noexcept;
 void unmap_frames(const std::byte* address, std::size_t bytes) noexcept;
 
 /// Takes what the range shows out of the processor's page table. While an unmap holds the kernel's
@@ -76,8 +81,8 @@ void forget_pages(const std::byte* address, std::size_t bytes) noexcept;
 /// Frames that copy_bytes() and clear_bytes() may fill, at an address of the kernel's choice
 /// between two pages that nobody may touch; null if it refuses, with the reason in errno. Three
 /// mappings. Control calls only.
-std::byte* map_frames_to_fill(std::size_t bytes, const DescriptorName& file,
-                              FileOffset at) noexcept;
+std::byte* map_frames_to_fill(std::size_t bytes, const DescriptorName& file, FileOffset at,
+                              Advice advice) noexcept;
 void unmap_frames_to_fill(std::byte* address, std::size_t bytes) noexcept;
 
 /// Copies, or clears, whole pages with the processor's own stores, which no sanitizer watches: the
@@ -86,7 +91,7 @@ void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) noexcep
 void clear_bytes(std::byte* to, std::size_t bytes) noexcept;
 
 /// Shows zeros, read-only, without any frame. 0 or an errno value. Signal context: yes.
-int map_zeros(std::byte* address, std::size_t bytes) noexcept;
+int map_zeros(std::byte* address, std::size_t bytes, Advice advice) noexcept;
 
 /// Whether every byte of the range is mapped. Signal context: yes.
 bool is_mapped(std::byte* address, std::size_t bytes) noexcept;

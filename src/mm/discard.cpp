@@ -1,0 +1,259 @@
+#include "mm/discard.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "base/refusal.hpp"
+#include "mm/leaving.hpp"
+#include "mm/write_fault.hpp"
+#include "os/last_words.hpp"
+
+namespace cow {
+
+namespace {
+
+/// How pages come to show zeros. As zero pages, whose next store faults like a first one; or where
+/// they are, in frames that are cleared: no mapping changes, and what others show has to be copied
+/// for that beforehand.
+enum class Way { zero_pages, cleared_in_place };
+
+class Discard {
+ public:
+  Discard(AddressSpace& space, PageSpan span) noexcept
+      : space_(space), frames_(space.family().frames()), span_(span) {}
+
+  /// Page tables that nobody shows any more, with what they reference, go to `gone`.
+  void run(PageTable& gone) {
+    const Found found = look();
+    if (!found.frames) return;
+    space_.rollback().stop_following();
+    if (cheapest_way(found) == Way::zero_pages && can_be_given_up(found) && map_zeros()) {
+      give_up_pages(gone);
+    } else {
+      own_frames();
+      clear_frames();
+    }
+  }
+
+ private:
+  // Calls `use(PageSpan)` for each part of the span that lies in one leaf and may show anything but
+  // zero pages.
+  template <class Use>
+  void for_each_part(const Use& use) const {
+    const PageTable& table = space_.table();
+    for (PageIndex page = span_.first; page < span_.last;) {
+      const std::uint64_t group = page.value / kTableEntries;
+      const PageIndex end = std::min(span_.last, table.span_of(group).last);
+      const bool is_untouched = table.leaf_at(group) == nullptr;
+      const PageIndex first = page;
+      page = end;
+      // A file's pages come before those that show zeros.
+      if (!is_untouched || !table.entry(first).is_zero_page()) {
+        use(PageSpan{first, end});
+      } else if (table.directory_at(group / kTableEntries) == nullptr) {
+        const std::uint64_t directory_pages = kTableEntries * kTableEntries;
+        page =
+            std::min(span_.last, PageIndex{(first.value / directory_pages + 1) * directory_pages});
+      }
+    }
+  }
+
+  // Calls `use(PageIndex, Entry)` for each page with a frame.
+  template <class Use>
+  void for_each_frame(const Use& use) const {
+    for_each_part([&](PageSpan part) {
+      for (PageIndex page = part.first; page < part.last; ++page) {
+        const Entry entry = space_.table().entry(page);
+        if (!entry.is_zero_page()) use(page, entry);
+      }
+    });
+  }
+
+  /// What some pages of the span have.
+  struct Found {
+    bool frames = false;
+    bool leased = false;
+    bool shared = false;  ///< that others show or keep, too
+  };
+  [[nodiscard]] Found look() const noexcept {
+    Found found;
+    for_each_frame([&](PageIndex page, Entry entry) {
+      found.frames = true;
+      found.leased = found.leased || entry.leased();
+      found.shared = found.shared || !is_ours_alone(page, entry);
+    });
+    return found;
+  }
+
+  [[nodiscard]] bool is_ours_alone(PageIndex page, Entry entry) const noexcept {
+    return space_.table().owns_leaf(page) && frames_.references(entry.frame()) == 1 &&
+           !frames_.is_foreign(entry.frame());
+  }
+
+  // Reserved frames are kept anyway; to leased ones the kernel may be writing.
+  [[nodiscard]] Way cheapest_way(const Found& found) const noexcept {
+    if (found.leased || frames_.backing() == Backing::reserved) return Way::cleared_in_place;
+    // To clear what others show or keep takes copies: mappings are spent on it while there are
+    // some.
+    const bool is_short = found.shared ? mapping_budget::spendable() < 2 : are_mappings_short();
+    return is_short && adds_mappings() ? Way::cleared_in_place : Way::zero_pages;
+  }
+
+  [[nodiscard]] static bool are_mappings_short() noexcept {
+    const MappingShortage shortage = mapping_budget::shortage();
+    return shortage.reach_pages > 0 || shortage.block_pages > 0;
+  }
+
+  // What stores to the zero pages will need. Where that cannot be had, the other way needs none.
+  [[nodiscard]] bool can_be_given_up(const Found& found) {
+    try {
+      space_.family().ensure_reserve({.tables = 1});
+      // What is kept stays in the home: a page stored to again must find a slot in another.
+      if (found.shared) space_.prepare_if_kept();
+      return true;
+    } catch (const std::system_error&) {
+      return false;
+    }
+  }
+
+  // Whether the region would be in more mappings with zero pages here.
+  [[nodiscard]] bool adds_mappings() const noexcept {
+    const PageTable& table = space_.table();
+    const auto joins = [&](PageIndex page) {
+      return table.entry(page - kOnePage).joins(table.entry(page));
+    };
+    const bool has_before = span_.first > PageIndex{0};
+    const bool has_behind = span_.last < PageIndex{table.pages().value};
+    int added = 0;
+    if (has_before) added += table.entry(span_.first - kOnePage).is_zero_page() ? 0 : 1;
+    if (has_behind) added += table.entry(span_.last).is_zero_page() ? 0 : 1;
+    const PageIndex last = has_behind ? span_.last : span_.last - kOnePage;
+    for (PageIndex page = has_before ? span_.first : span_.first + kOnePage;
+         page <= last && added > 0; ++page) {
+      if (!joins(page)) --added;
+    }
+    return added > 0;
+  }
+
+  // False if the kernel refused: then all is mapped as it was.
+  [[nodiscard]] bool map_zeros() const noexcept {
+    note_protection();
+    const int error = space_.map_zeros(span_);
+    if (error == 0) return true;
+    if (error == ENOMEM) mapping_budget::note_exhausted();
+    if (!space_.show_again(span_)) die_of_hole(error);
+    return false;
+  }
+
+  [[noreturn]] static void die_of_hole(int error) noexcept {
+    os::die_of("pages that were to be discarded could not be mapped as they were", error);
+  }
+
+  // ---- As zero pages. ---------------------------------------------------------------------------
+
+  void give_up_pages(PageTable& gone) noexcept {
+    const FrameStore::NothingKept nothing_kept(frames_);
+    for_each_part([&](PageSpan part) {
+      const std::uint64_t group = part.first.value / kTableEntries;
+      const bool is_whole = part == space_.table().span_of(group);
+      if (is_whole && !frames_.shows_file()) {
+        space_.hand_leaf_to(group, gone);
+      } else {
+        give_up_part(part);
+      }
+    });
+  }
+
+  void give_up_part(PageSpan part) noexcept {
+    Leaf& leaf = space_.table().own_leaf(part.first);
+    const auto frame_at = [&](PageIndex page) {
+      return leaf.entries[page.value % kTableEntries].frame();
+    };
+    for (PageIndex page = part.first; page < part.last;) {
+      const Frame first = frame_at(page);
+      PageIndex end = page + kOnePage;
+      if (first == Frame{}) {
+        page = end;
+        continue;
+      }
+      while (end < part.last && frame_at(end) == first.after(end - page)) ++end;
+      space_.edit(leaf, {page, end}, [](PageIndex, Entry& entry) { entry = Entry{}; });
+      frames_.drop_references({first, end - page}, 1);
+      page = end;
+    }
+  }
+
+  // ---- Where they are. --------------------------------------------------------------------------
+
+  // By the rules of a fault; changes no byte. Here alone something can fail.
+  void own_frames() {
+    for_each_frame([&](PageIndex page, Entry) {
+      space_.table().own_leaf(page);
+      if (is_ours_alone(page, space_.table().entry(page))) return;
+      Turn turn;
+      const FaultOutcome outcome = make_private(space_, page, nullptr, turn);
+      if (outcome.left_hole) die_of_hole(outcome.error);
+      if (outcome.error == 0) return;
+      throw_refused(outcome.error, outcome.call,
+                    "pages could not be discarded, and the region's bytes are as they were");
+    });
+  }
+
+  void clear_frames() noexcept {
+    for_each_part([&](PageSpan part) {
+      for (PageIndex page = part.first; page < part.last;) {
+        const Entry entry = space_.table().entry(page);
+        PageIndex end = page + kOnePage;
+        while (!entry.is_zero_page() && end < part.last && goes_with(entry, page, end)) ++end;
+        if (!entry.is_zero_page()) clear({page, end}, entry);
+        page = end;
+      }
+    });
+  }
+
+  [[nodiscard]] bool goes_with(Entry first, PageIndex page, PageIndex next) const noexcept {
+    const Entry entry = space_.table().entry(next);
+    return entry.frame() == first.frame().after(next - page) && entry.leased() == first.leased();
+  }
+
+  void clear(PageSpan span, Entry first) noexcept {
+    const FrameRun run{first.frame(), span.count()};
+    const bool keeps_frames = first.leased() || frames_.backing() == Backing::reserved;
+    const bool cleared = keeps_frames ? frames_.zero(run) == 0 : frames_.clear(run);
+    if (!cleared) os::die_of("pages could be discarded only in part", EIO);
+    Leaf& leaf = *space_.table().leaf_of(span.first);
+    space_.edit(leaf, span, [&](PageIndex, Entry& entry) {
+      entry.set_taken_along(keeps_frames);  // no store was seen: the bytes alone can tell
+      entry.set_never_stored(!keeps_frames);
+      entry.set_heat(0);
+    });
+    leaf.any_never_stored = leaf.any_never_stored || !keeps_frames;
+  }
+
+  AddressSpace& space_;
+  FrameStore& frames_;
+  PageSpan span_;
+};
+
+}  // namespace
+
+void discard_pages(AddressSpace& space, PageSpan span) {
+  Family& family = space.family();
+  const os::SignalsMasked signals;
+  KeptTable gone(family.store(), family.pages());
+  {
+    const Section section(family);
+    Discard(space, span).run(gone.table);
+    family.add_kept(gone);
+    family.begin_leaving(gone);
+  }
+  in_pieces(family, [&](Piece& piece) {
+    const FrameStore::NothingKept nothing_kept(family.frames());
+    if (!gone.table.release(piece)) return false;
+    family.end_leaving(gone.leaving);
+    return true;
+  });
+}
+
+}  // namespace cow
