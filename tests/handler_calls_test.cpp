@@ -18,6 +18,7 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "call_filter.hpp"
@@ -126,8 +127,14 @@ Region with_huge_pages() {
   return Region::create(support::scene_pages * support::page_bytes(), options);
 }
 
-FaultScene scene_of_clone_with_huge_pages() {
-  FaultScene scene{with_huge_pages(), 150};
+Region kept_out_of_cores() {
+  cow::RegionOptions options = support::options();
+  options.keep_out_of_cores = true;
+  return Region::create(support::scene_pages * support::page_bytes(), options);
+}
+
+FaultScene scene_of_clone(Region region) {
+  FaultScene scene{std::move(region), 150};
   support::store(scene.region, scene.page, 1);
   scene.clones.push_back(scene.region.clone());
   return scene;
@@ -296,11 +303,31 @@ TEST_CASE("a fault in a family with huge pages adds madvise") {
          return FaultScene{with_huge_pages(), 150};
        },
        1, 0, 0},
-      {"a page shared with a clone", scene_of_clone_with_huge_pages, 0, 1, 0},
+      {"a page shared with a clone", [] { return scene_of_clone(with_huge_pages()); }, 0, 1, 0},
   }};
   for (const FaultKind& kind : kinds) {
     CallFilter filter;
     allow_fault(filter).allow(SYS_madvise, {is(2, MADV_HUGEPAGE)});
+    const auto result = take_filtered(kind, filter, nothing_before);
+    CAPTURE(kind.name);
+    CHECK(result.complaint == "");
+    CHECK(result.exited());
+  }
+}
+
+TEST_CASE("a fault in a family that is kept out of cores adds madvise") {
+  if (!can_filter()) return;
+  const std::array<FaultKind, 2> kinds{{
+      {"a zero page",
+       [] {
+         return FaultScene{kept_out_of_cores(), 150};
+       },
+       1, 0, 0},
+      {"a page shared with a clone", [] { return scene_of_clone(kept_out_of_cores()); }, 0, 1, 0},
+  }};
+  for (const FaultKind& kind : kinds) {
+    CallFilter filter;
+    allow_fault(filter).allow(SYS_madvise, {is(2, MADV_DONTDUMP)});
     const auto result = take_filtered(kind, filter, nothing_before);
     CAPTURE(kind.name);
     CHECK(result.complaint == "");

@@ -220,7 +220,11 @@ class Discard {
   void clear(PageSpan span, Entry first) noexcept {
     const FrameRun run{first.frame(), span.count()};
     const bool keeps_frames = first.leased() || frames_.backing() == Backing::reserved;
-    const bool cleared = keeps_frames ? frames_.zero(run) == 0 : frames_.clear(run);
+    bool cleared = keeps_frames ? frames_.zero(run) == 0 : frames_.clear(run);
+    if (!cleared && first.leased()) {  // writable, and its frames are there: stores can do it, too
+      os::clear_bytes(space_.address(span.first), space_.family().geometry().bytes(span.count()));
+      cleared = true;
+    }
     if (!cleared) os::die_of("pages could be discarded only in part", EIO);
     Leaf& leaf = *space_.table().leaf_of(span.first);
     space_.edit(leaf, span, [&](PageIndex, Entry& entry) {

@@ -20,6 +20,7 @@ struct Figures {
   Count differences{0};        // diff() compared with hashes
   Count clones{0};             // of every kind
   Count restores{0};           // of shared and of private regions
+  Count discards{0};           // of pages of shared and of private regions
   Count replacements{0};       // shared regions destroyed and made anew
   Count loads{0};              // snapshots saved and loaded again
   Count forks{0};              // children that found all in order

@@ -39,6 +39,7 @@ Rows all_figures(World& world, Workers& workers) {
       {"snapshots", figures.snapshots.load()},
       {"clones", figures.clones.load()},
       {"restores", figures.restores.load()},
+      {"discards", figures.discards.load()},
       {"replacements", figures.replacements.load()},
       {"drops", figures.drops.load()},
       {"loads", figures.loads.load()},

@@ -21,6 +21,8 @@ const Worker::Operation Worker::operations[] = {
     {20, "dropping a snapshot", &Worker::drop_snapshot},
     {10, "comparing snapshots", &Worker::compare_snapshots},
     {8, "restoring", &Worker::restore_shared},
+    {6, "discarding", &Worker::discard_shared},
+    {10, "discarding from a clone", &Worker::discard_private},
     {2, "replacing a region", &Worker::replace_shared},
     {1, "starting a region anew", &Worker::start_shared_anew},
     {10, "cloning", &Worker::clone_shared},

@@ -84,6 +84,10 @@ class Worker {
   void drop_snapshot(SharedRegion& shared);
   void compare_snapshots();
   void restore_shared();
+  template <class Note>
+  [[nodiscard]] std::string discard_some(cow::Region& region, const Note& note);
+  void discard_shared();
+  void discard_private();
   void replace_shared();
   void start_shared_anew();
   void check(SnapshotRecord& record, const std::string& where);

@@ -1,9 +1,11 @@
 // Snapshots of shared regions: taken, looked at again and again, compared, returned to, let go.
 
+#include <algorithm>
 #include <cow/cow.hpp>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "soak/worker.hpp"
@@ -136,6 +138,42 @@ void Worker::restore_shared() {
   const std::string difference = shared.follow(hashes);
   world_.verdict.complain(of(shared, "after a restore"), difference);
   add(world_.figures.restores);
+}
+
+/// Makes some pages zero, and says so to `note(begin, end)`, in bytes. What is wrong, or nothing.
+template <class Note>
+std::string Worker::discard_some(cow::Region& region, const Note& note) {
+  const std::size_t page = region.page_bytes();
+  const std::size_t pages = region.size() / page;
+  const std::size_t count = random_.between(1, std::min<std::size_t>(pages, 600));
+  const std::size_t first = random_.below(pages - count + 1);
+  const std::size_t begin = first * page;
+  const std::size_t end = begin + count * page;
+  persist(world_, [&] { region.discard(begin, end - begin); });
+  add(world_.figures.discards);
+  const std::string wrong =
+      support::all_zero(region.bytes().subspan(begin, end - begin)) ? "" : "pages are not zero";
+  note(begin, end);
+  return wrong;
+}
+
+// As with a restore, the shadow has to follow.
+void Worker::discard_shared() {
+  SharedRegion& shared = light_region();
+  const std::lock_guard guard(shared.gate);
+  const std::string wrong = discard_some(shared.region(), [](std::size_t, std::size_t) {});
+  world_.verdict.complain(of(shared, "after a discard"), wrong);
+  world_.verdict.complain(of(shared, "after a discard"), shared.follow(std::nullopt));
+}
+
+// Relatives are stored to by others at the same time.
+void Worker::discard_private() {
+  PrivateRegion* const discarded = any_private();
+  if (discarded == nullptr) return;
+  const std::string wrong =
+      discard_some(discarded->region(),
+                   [&](std::size_t begin, std::size_t end) { discarded->note_store(begin, end); });
+  world_.verdict.complain(name_ + ", a clone after a discard", wrong);
 }
 
 // The region is destroyed, and one with the same bytes takes its place.
