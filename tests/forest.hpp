@@ -19,20 +19,6 @@
 namespace support {
 
 using cow::CloneMode;
-using cow::Region;
-using cow::Snapshot;
-struct LiveRegion {
-  Region region;
-  Image image;
-  std::size_t family;
-  std::vector<cow::WriteLease> leases{};
-};
-
-struct LiveSnapshot {
-  Snapshot snapshot;
-  std::shared_ptr<const Image> image;
-  std::size_t family;
-};
 
 class Forest {
  public:
@@ -250,13 +236,7 @@ class Forest {
     std::size_t length = std::min(random_.between(1, 12 * page), size - offset);
     if (random_.one_in(4)) length = size - offset;
     live.region.discard(offset, length);
-    for (std::size_t at = 0; at < size; at += page) {
-      const std::size_t end = std::min(at + page, size);
-      if (at < offset || end > offset + length) continue;
-      std::fill_n(live.image.bytes.begin() + static_cast<std::ptrdiff_t>(at), end - at,
-                  std::byte{0});
-      mark(live, at, 1);
-    }
+    discard_from(live.image, page, offset, length, last_version_);
     return check(live);
   }
 

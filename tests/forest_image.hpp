@@ -1,4 +1,5 @@
-// What the model of a forest knows of a region or a snapshot, and what a diff of two must say.
+// What the model of a forest has, and knows of a region or a snapshot, and what a diff of two must
+// say.
 #pragma once
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,8 @@
 
 namespace support {
 
+using cow::Region;
+using cow::Snapshot;
 using Bytes = std::vector<std::byte>;
 
 /// What a region or a snapshot must show: its bytes, and for each page the number of the last
@@ -20,6 +24,31 @@ using Bytes = std::vector<std::byte>;
 struct Image {
   Bytes bytes;
   std::vector<std::uint64_t> versions;
+};
+
+/// The whole pages of [offset, offset + length) become zeros, and count as stored to.
+inline void discard_from(Image& image, std::size_t page, std::size_t offset, std::size_t length,
+                         std::uint64_t& last_version) {
+  for (std::size_t i = 0; i < image.versions.size(); ++i) {
+    const std::size_t end = std::min((i + 1) * page, image.bytes.size());
+    if (i * page < offset || end > offset + length) continue;
+    std::fill(image.bytes.begin() + static_cast<std::ptrdiff_t>(i * page),
+              image.bytes.begin() + static_cast<std::ptrdiff_t>(end), std::byte{0});
+    image.versions[i] = ++last_version;
+  }
+}
+
+struct LiveRegion {
+  Region region;
+  Image image;
+  std::size_t family;
+  std::vector<cow::WriteLease> leases{};
+};
+
+struct LiveSnapshot {
+  Snapshot snapshot;
+  std::shared_ptr<const Image> image;
+  std::size_t family;
 };
 
 /// Every changed page is there; no page is there that saw no store.

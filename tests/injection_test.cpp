@@ -188,38 +188,6 @@ TEST_CASE("restore by copies among failures throws, or is right") {
         last_words);
 }
 
-namespace {
-
-template <std::size_t Region>
-void discard(World& world) {
-  const std::size_t page = support::page_bytes();
-  world.regions[Region].discard(2 * page, 15 * page);
-}
-
-template <std::size_t Region>
-std::string verify_discarded(World& world) {
-  const auto page = static_cast<std::ptrdiff_t>(support::page_bytes());
-  std::vector<std::byte>& plain = world.plain[Region];
-  std::fill(plain.begin() + 2 * page, plain.begin() + 17 * page, std::byte{0});
-  return "";
-}
-
-}  // namespace
-
-TEST_CASE("discard among failures throws and changes nothing, or is right") {
-  check({nothing, discard<0>, verify_discarded<0>}, last_words);
-  check({nothing, discard<1>, verify_discarded<1>}, last_words);
-}
-
-TEST_CASE("discard short of mappings, among failures, throws and changes nothing, or is right") {
-  check({[](World& world) {
-           world.break_into_pieces(16);
-           world.run_short_of_mappings();
-         },
-         discard<0>, verify_discarded<0>},
-        last_words);
-}
-
 TEST_CASE("diff among failures throws, or names every page that differs") {
   check({[](World& world) { world.keep(world.regions[2].snapshot(), world.plain[2], false); },
          [](World& world) {
@@ -324,10 +292,6 @@ TEST_CASE("with a lease, a snapshot among failures throws or is right") {
 
 TEST_CASE("with a lease, a clone among failures throws or is right") {
   check({lease_some, [](World& world) { world.made = world.regions[0].clone(); }, verify_clone});
-}
-
-TEST_CASE("with a lease, discard among failures throws and changes nothing, or is right") {
-  check({lease_some, discard<0>, verify_discarded<0>}, last_words);
 }
 
 TEST_CASE("with a lease, restore among failures throws and changes nothing, or is right") {

@@ -1,13 +1,19 @@
 // What the kernel was told about a mapping is lost when a page moves, as its new mapping is another
 // one. RegionOptions::keep_out_of_cores is told to every mapping; mlockall() to all those to come.
 
+#include <elf.h>
+#include <link.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cow/cow.hpp>
+#include <csignal>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <fstream>
 #include <span>
 #include <string>
 #include <system_error>
@@ -15,6 +21,7 @@
 
 #include "catch.hpp"
 #include "folder.hpp"
+#include "sanitizer.hpp"
 #include "smaps.hpp"
 #include "support.hpp"
 
@@ -46,6 +53,34 @@ bool are_flags_told() {
   if (!support::is_emulated() && !support::flagged_mappings().empty()) return true;
   WARN("skipped: nobody tells the flags of mappings here");
   return false;
+}
+
+/// Whether the kernel wrote the byte at `address` to a core: it lies in a segment with contents.
+bool holds(const std::vector<std::byte>& core, const void* address) {
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  ElfW(Ehdr) header;
+  if (core.size() < sizeof(header)) return false;
+  std::memcpy(&header, core.data(), sizeof(header));
+  for (std::size_t i = 0; i < header.e_phnum; ++i) {
+    ElfW(Phdr) segment;
+    std::memcpy(&segment, core.data() + header.e_phoff + i * sizeof(segment), sizeof(segment));
+    if (segment.p_type == PT_LOAD && at >= segment.p_vaddr &&
+        at < segment.p_vaddr + segment.p_filesz) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Whether the kernel writes cores as files into the folder in which a process dies.
+bool are_cores_files() {
+  std::string pattern;
+  std::ifstream("/proc/sys/kernel/core_pattern") >> pattern;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_CORE, &limit);
+  return !support::is_emulated() && !support::has_sanitizer && !pattern.empty() &&
+         pattern.find('/') == std::string::npos && pattern[0] != '|' &&
+         limit.rlim_max == RLIM_INFINITY;
 }
 
 /// What a core would hold of these bytes, and of mappings of frames anywhere else.
@@ -122,6 +157,38 @@ TEST_CASE("an opened file and a loaded image are kept out of cores, too") {
     store_to_every_third(*region, 2);
     CHECK(support::bytes_with("dd", region->data(), region->size()) == region->size());
   }
+}
+
+TEST_CASE(
+    "a core holds regions, and snapshots if the filter says so, and nothing that is kept out") {
+  if (!are_cores_files()) {
+    WARN("skipped: the kernel does not write cores into the folder where a process dies");
+    return;
+  }
+  const bool keep_out = GENERATE(false, true);
+  const bool private_files = GENERATE(false, true);  // bit 2 of coredump_filter: see core(5)
+  CAPTURE(keep_out, private_files);
+  const support::Folder folder;
+  const Region region = filled(keep_out ? kept_out() : support::single_page_options());
+  const Snapshot past = region.snapshot();
+  const std::byte* const view = past.bytes().data();
+  const auto result = support::run_in_child([&]() -> std::string {
+    std::ofstream("/proc/self/coredump_filter") << (private_files ? "0x37" : "0x33");
+    const rlimit all{RLIM_INFINITY, RLIM_INFINITY};
+    if (::setrlimit(RLIMIT_CORE, &all) != 0 || ::chdir(folder.path().c_str()) != 0)
+      return "refused";
+    std::signal(SIGQUIT, SIG_DFL);
+    ::raise(SIGQUIT);
+    return "it did not die";
+  });
+  REQUIRE(result.complaint == "");
+  if (folder.names().empty()) {
+    WARN("skipped: the kernel wrote no core");
+    return;
+  }
+  const std::vector<std::byte> core = support::read_file(folder / folder.names()[0]);
+  CHECK(holds(core, region.data()) == !keep_out);
+  CHECK(holds(core, view) == (!keep_out && private_files));
 }
 
 TEST_CASE("what a program tells the kernel about a region's mapping is lost when a page moves") {

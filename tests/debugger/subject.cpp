@@ -1,5 +1,6 @@
 // The program that tests/scripts/gdb_test.py and memcheck_test.py run: every store of `overwrite`
-// to a new page of the clone is a fault. With the argument `crash` it ends with a fault of its own.
+// to a new page of the clone is a fault. With the argument `crash` it ends with a fault of its own,
+// with `secret` its regions are kept out of cores.
 
 #include <cow/cow.hpp>
 #include <cstddef>
@@ -9,6 +10,8 @@
 namespace {
 
 constexpr std::size_t pages = 32;
+
+const volatile std::byte* view = nullptr;  // of a snapshot, for who looks at a core
 
 // Breakpoints go here, by name. Not inlined, and what it is given is not optimised away.
 __attribute__((noinline)) void compare_both(volatile std::byte* shared, volatile std::byte* own) {
@@ -27,9 +30,12 @@ int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // what was said before a crash is not lost
   cow::RegionOptions options;
   options.max_window_pages = 1;
+  options.keep_out_of_cores = argc > 1 && std::strcmp(argv[1], "secret") == 0;
   cow::Region original = cow::Region::create(pages << 16, options);
   std::memset(original.data(), 1, original.size());
   cow::Region clone = original.clone();
+  const cow::Snapshot past = original.snapshot();
+  view = past.bytes().data();
   overwrite(clone.data(), clone.page_bytes());
   std::printf("%zu faults\n", static_cast<std::size_t>(clone.stats().faults));
   compare_both(original.data() + original.page_bytes() * pages, clone.data());

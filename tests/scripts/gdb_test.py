@@ -31,6 +31,16 @@ def gdb(*commands, program=None):
     return result.stdout
 
 
+def look_into_core(*expressions, program=None):
+    """What gdb prints of them in a core that it has written in compare_both."""
+    with tempfile.TemporaryDirectory() as folder:
+        core = Path(folder, "core")
+        gdb(LET_IT_BE, "break subject.cpp:compare_both", "run", f"generate-core-file {core}",
+            program=program)
+        return gdb("frame function compare_both", *(f"print/d {word}" for word in expressions),
+                   program=[SUBJECT, str(core)])
+
+
 def printed(output):
     """The values that `print/d` gave."""
     return [int(value) for value in re.findall(r"^\$\d+ = (\d+)$", output, re.M)]
@@ -71,12 +81,14 @@ class Gdb(unittest.TestCase):
         self.assertIn("exited normally", output)
 
     def test_a_core_holds_the_bytes_of_regions(self):
-        with tempfile.TemporaryDirectory() as folder:
-            core = Path(folder, "core")
-            gdb(LET_IT_BE, "break subject.cpp:compare_both", "run", f"generate-core-file {core}")
-            output = gdb("frame function compare_both", "print/d shared[0]", "print/d own[0]",
-                         program=[SUBJECT, str(core)])
-        self.assertEqual(printed(output), [1, 2], output)
+        output = look_into_core("shared[0]", "own[0]", "view[0]")
+        self.assertEqual(printed(output), [1, 2, 1], output)
+
+    def test_a_core_holds_nothing_of_what_is_kept_out(self):
+        secret = ["--args", SUBJECT, "secret"]
+        output = look_into_core("shared[0]", "own[0]", "view[0]", program=secret)
+        self.assertEqual(printed(output), [], output)
+        self.assertEqual(output.count("Cannot access memory"), 3, output)
 
     def test_gdb_can_stop_at_faults_that_are_not_libcow_s_alone(self):
         output = gdb(LET_IT_BE, *ONLY_FOREIGN, "run crash", "backtrace", "print/d nowhere")

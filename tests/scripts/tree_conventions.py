@@ -13,7 +13,8 @@ import tempfile
 from pathlib import Path
 
 TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "include", "src", "bench", "tests", "docs",
-             "README.md", "LICENSE", ".clang-format", ".clang-tidy", ".gitignore", ".ci", "run"}
+             "README.md", "CHANGELOG.md", "LICENSE", ".clang-format", ".clang-tidy", ".gitignore",
+             ".ci", "run"}
 IGNORED = re.compile(r"(\.git|build.*|cmake-build-.*|\.cache|\.vscode|\.idea)$")
 
 SOURCES = {".cpp", ".hpp", ".h", ".c", ".ipp", ".py", ".sh", ".txt", ".cmake", ".in"}
