@@ -109,10 +109,7 @@ class Forest {
 
   /// Says that the pages with [offset, offset + length) were stored to.
   void mark(LiveRegion& live, std::size_t offset, std::size_t length) {
-    const std::size_t page = live.region.page_bytes();
-    for (std::size_t i = offset / page; i <= (offset + length - 1) / page; ++i) {
-      live.image.versions[i] = ++last_version_;
-    }
+    mark_stored(live.image, live.region.page_bytes(), offset, length, last_version_);
   }
 
   /// Gives all pages versions of their own: a restore or an eager clone may have given them frames
@@ -231,10 +228,9 @@ class Forest {
     begin("discard", index);
     LiveRegion& live = regions_[index];
     const std::size_t page = live.region.page_bytes();
-    const std::size_t size = live.image.bytes.size();
-    const std::size_t offset = random_.below(size);
-    std::size_t length = std::min(random_.between(1, 12 * page), size - offset);
-    if (random_.one_in(4)) length = size - offset;
+    const std::size_t offset = random_.below(live.image.bytes.size());
+    std::size_t length = live.image.bytes.size() - offset;
+    if (!random_.one_in(4)) length = std::min(random_.between(1, 12 * page), length);
     live.region.discard(offset, length);
     discard_from(live.image, page, offset, length, last_version_);
     return check(live);

@@ -26,6 +26,14 @@ struct Image {
   std::vector<std::uint64_t> versions;
 };
 
+/// The pages with [offset, offset + length) were stored to.
+inline void mark_stored(Image& image, std::size_t page, std::size_t offset, std::size_t length,
+                        std::uint64_t& last_version) {
+  for (std::size_t i = offset / page; i <= (offset + length - 1) / page; ++i) {
+    image.versions[i] = ++last_version;
+  }
+}
+
 /// The whole pages of [offset, offset + length) become zeros, and count as stored to.
 inline void discard_from(Image& image, std::size_t page, std::size_t offset, std::size_t length,
                          std::uint64_t& last_version) {

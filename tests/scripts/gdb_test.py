@@ -80,6 +80,14 @@ class Gdb(unittest.TestCase):
         self.assertIn("\n1 7\n", output)
         self.assertIn("exited normally", output)
 
+    def test_gdb_stores_to_a_page_that_the_program_has_stored_to_first(self):
+        output = gdb(LET_IT_BE, "break subject.cpp:compare_both", "run",
+                     "call (void*)memset((void*)shared, 1, 1)", "set var shared[0] = 9",
+                     "print/d shared[0]", "print/d view[0]", "continue")
+        self.assertEqual(printed(output)[-2:], [9, 1], output)
+        self.assertIn("\n9 2\n", output)
+        self.assertIn("exited normally", output)
+
     def test_a_core_holds_the_bytes_of_regions(self):
         output = look_into_core("shared[0]", "own[0]", "view[0]")
         self.assertEqual(printed(output), [1, 2, 1], output)
