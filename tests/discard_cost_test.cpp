@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "discard_support.hpp"
 #include "eaten_mappings.hpp"
 #include "lease_support.hpp"
 #include "mm/family.hpp"
@@ -23,31 +24,13 @@ using cow::PageRange;
 using cow::Region;
 using cow::Snapshot;
 
+using discarding::discard_pages;
+using discarding::filled;
+using discarding::pages;
+using discarding::pages_in_use;
+using discarding::with_zeros;
+
 namespace {
-
-constexpr std::size_t pages = 1200;  // of three leaves, the last of which is not whole
-
-Region filled(std::uint64_t pattern = 1,
-              const cow::RegionOptions& options = support::single_page_options()) {
-  Region region = Region::create(pages * support::page_bytes(), options);
-  support::fill(region.bytes(), pattern);
-  return region;
-}
-
-void discard_pages(Region& region, std::size_t first, std::size_t count) {
-  region.discard(first * region.page_bytes(), count * region.page_bytes());
-}
-
-/// The bytes of a region that was filled, with `count` pages of zeros from `first` on.
-std::vector<std::byte> with_zeros(std::vector<std::byte> bytes, std::size_t first,
-                                  std::size_t count) {
-  const std::size_t page = support::page_bytes();
-  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(first * page), count * page,
-              std::byte{0});
-  return bytes;
-}
-
-std::size_t pages_in_use() { return cow::process_stats().bytes_in_use / support::page_bytes(); }
 
 /// Makes libcow think that it has used up its mappings.
 class FewMappings {

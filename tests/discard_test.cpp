@@ -1,26 +1,21 @@
 // Region::discard: whole pages show zeros and give their frames back, and nobody else notices.
 
 #include <algorithm>
-#include <atomic>
 #include <cow/cow.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "catch.hpp"
-#include "eaten_mappings.hpp"
+#include "discard_support.hpp"
 #include "folder.hpp"
 #include "lease_support.hpp"
-#include "mm/family.hpp"
-#include "mm/mapping_budget.hpp"
-#include "mm/piece.hpp"
 #include "support.hpp"
 
 using cow::CloneMode;
@@ -28,33 +23,11 @@ using cow::PageRange;
 using cow::Region;
 using cow::Snapshot;
 
-namespace {
-
-constexpr std::size_t pages = 1200;  // of three leaves, the last of which is not whole
-
-Region filled(std::uint64_t pattern = 1,
-              const cow::RegionOptions& options = support::single_page_options()) {
-  Region region = Region::create(pages * support::page_bytes(), options);
-  support::fill(region.bytes(), pattern);
-  return region;
-}
-
-void discard_pages(Region& region, std::size_t first, std::size_t count) {
-  region.discard(first * region.page_bytes(), count * region.page_bytes());
-}
-
-/// The bytes of a region that was filled, with `count` pages of zeros from `first` on.
-std::vector<std::byte> with_zeros(std::vector<std::byte> bytes, std::size_t first,
-                                  std::size_t count) {
-  const std::size_t page = support::page_bytes();
-  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(first * page), count * page,
-              std::byte{0});
-  return bytes;
-}
-
-std::size_t pages_in_use() { return cow::process_stats().bytes_in_use / support::page_bytes(); }
-
-}  // namespace
+using discarding::discard_pages;
+using discarding::filled;
+using discarding::pages;
+using discarding::pages_in_use;
+using discarding::with_zeros;
 
 TEST_CASE("discard makes whole pages zero and leaves parts of pages alone, whatever the granule") {
   const std::uint64_t seed = support::seed();
@@ -129,7 +102,8 @@ TEST_CASE("a store to a discarded page faults like the first one to a page never
   discard_pages(region, 600, 20);  // in one leaf
   const cow::RegionStats before = region.stats();
   REQUIRE(before.pages_zero == 20);
-  support::store(region, 610, 9);
+  const std::span<std::byte> page = support::pages_of(region, 610);
+  std::fill(page.begin(), page.end(), std::byte{9});
   const cow::RegionStats after = region.stats();
   CHECK(after.faults == before.faults + 1);
   CHECK(after.pages_zero_filled == before.pages_zero_filled + 20);  // those around go along
