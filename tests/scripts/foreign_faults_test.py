@@ -34,6 +34,7 @@ MASKED = ["siginfo+mask", "siginfo+nodefer+mask", "siginfo+resethand+onstack+mas
 ALL = ["default", "ignore", *PLAIN, *SIGINFO, *MASKED]
 SOME = ["default", "ignore", "plain", "siginfo+onstack", "siginfo+nodefer+resethand+mask"]
 FEWEST_KINDS = 24
+MORE_ATTEMPTS = 3  # an emulator now and then dies of a signal itself, with libcow or without
 
 
 EMULATOR_STDERR = "stderr: qemu: uncaught target signal"  # it says so whenever its program dies
@@ -133,16 +134,31 @@ def compare(commands, is_emulated):
              for disposition in (SOME if is_emulated else ALL) if not is_limit(kind, disposition)
              and not (is_emulated and is_limit_of_emulator(kind, disposition))]
 
+    complaints, bad_cases, traced = complaints_about(commands, cases)
+    for _ in range(MORE_ATTEMPTS if is_emulated else 0):
+        if not bad_cases:
+            break
+        complaints, bad_cases, _ = complaints_about(commands, bad_cases)
+    return complaints, len(cases), traced
+
+
+def complaints_about(commands, cases):
+    """(complaints, the cases they are about, whether deaths were traced)"""
     runs = run_both(commands, cases)
     complaints = []
     for name, run in zip(("with libcow", "without libcow"), runs):
         complaints += complaints_about_run(name, run, cases)
+    bad_cases = list(cases) if complaints else []
     having, without = (blocks(run.stdout) for run in runs)
     for case in cases:
-        complaints += filter(None, [complaint_about_control(case, without.get(case, [])),
-                                    difference(case, without.get(case, []), having.get(case, []))])
+        found = list(filter(None, [
+            complaint_about_control(case, without.get(case, [])),
+            difference(case, without.get(case, []), having.get(case, []))]))
+        complaints += found
+        if found and case not in bad_cases:
+            bad_cases.append(case)
     traced = not any("not traced" in lines for lines in without.values())
-    return complaints, len(cases), traced
+    return complaints, bad_cases, traced
 
 
 def main():
