@@ -22,6 +22,19 @@ namespace cow {
 
 class Region;
 
+/// What a region is made of now, in lines as in /proc/self/maps: first its counts, and then each
+/// run of pages that are alike and lie side by side:
+///
+///     7f52a4e00000-7f52a4e02000 rw-p          2 home at 0, references 1
+///
+/// addresses; 'w' where the next store does not fault, 'l' where a lease keeps it so, 'z' for zeros
+/// without a frame, 'c' for frames that others reference, too, or 'p'; pages; where their frames
+/// lie, and there: a home of this region ("home"), a relative's ("relative"), an extent for what
+/// snapshots keep ("packed"), a process that this one was forked from ("parent") or the file that
+/// was opened ("file"). For people: the form may change. Thread safe; stores wait meanwhile.
+/// Cost: O(page tables). Throws std::system_error without memory.
+COW_API std::string describe(const Region& region);
+
 namespace detail {
 class RegionState;
 /// For libcow's own tests: what is wrong with the region's page tables, counts and mappings, in
@@ -165,6 +178,7 @@ class COW_API Region {
 
  private:
   friend std::string detail::check_invariants(const Region& region);
+  friend std::string describe(const Region& region);
   explicit Region(std::shared_ptr<detail::RegionState> state) noexcept;
   [[nodiscard]] detail::RegionState& state() const;
   bool apply_by_sharing(const std::vector<PageRange>& ranges, const Snapshot& from);
