@@ -73,7 +73,7 @@ TEST_CASE("describe() shows leases, and its first line is what stats() says") {
 }
 
 TEST_CASE("describe() of a region of many pages of which one was stored to is a few lines") {
-  Region region = Region::create(std::size_t{1} << 36, support::options());
+  Region region = Region::create(std::size_t{1} << 34, support::options());
   support::store(region, 5000, 1);
   CHECK(lines_of(region).size() <= 6);
 }

@@ -214,7 +214,7 @@ TEST_CASE("a forged chain of a few kilobytes takes no memory in proportion to wh
   Paths chain;
   // Beside several regions of a tebibyte neither a sanitizer nor an emulator has room for itself.
   const bool has_little_room = support::has_thread_sanitizer || support::is_emulated();
-  const std::uint64_t size = std::uint64_t{1} << (has_little_room ? 36 : 40);
+  const std::uint64_t size = std::uint64_t{1} << (has_little_room ? 34 : 40);
   try {
     chain = forged_chain(folder, size / support::page_bytes());
   } catch (const std::filesystem::filesystem_error&) {
