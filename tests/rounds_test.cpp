@@ -151,6 +151,29 @@ TEST_CASE("beside other threads runs of hot pages fault once in tens of rounds, 
   CHECK(faults > 0);  // else nobody would learn when they come to rest
 }
 
+TEST_CASE("what is hot in a region is not hot in its clone before that has had rounds of its own") {
+  for (const SnapshotMode mode : {SnapshotMode::quiescent, SnapshotMode::concurrent}) {
+    Region region = filled();
+    const auto store_to_run = [](Region& to) {
+      for (std::size_t page = 100; page < 116; ++page) support::flip(to, page);
+    };
+    for (int round = 0; round < 10; ++round) {
+      (void)region.snapshot(mode);
+      store_to_run(region);
+    }
+    Region clone = region.clone();
+    store_to_run(clone);
+    support::flip(clone, 90);
+    const Snapshot snapshot = clone.snapshot(mode);
+    CHECK(support::broken_invariant(clone) == "");
+    const RegionStats before = clone.stats();
+    CHECK(before.pages_writable == 0);
+    store_to_run(clone);
+    CHECK(clone.stats().faults - before.faults == 16);
+    CHECK(support::load(snapshot.bytes(), 100) != support::load(clone.bytes(), 100));
+  }
+}
+
 TEST_CASE("hot pages that come to rest are shared, and the region is one mapping again") {
   const SecondThread other;
   Region region = filled();

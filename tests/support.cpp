@@ -232,7 +232,8 @@ std::string broken_invariant(const cow::Region& region) {
   }
   if (stats.pages_writable > stats.pages_private) return "a page is writable but not private";
   if (stats.mappings == 0) return "a region without a mapping";
-  return cow::detail::check_invariants(region);
+  const std::string complaint = cow::detail::check_invariants(region);
+  return complaint.empty() ? "" : complaint + "\n" + cow::describe(region);
 }
 
 std::vector<Mapping> mappings(const void* begin, std::size_t length) {

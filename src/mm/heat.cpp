@@ -83,7 +83,13 @@ std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages) noexc
   const bool knows_any = leaf.heat_round != 0;
   const std::uint32_t degrees = round - leaf.heat_round;
   leaf.heat_round = round;
-  if (!knows_any) return 0;
+  if (!knows_any) {
+    // Of a relative, perhaps, whose rounds were others: none has paid for being hot here.
+    for (Entry& entry : leaf.entries) {
+      if (entry.hot()) entry.set_heat(Entry::kWarmest);
+    }
+    return 0;
+  }
 
   const Stores stores = stores_to(leaf, degrees);
   const bool may_heat = is_mostly_warm(stores);

@@ -224,7 +224,12 @@ class Checker {
           mapping.begin == begin && mapping.end == end && mapping.writable == first.writable() &&
           mapping.shared != first.is_zero_page() &&
           (first.is_zero_page() || mapping.offset == frames_.offset(first.frame()).bytes);
-      if (!same) wrong("pages ", run.first.value, " to ", run.last.value, " are mapped otherwise");
+      if (same) return;
+      wrong("pages ", run.first.value, " to ", run.last.value,
+            first.writable() ? " are writable" : " are not",
+            " and mapped otherwise: ", space_.page_at(mapping.begin).value, " to ",
+            space_.page_at(mapping.end).value, mapping.writable ? ", writable" : ", not", ", at ",
+            mapping.offset);
     });
     if (index != mappings.size() || index != space_.mappings()) {
       wrong("the page table has ", index, " runs, the kernel ", mappings.size(),
