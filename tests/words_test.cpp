@@ -164,8 +164,8 @@ TEST_CASE("whatever error a call is refused with, the sentence is about that err
 }
 
 TEST_CASE("a region that may not be locked in memory is refused because of that limit") {
-  if (support::has_sanitizer) {
-    WARN("skipped: a sanitizer's runtime needs memory that may not be locked either");
+  if (support::has_sanitizer || support::is_emulated()) {
+    WARN("skipped: what runs this program needs memory that may not be locked either");
     return;
   }
   std::string words;
