@@ -6,6 +6,7 @@
 
 #include <cstddef>
 
+#include "sanitizer.hpp"
 #include "support.hpp"
 
 namespace support {
@@ -51,5 +52,8 @@ inline constexpr std::size_t spared_by_all = 0;
 // The same for threads whose first stores come when mappings are used up: an emulator takes a heap
 // of its own for each, and ends when it gets none.
 inline std::size_t spared_for_threads() { return is_emulated() ? 400 : spared_by_all; }
+
+// The same where the test itself allocates: a sanitizer's heap is made of mappings.
+inline std::size_t spared_for_heap() { return has_sanitizer || is_emulated() ? 400 : 0; }
 
 }  // namespace support

@@ -146,7 +146,7 @@ TEST_CASE("no control call fails for libcow's own mappings when others have take
       const support::Folder folder;
       Pieces pieces;
       if (pieces.mappings() < pages / 2) return "the region is not in pieces";
-      const support::EatenMappings eaten(support::spared_for_threads());
+      const support::EatenMappings eaten(support::spared_for_heap());
       std::string complaint = call.run(pieces, folder);
       if (complaint.empty()) complaint = pieces.complaint();
       if (!complaint.empty()) return complaint;
@@ -162,7 +162,7 @@ TEST_CASE("no control call fails for libcow's own mappings when others have take
 TEST_CASE("a child keeps its regions when others have taken all mappings but libcow's own") {
   const auto result = support::run_in_child([]() -> std::string {
     Pieces pieces;
-    const support::EatenMappings eaten(support::spared_for_threads());
+    const support::EatenMappings eaten(support::spared_for_heap());
     const auto expected = support::plain_copy(pieces.region().bytes());
     const auto in_child = support::run_in_child([&]() -> std::string {
       if (!pieces.complaint().empty()) return pieces.complaint();
@@ -179,14 +179,14 @@ TEST_CASE("a child keeps its regions when others have taken all mappings but lib
 }
 
 TEST_CASE("what was leased stays where it is when regions are brought together") {
-  if (support::spared_for_threads() > 0) {
+  if (support::spared_for_heap() > 0) {
     WARN("skipped: a sanitizer or an emulator needs mappings of its own");
     return;
   }
   const auto result = support::run_in_child([]() -> std::string {
     Pieces pieces;
     const cow::WriteLease lease = pieces.region().write_lease(support::page_bytes(), 1);
-    const support::EatenMappings eaten(support::spared_for_threads());
+    const support::EatenMappings eaten(support::spared_for_heap());
     const Snapshot snapshot = pieces.region().snapshot();
     if (pieces.mappings() > pages / 8) return std::to_string(pieces.mappings()) + " mappings";
     if (pieces.region().stats().pages_leased != 1) return "the lease is gone";
@@ -198,14 +198,14 @@ TEST_CASE("what was leased stays where it is when regions are brought together")
 }
 
 TEST_CASE("regions of other families are brought together, too, and so are views") {
-  if (support::spared_for_threads() > 0) {
+  if (support::spared_for_heap() > 0) {
     WARN("skipped: a sanitizer or an emulator needs mappings of its own");
     return;
   }
   const auto result = support::run_in_child([]() -> std::string {
     Pieces first;
     Pieces second;
-    const support::EatenMappings eaten(support::spared_for_threads());
+    const support::EatenMappings eaten(support::spared_for_heap());
     const std::size_t before = cow::process_stats().mappings_in_use;
     const Region clone = first.region().clone();
     const std::size_t now = cow::process_stats().mappings_in_use;

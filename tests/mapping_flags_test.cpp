@@ -205,6 +205,10 @@ TEST_CASE("what a program tells the kernel about a region's mapping is lost when
 }
 
 TEST_CASE("mlockall with MCL_FUTURE and MCL_ONFAULT locks what regions show, whatever moves") {
+  if (support::has_sanitizer) {
+    WARN("skipped: a sanitizer's runtime makes nothing of mlockall");
+    return;
+  }
   if (!are_flags_told()) return;
   const auto result = support::run_in_child([]() -> std::string {
     if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) return "skipped";

@@ -18,7 +18,7 @@ namespace {
 /// A step while somebody else has every mapping that libcow has not. It may be refused only if
 /// libcow's own are next to none by then.
 std::string step_without_mappings(Forest& forest) {
-  const support::EatenMappings eaten(support::spared_for_threads());
+  const support::EatenMappings eaten(support::spared_for_heap());
   try {
     return forest.step();
   } catch (const std::system_error& error) {
