@@ -151,7 +151,7 @@ TEST_CASE(
   CHECK(support::eventually([&] { return (moved = move()) != 0; }));
   CHECK(moved == (leased ? 1 : -EFAULT));
   if (!leased) {
-    std::atomic_ref<Word>(*lock).store(0);
+    std::atomic_ref<Word>(*lock).store(0, support::release_order);
     CHECK(move() == 1);
   }
   CHECK(waiter.join() == 0);

@@ -8,7 +8,6 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -43,13 +42,9 @@ class MemoryLimit {
   MemoryLimit(const MemoryLimit&) = delete;
   MemoryLimit& operator=(const MemoryLimit&) = delete;
 
-  /// Sanitizers and emulators need more memory than there is. Where the kernel itself finds none
-  /// for a page of the process, it lets it wait for ever: that is chance, so these tests run only
-  /// where COW_TEST_MEMORY_GROUPS=1 asks for them.
+  /// Sanitizers and emulators need more memory than there is.
   [[nodiscard]] bool ready() const {
-    const char* const asked = std::getenv("COW_TEST_MEMORY_GROUPS");
-    return asked != nullptr && std::string(asked) == "1" && ready_ && !support::has_sanitizer &&
-           !support::is_emulated();
+    return ready_ && !support::has_sanitizer && !support::is_emulated();
   }
   /// This process, which is killed after a while: where it touches memory of its own and there is
   /// none, the kernel lets it wait, for ever, and no other signal ends that while it is masked.

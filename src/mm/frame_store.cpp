@@ -175,6 +175,8 @@ void FrameStore::take(Frame frame) noexcept {
   SlotState& slot = from.slots[frame.slot().value];
   if (slot.recycled()) count_recycled(from, -1);
   slot.take();
+  // What dropping it touches is touched now: a store for which no memory is left drops its frame.
+  from.kept.touch(frame.slot().value / Extent::kGroupSlots);
   ++from.used;
   ++used_;
 }

@@ -25,6 +25,13 @@ class SparseBits {
     words_[i / 64] |= bit(i);
     summary_[i / 64 / 64] |= bit(i / 64);
   }
+  /// From now on set(i) needs no memory.
+  void touch(std::uint64_t i) noexcept {
+    volatile std::uint64_t& word = words_[i / 64];
+    volatile std::uint64_t& summary = summary_[i / 64 / 64];
+    word = word;
+    summary = summary;
+  }
   void clear(std::uint64_t i) noexcept {
     words_[i / 64] &= ~bit(i);
     if (words_[i / 64] == 0) summary_[i / 64 / 64] &= ~bit(i / 64);
