@@ -94,6 +94,10 @@ Pages run_of(std::size_t first, std::size_t count) {
   return pages;
 }
 
+/// The pages of `stored` that are hot by chance, or were taken along by a window: one in a hundred,
+/// each compared and copied for nothing. A short loop may have a few more than its share.
+std::uint64_t by_chance(std::uint64_t stored) { return stored / 50 + 64; }
+
 /// The k-th multiple of `part` pages, in an order in which none comes again soon.
 std::size_t next_part(std::size_t k, std::size_t part) {
   return k * 37 % (few_pages / part - 1) * part;
@@ -120,8 +124,7 @@ TEST_CASE("rounds that store to other pages each time cost a fault and two pages
   const Cost cost = loop.cost();
   CAPTURE(cost.stored, cost.faults, cost.pages);
   CHECK(cost.faults <= cost.stored);
-  // One page in a hundred may be hot by chance, or have been taken along by a window.
-  CHECK(cost.pages <= 2 * cost.stored + cost.stored / 50);
+  CHECK(cost.pages <= 2 * cost.stored + by_chance(cost.stored));
   loop.check_end(count / 8);
 }
 
@@ -148,7 +151,7 @@ TEST_CASE("in rounds of which most pages are the same ones, only the others faul
   const Cost cost = loop.cost();
   CAPTURE(cost.stored, cost.faults, cost.pages);
   CHECK(cost.faults <= count * other_count);
-  CHECK(cost.pages <= 2 * cost.stored + cost.stored / 50);
+  CHECK(cost.pages <= 2 * cost.stored + by_chance(cost.stored));
   loop.check_end(same_count + other_count);
 }
 
@@ -284,7 +287,7 @@ TEST_CASE("beside a snapshot that is read, a round's page costs one fault and on
   const Cost cost = loop.cost();
   CAPTURE(cost.stored, cost.faults, cost.pages);
   CHECK(cost.faults <= cost.stored);
-  CHECK(cost.pages <= cost.stored + cost.stored / 50);
+  CHECK(cost.pages <= cost.stored + by_chance(cost.stored));
   loop.check_end(8);
 }
 
@@ -309,7 +312,7 @@ TEST_CASE("what happens to relatives between rounds makes no round dearer") {
   const Cost cost = loop.cost();
   CAPTURE(cost.stored, cost.faults, cost.pages);
   CHECK(cost.faults <= cost.stored);
-  CHECK(cost.pages <= 2 * cost.stored + cost.stored / 50);
+  CHECK(cost.pages <= 2 * cost.stored + by_chance(cost.stored));
   loop.check_end(8);
 }
 
@@ -329,6 +332,6 @@ TEST_CASE("a lease that lasts adds its own pages to a round, and no others") {
   const std::size_t rounds = count - std::min<std::size_t>(count, 10);
   CAPTURE(cost.stored, cost.faults, cost.pages);
   CHECK(cost.faults <= cost.stored);
-  CHECK(cost.pages <= 2 * cost.stored + cost.stored / 50 + rounds * leased);
+  CHECK(cost.pages <= 2 * cost.stored + by_chance(cost.stored) + rounds * leased);
   CHECK(loop.region().stats().pages_private <= leased + 8);
 }

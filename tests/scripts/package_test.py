@@ -144,8 +144,8 @@ class Symbols(unittest.TestCase):
     def plain(mangled):
         names = subprocess.run(["c++filt"], input="\n".join(mangled), stdout=subprocess.PIPE,
                                text=True, check=True).stdout.split("\n")
-        return [re.sub(r"\(.*", "", re.sub(r"^(typeinfo|vtable)( name)? for ", "", name))
-                for name in names]
+        return [re.sub(r"(\[abi:|\().*", "", re.sub(r"^(typeinfo|vtable)( name)? for ", "", name))
+                for name in names]  # "[abi:cxx11]" follows what returns a string
 
     @staticmethod
     def declared():
