@@ -186,6 +186,17 @@ void ReplacementFile::write(const std::byte* source, std::size_t bytes, FileOffs
   check_room(to.bytes + bytes);
   const int error = write_frames(descriptor_.name(), source, bytes, to);
   if (error != 0) refuse(error, "pwrite", "could not be written; what was there before still is");
+  begin_write_back(to.bytes + bytes);
+}
+
+// What was written goes to the disk while more is read and written, and not all of it in commit().
+// A wish: where it is refused, commit() does it all.
+void ReplacementFile::begin_write_back(std::uint64_t written) noexcept {
+  constexpr std::uint64_t kWorthACall = std::uint64_t{8} << 20;
+  if (written < on_the_way_ + kWorthACall) return;
+  ::sync_file_range(descriptor_.number(), static_cast<off64_t>(on_the_way_),
+                    static_cast<off64_t>(written - on_the_way_), SYNC_FILE_RANGE_WRITE);
+  on_the_way_ = written;
 }
 
 void ReplacementFile::commit() {

@@ -72,11 +72,13 @@ class ReplacementFile {
   void open_temporary(mode_t mode);
   void remove_temporary() noexcept;
   void check_room(std::uint64_t bytes) const;  // beyond, the kernel would raise a signal
+  void begin_write_back(std::uint64_t written) noexcept;
 
   std::filesystem::path path_;
   std::filesystem::path folder_;
   std::filesystem::path temporary_;  ///< a name that has to go; empty if there is none
   Descriptor descriptor_;
+  std::uint64_t on_the_way_ = 0;  ///< bytes that the kernel was asked to bring to the disk
 };
 
 /// Random bytes from the kernel. Throws std::system_error.
