@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -15,9 +16,16 @@ struct PageCount {
   friend constexpr PageCount operator-(PageCount a, PageCount b) { return {a.value - b.value}; }
 };
 
+/// Entries of one leaf of a page table, as in the processor's with pages of 4 KiB.
+inline constexpr std::size_t kTableEntries = 512;
+
 /// Which page of an address space, from 0.
 struct PageIndex {
   std::uint64_t value = 0;
+
+  /// Where a page table has the page: in which leaf, and which entry of it that is.
+  [[nodiscard]] constexpr std::uint64_t leaf_index() const { return value / kTableEntries; }
+  [[nodiscard]] constexpr std::size_t entry_index() const { return value % kTableEntries; }
 
   friend constexpr auto operator<=>(PageIndex, PageIndex) = default;
   friend constexpr PageIndex operator+(PageIndex page, PageCount n) {
@@ -31,6 +39,7 @@ struct PageIndex {
     ++value;
     return *this;
   }
+  constexpr PageIndex operator++(int) { return {value++}; }
 };
 
 /// The pages [first, last).
@@ -47,6 +56,35 @@ struct PageSpan {
 };
 
 inline constexpr PageCount kOnePage{1};
+
+/// Calls `use(PageSpan)` for each stretch of `span` whose pages all pass `test(PageIndex)` and go
+/// on from its first one: `goes_on(PageIndex first, PageIndex page)`. Each is as long as it can be.
+template <class Test, class GoesOn, class Use>
+constexpr void for_each_stretch(PageSpan span, const Test& test, const GoesOn& goes_on,
+                                const Use& use) {
+  for (PageIndex page = span.first; page < span.last;) {
+    const PageIndex first = page;
+    if (!test(page++)) continue;
+    while (page < span.last && test(page) && goes_on(first, page)) ++page;
+    use(PageSpan{first, page});
+  }
+}
+template <class Test, class Use>
+constexpr void for_each_stretch(PageSpan span, const Test& test, const Use& use) {
+  for_each_stretch(
+      span, test, [](PageIndex, PageIndex) { return true; }, use);
+}
+
+/// Calls `use(PageSpan)` for each part of `span` that lies in one leaf of a page table.
+template <class Use>
+constexpr void for_each_leaf_part(PageSpan span, const Use& use) {
+  while (!span.empty()) {
+    const PageIndex end{(span.first.leaf_index() + 1) * kTableEntries};
+    const PageSpan part{span.first, std::min(span.last, end)};
+    span.first = part.last;
+    use(part);
+  }
+}
 
 /// The size of a family's pages and the conversions that depend on it.
 class PageGeometry {

@@ -41,13 +41,13 @@ bool makes_progress(const os::FaultReport& report, const FaultOutcome& outcome) 
 }
 
 [[noreturn]] void give_up(const AddressSpace& space, const os::FaultReport& report,
-                          const FaultOutcome& outcome) noexcept {
+                          const char* call, int error) noexcept {
   os::LastWords words;
   words.address = report.address;
   words.region_begin = reinterpret_cast<std::uintptr_t>(space.begin());
   words.region_end = reinterpret_cast<std::uintptr_t>(space.end());
-  words.call = outcome.call;
-  words.error = outcome.error;
+  words.call = call;
+  words.error = error;
   os::die_of_store(words);
 }
 
@@ -58,7 +58,7 @@ bool handle_fault(const os::FaultReport& report) noexcept {
   const Registry::Reader reader(Registry::instance());
   AddressSpace* const space = reader.find(report.address);
   if (space == nullptr) return false;
-  if (space->family().is_abandoned()) give_up(*space, report, {ENOMEM, "fork"});
+  if (space->family().is_abandoned()) give_up(*space, report, "fork", ENOMEM);
   if (!report.is_write) return false;
   if (t_is_forking) {
     os::die_of(
@@ -72,7 +72,7 @@ bool handle_fault(const os::FaultReport& report) noexcept {
   ResolvedFault told{report, page, {}, listener == nullptr ? 0 : os::monotonic_ns()};
   const FaultOutcome outcome =
       resolve_write_fault(*space, page, listener == nullptr ? nullptr : &told.steps);
-  if (outcome.error != 0) give_up(*space, report, outcome);
+  if (outcome.error != 0) give_up(*space, report, outcome.call(), outcome.error);
   if (!makes_progress(report, outcome)) return false;
 
   g_resolved.fetch_add(1, std::memory_order_relaxed);

@@ -93,8 +93,8 @@ void AddressSpace::write_protect_together(Spare spare, const Prepare& prepare) {
     protect(hull, Spare::leased);
     // Not one for all: what was a hole when it looked may be touched until it is protected.
     HoleFinder holes(family_->geometry());
-    for (std::uint64_t group = hull.first.value / kTableEntries;
-         group * kTableEntries < hull.last.value; ++group) {
+    for (std::uint64_t group = hull.first.leaf_index(); group * kTableEntries < hull.last.value;
+         ++group) {
       Leaf* const leaf = table().leaf_at(group);
       if (leaf != nullptr && leaf->writable > 0) close_leaf(*leaf, spare, holes);
     }

@@ -245,12 +245,8 @@ class AddressSpace {
 /// Calls `use(PageSpan)` for the stretches of `span` whose entries pass `test(Entry)`.
 template <class Test, class Use>
 void for_each_stretch(const PageTable& table, PageSpan span, const Test& test, const Use& use) {
-  for (PageIndex page = span.first; page < span.last;) {
-    PageIndex end = page;
-    while (end < span.last && test(table.entry(end))) ++end;
-    if (page < end) use(PageSpan{page, end});
-    page = std::max(end, page + kOnePage);
-  }
+  for_each_stretch(
+      span, [&](PageIndex page) { return test(table.entry(page)); }, use);
 }
 
 template <class Test>

@@ -76,37 +76,32 @@ void Copying::copy_leaf(std::uint64_t group, const Copy& copy) {
   const PageSpan span = source_.span_of(group);
   Leaf untouched;
   const Leaf& from = source_.leaf_or(group, untouched);
-  const auto entry_of = [&](PageIndex page) { return from.entries[page.value % kTableEntries]; };
   Leaf& leaf = empty_.table().own_leaf(span.first);
   if (frames_.shows_file()) {
     empty_.edit(leaf, span, [&](PageIndex page, Entry& entry) {
-      if (entry.is_zero_page() || stays(entry_of(page))) return;
+      if (entry.is_zero_page() || stays(from[page])) return;
       frames_.drop_references({entry.frame(), kOnePage}, 1);
       entry = Entry{};
     });
   }
-  for (PageIndex page = span.first; page < span.last;) {
-    PageIndex end = page;
-    const Frame first = entry_of(page).frame();
-    while (end < span.last && has_data(entry_of(end)) &&
-           entry_of(end).frame() == first.after(end - page)) {
-      ++end;
+  const auto is_data = [&](PageIndex page) { return has_data(from[page]); };
+  const auto is_beside = [&](PageIndex first, PageIndex page) {
+    return from[page].frame() == from[first].frame().after(page - first);
+  };
+  for_each_stretch(span, is_data, is_beside, [&](PageSpan run) {
+    empty_.edit(leaf, run, [&](PageIndex page, Entry& entry) {
+      entry = Entry(home_.after({page.value}));
+      entry.set_writable(writable_);
+      entry.set_taken_along(true);  // a frame of its own, and nobody stored to it
+      frames_.take(entry.frame());
+    });
+    // Frames are filled once they are taken. The table goes with its space if that fails.
+    const int error =
+        copy({from[run.first].frame(), run.count()}, run.first, home_.after({run.first.value}));
+    if (error != 0) {
+      throw_refused(error, "pwrite", "the copy of a region could not be made");
     }
-    if (page < end) {
-      empty_.edit(leaf, {page, end}, [&](PageIndex at, Entry& entry) {
-        entry = Entry(home_.after({at.value}));
-        entry.set_writable(writable_);
-        entry.set_taken_along(true);  // a frame of its own, and nobody stored to it
-        frames_.take(entry.frame());
-      });
-      // Frames are filled once they are taken. The table goes with its space if that fails.
-      const int error = copy({first, end - page}, page, home_.after({page.value}));
-      if (error != 0) {
-        throw_refused(error, "pwrite", "the copy of a region could not be made");
-      }
-    }
-    page = std::max(end, page + kOnePage);
-  }
+  });
 }
 
 // What a snapshot copies while stores may wait for it: about as long as protecting a tenth of a
@@ -166,22 +161,19 @@ void reopen(AddressSpace& space, Leaf& leaf) noexcept {
   const FrameStore& frames = space.family().frames();
   const PageSpan span = space.table().span_of(leaf.group);
   const auto sole = [&](PageIndex page) {
-    const Entry entry = leaf.entries[page.value % kTableEntries];
+    const Entry entry = leaf[page];
     return !entry.is_zero_page() && frames.references(entry.frame()) == 1 &&
            !frames.is_foreign(entry.frame());
   };
-  for (PageIndex page = span.first; page < span.last; ++page) {
-    PageIndex end = page;
-    while (end < span.last && sole(end)) ++end;
-    if (page < end && space.make_writable({page, end}) != 0) {
-      space.protect_again(leaf, {page, end});
-    } else if (page < end) {
-      space.edit(leaf, {page, end}, [](PageIndex, Entry& entry) { entry.set_writable(true); });
-      leaf.any_never_stored = std::any_of(leaf.entries.begin(), leaf.entries.end(),
-                                          [](Entry entry) { return entry.never_stored(); });
+  for_each_stretch(span, sole, [&](PageSpan run) {
+    if (space.make_writable(run) != 0) {
+      space.protect_again(leaf, run);
+      return;
     }
-    page = std::max(page, end);
-  }
+    space.edit(leaf, run, [](PageIndex, Entry& entry) { entry.set_writable(true); });
+    leaf.any_never_stored = std::any_of(leaf.entries.begin(), leaf.entries.end(),
+                                        [](Entry entry) { return entry.never_stored(); });
+  });
 }
 
 void make_room_in_large(Family& family) {
@@ -251,15 +243,13 @@ void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy) {
 
 void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noexcept {
   FrameStore& frames = kept.store().frames;
-  for (PageIndex page = span.first; page < span.last;) {
-    const std::uint64_t group = page.value / kTableEntries;
+  for_each_leaf_part(span, [&](PageSpan part) {
+    const std::uint64_t group = part.first.leaf_index();
     const PageSpan whole = kept.span_of(group);
-    const PageSpan part{page, std::min(span.last, whole.last)};
-    page = part.last;
-    if (kept.leaf_at(group) == other.leaf_at(group)) continue;
+    if (kept.leaf_at(group) == other.leaf_at(group)) return;
     if (part == whole) {
       kept.adopt_leaf(group, other);
-      continue;
+      return;
     }
     Leaf& leaf = kept.own_leaf(part.first);
     edit_leaf(leaf, (part.first - whole.first).value, (part.last - whole.first).value,
@@ -270,7 +260,7 @@ void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noex
                 if (!old.is_zero_page()) frames.drop_references({old.frame(), kOnePage}, 1);
                 leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
               });
-  }
+  });
 }
 
 void show_snapshot(const PageTable& snapshot, AddressSpace& empty) {

@@ -1,4 +1,4 @@
-#include "mm/evacuation.hpp"
+#include "mm/copy_out.hpp"
 
 #include <cerrno>
 
@@ -29,8 +29,6 @@ bool for_each_sharer(const FrameStore& frames, const Leaf& leaf, std::size_t ind
   return missing == 0;
 }
 
-std::size_t index_of(PageIndex page) noexcept { return page.value % kTableEntries; }
-
 // All other leaves whose entry `index` has `frame` show `to` from now on. Returns how many.
 std::uint32_t redirect(AddressSpace& space, Leaf& leaf, std::size_t index, Frame frame,
                        Entry to) noexcept {
@@ -49,7 +47,7 @@ std::uint32_t redirect(AddressSpace& space, Leaf& leaf, std::size_t index, Frame
   return redirected;
 }
 
-void evacuate_page(AddressSpace& space, Leaf& leaf, std::size_t index, Entry to) noexcept {
+void copy_out_page(AddressSpace& space, Leaf& leaf, std::size_t index, Entry to) noexcept {
   FrameStore& frames = space.family().frames();
   const Frame frame = leaf.entries[index].frame();
   const std::uint32_t redirected = redirect(space, leaf, index, frame, to);
@@ -63,56 +61,53 @@ bool only_unseen_have(const AddressSpace& space, const Leaf& leaf, PageIndex pag
                       Frame frame) noexcept {
   const FrameStore& frames = space.family().frames();
   return for_each_sharer(
-      frames, leaf, index_of(page), frame, kMostVersions,
+      frames, leaf, page.entry_index(), frame, kMostVersions,
       [&](const Leaf& sharer) { return !space.family().shown_elsewhere(sharer, space.shown()); });
 }
 
 }  // namespace
 
-bool can_evacuate(const AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {
-  const Entry entry = leaf.entries[index_of(page)];
+bool can_copy_out(const AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {
+  const Entry entry = leaf[page];
   if (entry.is_zero_page() || space.family().frames().is_foreign(entry.frame())) return false;
   return only_unseen_have(space, leaf, page, entry.frame());
 }
 
-bool can_reunite(const AddressSpace& space, const Leaf& leaf, PageIndex page,
-                 Frame frame) noexcept {
+bool can_merge_back(const AddressSpace& space, const Leaf& leaf, PageIndex page,
+                    Frame frame) noexcept {
   return !space.family().frames().is_foreign(frame) && only_unseen_have(space, leaf, page, frame);
 }
 
-void reunite(AddressSpace& space, Leaf& leaf, PageIndex page, Frame frame) noexcept {
+void merge_back(AddressSpace& space, Leaf& leaf, PageIndex page, Frame frame) noexcept {
   FrameStore& frames = space.family().frames();
-  const Entry entry = leaf.entries[index_of(page)];
+  const Entry entry = leaf[page];
   const std::uint32_t redirected =
-      redirect(space, leaf, index_of(page), frame, Entry(entry.frame()));
+      redirect(space, leaf, page.entry_index(), frame, Entry(entry.frame()));
   frames.add_references({entry.frame(), kOnePage}, redirected);
   frames.drop_references({frame, kOnePage}, redirected);
 }
 
-Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to,
+CopiedOut copy_out(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to,
                    Turn& turn) noexcept {
   FrameStore& frames = space.family().frames();
   const auto is_shared = [&](PageIndex page) {
-    const Entry entry = leaf.entries[index_of(page)];
-    return !entry.writable() && frames.references(entry.frame()) > 1;
+    return !leaf[page].writable() && frames.references(leaf[page].frame()) > 1;
   };
-  Evacuated result;
+  CopiedOut result;
   for (PageIndex page = window.first; page < window.last;) {
     if (!is_shared(page)) {
       ++page;
       continue;
     }
-    if (leaf.entries[index_of(page)].never_stored()) {  // a hole: the snapshots get a zero page
-      evacuate_page(space, leaf, index_of(page), Entry{});
+    if (leaf[page].never_stored()) {  // a hole: the snapshots get a zero page
+      copy_out_page(space, leaf, page.entry_index(), Entry{});
       ++page;
       continue;
     }
     PageIndex end = page;
-    while (end < window.last && is_shared(end) && !leaf.entries[index_of(end)].never_stored()) {
-      ++end;
-    }
+    while (end < window.last && is_shared(end) && !leaf[end].never_stored()) ++end;
     const FrameRun copies = frames.take_packed(end - page);
-    if (copies.count == PageCount{0}) return {ENOSPC, result.pages_copied};
+    if (copies.count == PageCount{0}) return {ENOSPC, result.pages};
     const std::byte* const source = space.address(page);
     const int refusal = turn.aside([&] { return frames.write(copies, source); });
     result.error = frames.finish_fill(copies, source, refusal);
@@ -121,14 +116,14 @@ Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex s
       return result;
     }
     for (PageCount i{0}; i < copies.count; i = i + kOnePage, ++page) {
-      evacuate_page(space, leaf, index_of(page), Entry(copies.first.after(i)));
-      leaf.entries[index_of(page)].set_taken_along(true);
+      copy_out_page(space, leaf, page.entry_index(), Entry(copies.first.after(i)));
+      leaf[page].set_taken_along(true);
     }
-    result.pages_copied += copies.count.value;
+    result.pages += copies.count.value;
   }
   if (window.contains(stored_to)) {
-    leaf.entries[index_of(stored_to)].set_taken_along(false);
-    leaf.entries[index_of(stored_to)].set_never_stored(false);
+    leaf[stored_to].set_taken_along(false);
+    leaf[stored_to].set_never_stored(false);
   }
   return result;
 }

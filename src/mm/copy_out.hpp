@@ -13,28 +13,28 @@ namespace cow {
 
 /// Whether everybody but `leaf` who references the frame of `page` is a leaf that nobody can see.
 /// `leaf` is owned by `space`. Signal context: yes.
-[[nodiscard]] bool can_evacuate(const AddressSpace& space, const Leaf& leaf,
+[[nodiscard]] bool can_copy_out(const AddressSpace& space, const Leaf& leaf,
                                 PageIndex page) noexcept;
 
 /// The way back: a page that is private again with the bytes that `frame` has, which only snapshots
 /// reference, need not be kept twice. Whether nobody can see that frame.
-[[nodiscard]] bool can_reunite(const AddressSpace& space, const Leaf& leaf, PageIndex page,
-                               Frame frame) noexcept;
+[[nodiscard]] bool can_merge_back(const AddressSpace& space, const Leaf& leaf, PageIndex page,
+                                  Frame frame) noexcept;
 
 /// The snapshots that have `frame` share the frame of `page` from now on; the caller has protected
-/// it. Precondition: can_reunite().
-void reunite(AddressSpace& space, Leaf& leaf, PageIndex page, Frame frame) noexcept;
+/// it. Precondition: can_merge_back().
+void merge_back(AddressSpace& space, Leaf& leaf, PageIndex page, Frame frame) noexcept;
 
-struct Evacuated {
+struct CopiedOut {
   int error = 0;  ///< an errno value
-  std::uint64_t pages_copied = 0;
+  std::uint64_t pages = 0;
 };
 
 /// Gives the snapshots that share pages of `window` their own copy of them. Afterwards `space` is
 /// the sole owner of every frame in it. Pages that are writable or sole already are passed over.
 /// `stored_to` is the page of the store; the others of the window are marked as taken along.
-/// Precondition: can_evacuate() held for every other page. Signal context: yes.
-Evacuated evacuate(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to,
+/// Precondition: can_copy_out() held for every other page. Signal context: yes.
+CopiedOut copy_out(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to,
                    Turn& turn) noexcept;
 
 }  // namespace cow

@@ -58,7 +58,7 @@ LeafBits difference_in_leaf(const FrameStore& frames, const PageTable& from, con
   if (from.leaf_at(group) == to.leaf_at(group)) return bits;
   const PageSpan span = from.span_of(group);
   for (PageIndex page = span.first; page < span.last; ++page) {
-    bits[page.value % kTableEntries] = differ(frames, from.entry(page), to.entry(page), bytes);
+    bits[page.entry_index()] = differ(frames, from.entry(page), to.entry(page), bytes);
   }
   return bits;
 }

@@ -43,7 +43,7 @@ class Discard {
   void for_each_part(const Use& use) const {
     const PageTable& table = space_.table();
     for (PageIndex page = span_.first; page < span_.last;) {
-      const std::uint64_t group = page.value / kTableEntries;
+      const std::uint64_t group = page.leaf_index();
       const PageIndex end = std::min(span_.last, table.span_of(group).last);
       const bool is_untouched = table.leaf_at(group) == nullptr;
       const PageIndex first = page;
@@ -155,7 +155,7 @@ class Discard {
   void give_up_pages(PageTable& gone) noexcept {
     const FrameStore::NothingKept nothing_kept(frames_);
     for_each_part([&](PageSpan part) {
-      const std::uint64_t group = part.first.value / kTableEntries;
+      const std::uint64_t group = part.first.leaf_index();
       const bool is_whole = part == space_.table().span_of(group);
       if (is_whole && !frames_.shows_file()) {
         space_.hand_leaf_to(group, gone);
@@ -167,21 +167,15 @@ class Discard {
 
   void give_up_part(PageSpan part) noexcept {
     Leaf& leaf = space_.table().own_leaf(part.first);
-    const auto frame_at = [&](PageIndex page) {
-      return leaf.entries[page.value % kTableEntries].frame();
+    const auto has_frame = [&](PageIndex page) { return !leaf[page].is_zero_page(); };
+    const auto is_beside = [&](PageIndex first, PageIndex page) {
+      return leaf[page].frame() == leaf[first].frame().after(page - first);
     };
-    for (PageIndex page = part.first; page < part.last;) {
-      const Frame first = frame_at(page);
-      PageIndex end = page + kOnePage;
-      if (first == Frame{}) {
-        page = end;
-        continue;
-      }
-      while (end < part.last && frame_at(end) == first.after(end - page)) ++end;
-      space_.edit(leaf, {page, end}, [](PageIndex, Entry& entry) { entry = Entry{}; });
-      frames_.drop_references({first, end - page}, 1);
-      page = end;
-    }
+    for_each_stretch(part, has_frame, is_beside, [&](PageSpan run) {
+      const Frame first = leaf[run.first].frame();
+      space_.edit(leaf, run, [](PageIndex, Entry& entry) { entry = Entry{}; });
+      frames_.drop_references({first, run.count()}, 1);
+    });
   }
 
   // ---- Where they are. --------------------------------------------------------------------------
@@ -191,33 +185,28 @@ class Discard {
     for_each_frame([&](PageIndex page, Entry) {
       space_.table().own_leaf(page);
       if (is_ours_alone(page, space_.table().entry(page))) return;
-      Turn turn;
-      const FaultOutcome outcome = make_private(space_, page, nullptr, turn);
+      const FaultOutcome outcome = break_sharing(space_, page);
       if (outcome.left_hole) die_of_hole(outcome.error);
       if (outcome.error == 0) return;
-      throw_refused(outcome.error, outcome.call,
+      throw_refused(outcome.error, outcome.call(),
                     "pages could not be discarded, and the region's bytes are as they were");
     });
   }
 
   void clear_frames() noexcept {
     for_each_part([&](PageSpan part) {
-      for (PageIndex page = part.first; page < part.last;) {
-        const Entry entry = space_.table().entry(page);
-        PageIndex end = page + kOnePage;
-        while (!entry.is_zero_page() && end < part.last && goes_with(entry, page, end)) ++end;
-        if (!entry.is_zero_page()) clear({page, end}, entry);
-        page = end;
-      }
+      const auto entry = [&](PageIndex page) { return space_.table().entry(page); };
+      const auto has_frame = [&](PageIndex page) { return !entry(page).is_zero_page(); };
+      const auto goes_on = [&](PageIndex first, PageIndex page) {
+        return entry(page).frame() == entry(first).frame().after(page - first) &&
+               entry(page).leased() == entry(first).leased();
+      };
+      for_each_stretch(part, has_frame, goes_on, [&](PageSpan run) { clear(run); });
     });
   }
 
-  [[nodiscard]] bool goes_with(Entry first, PageIndex page, PageIndex next) const noexcept {
-    const Entry entry = space_.table().entry(next);
-    return entry.frame() == first.frame().after(next - page) && entry.leased() == first.leased();
-  }
-
-  void clear(PageSpan span, Entry first) noexcept {
+  void clear(PageSpan span) noexcept {
+    const Entry first = space_.table().entry(span.first);
     const FrameRun run{first.frame(), span.count()};
     const bool keeps_frames = first.leased() || frames_.backing() == Backing::reserved;
     bool cleared = keeps_frames ? frames_.zero(run) == 0 : frames_.clear(run);

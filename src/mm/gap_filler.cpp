@@ -90,73 +90,59 @@ void GapFiller::fill_shortest(std::uint64_t surplus) {
 
 void GapFiller::fill(PageSpan gap) {
   PageTable& table = space_.table();
-  for (PageIndex page = gap.first; page < gap.last;) {
-    const PageIndex end = std::min(gap.last, table.span_of(page.value / kTableEntries).last);
-    Leaf& leaf = table.own_leaf(page);
-    if (frames_.shows_file()) copy_of_file(leaf, {page, end});
-    give_home(leaf, {page, end});
-    page = end;
-  }
+  for_each_leaf_part(gap, [&](PageSpan part) {
+    Leaf& leaf = table.own_leaf(part.first);
+    if (frames_.shows_file()) copy_of_file(leaf, part);
+    give_home(leaf, part);
+  });
 }
 
 // The zero pages of `span` get home slots that nobody touches.
 void GapFiller::give_home(Leaf& leaf, PageSpan span) {
-  const auto is_zero = [&](PageIndex page) {
-    return leaf.entries[page.value % kTableEntries].is_zero_page();
-  };
-  for (PageIndex page = span.first; page < span.last;) {
-    PageIndex end = page;
-    while (end < span.last && is_zero(end)) ++end;
-    if (page < end) {
-      const Frame to = home_.after({page.value});
-      space_.edit(leaf, {page, end}, [&](PageIndex at, Entry& entry) {
-        entry = Entry(home_.after({at.value}));
-        entry.set_writable(writable_);
-        entry.set_never_stored(true);
-        frames_.take(entry.frame());
-      });
-      leaf.any_never_stored = true;
-      if (!frames_.show_zeros({to, end - page})) {
-        throw_refused(EIO, "fallocate", "the frames of a region could not be cleared");
-      }
+  const auto is_zero = [&](PageIndex page) { return leaf[page].is_zero_page(); };
+  for_each_stretch(span, is_zero, [&](PageSpan zeros) {
+    space_.edit(leaf, zeros, [&](PageIndex page, Entry& entry) {
+      entry = Entry(home_.after({page.value}));
+      entry.set_writable(writable_);
+      entry.set_never_stored(true);
+      frames_.take(entry.frame());
+    });
+    leaf.any_never_stored = true;
+    if (!frames_.show_zeros({home_.after({zeros.first.value}), zeros.count()})) {
+      throw_refused(EIO, "fallocate", "the frames of a region could not be cleared");
     }
-    page = std::max(end, page + kOnePage);
-  }
+  });
 }
 
 // Pages of the user's file become zero pages where it has a hole, and copies elsewhere.
 void GapFiller::copy_of_file(Leaf& leaf, PageSpan span) {
-  const auto entry_of = [&](PageIndex page) { return leaf.entries[page.value % kTableEntries]; };
   const auto is_of_file = [&](PageIndex page) {
-    return !entry_of(page).is_zero_page() && frames_.is_of_users_file(entry_of(page).frame());
+    return !leaf[page].is_zero_page() && frames_.is_of_users_file(leaf[page].frame());
   };
   const auto is_hole = [&](PageIndex page) {
-    const Frame frame = entry_of(page).frame();
+    const Frame frame = leaf[page].frame();
     return holes_.is_hole(frames_.file(frame), frames_.offset(frame));
   };
-  for (PageIndex page = span.first; page < span.last;) {
-    PageIndex end = page;
-    const bool hole = is_of_file(page) && is_hole(page);
-    while (end < span.last && is_of_file(end) && is_hole(end) == hole) ++end;
-    if (page < end) {
-      const FrameRun from{entry_of(page).frame(), end - page};
-      const Frame to = home_.after({page.value});
-      space_.edit(leaf, {page, end}, [&](PageIndex at, Entry& entry) {
-        frames_.drop_references({entry.frame(), kOnePage}, 1);
-        entry = hole ? Entry{} : Entry(home_.after({at.value}));
-        if (hole) return;
-        entry.set_writable(writable_);
-        entry.set_taken_along(true);  // a frame of its own, and nobody stored to it
-        frames_.take(entry.frame());
-      });
-      if (!carrier_) carrier_.emplace(space_.family().geometry());
-      const int error = hole ? 0 : carrier_->carry(frames_, from, to);
-      if (error != 0) {
-        throw_refused(error, "pwrite", "the copy of a region's file could not be made");
-      }
+  const auto is_alike = [&](PageIndex first, PageIndex page) {
+    return is_hole(page) == is_hole(first);
+  };
+  for_each_stretch(span, is_of_file, is_alike, [&](PageSpan part) {
+    const bool hole = is_hole(part.first);
+    const FrameRun from{leaf[part.first].frame(), part.count()};
+    space_.edit(leaf, part, [&](PageIndex page, Entry& entry) {
+      frames_.drop_references({entry.frame(), kOnePage}, 1);
+      entry = hole ? Entry{} : Entry(home_.after({page.value}));
+      if (hole) return;
+      entry.set_writable(writable_);
+      entry.set_taken_along(true);  // a frame of its own, and nobody stored to it
+      frames_.take(entry.frame());
+    });
+    if (!carrier_) carrier_.emplace(space_.family().geometry());
+    const int error = hole ? 0 : carrier_->carry(frames_, from, home_.after({part.first.value}));
+    if (error != 0) {
+      throw_refused(error, "pwrite", "the copy of a region's file could not be made");
     }
-    page = std::max(end, page + kOnePage);
-  }
+  });
 }
 
 }  // namespace cow

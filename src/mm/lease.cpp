@@ -13,21 +13,9 @@ namespace cow {
 
 namespace {
 
-std::size_t index_of(PageIndex page) noexcept { return page.value % kTableEntries; }
-
-/// Calls `use(PageSpan)` for each part of `span` that lies in one leaf.
-template <class Use>
-void for_each_leaf_part(const PageTable& table, PageSpan span, const Use& use) {
-  for (PageIndex page = span.first; page < span.last;) {
-    const PageIndex end = std::min(span.last, table.span_of(page.value / kTableEntries).last);
-    use(PageSpan{page, end});
-    page = end;
-  }
-}
-
 [[noreturn]] void refuse(const FaultOutcome& outcome) {
   if (outcome.left_hole) os::die_of("a page could not be mapped as it was", outcome.error);
-  throw_refused(outcome.error, outcome.call,
+  throw_refused(outcome.error, outcome.call(),
                 "the pages of a lease could not be given frames of their own; the region's "
                 "bytes are as they were");
 }
@@ -35,28 +23,25 @@ void for_each_leaf_part(const PageTable& table, PageSpan span, const Use& use) {
 /// Makes every page private, as a store to each would. The frames are allocated: a kernel that
 /// writes to a page without a frame and without memory would say EFAULT.
 void own_pages(AddressSpace& space, PageSpan span) {
-  Turn turn;
   for (PageIndex page = span.first; page < span.last; ++page) {
     if (space.table().entry(page).writable()) continue;
-    const FaultOutcome outcome = make_private(space, page, nullptr, turn);
+    const FaultOutcome outcome = break_sharing(space, page);
     if (outcome.error != 0) refuse(outcome);
   }
-  FrameStore& frames = space.family().frames();
-  for (PageIndex page = span.first; page < span.last;) {
-    const Frame first = space.table().entry(page).frame();
-    PageCount count = kOnePage;
-    while (page + count < span.last &&
-           space.table().entry(page + count).frame() == first.after(count)) {
-      count = count + kOnePage;
-    }
-    const int error = frames.allocate({first, count});
-    if (error != 0) refuse({error, "fallocate"});
-    page = page + count;
-  }
+  const auto frame_of = [&](PageIndex page) { return space.table().entry(page).frame(); };
+  const auto is_beside = [&](PageIndex first, PageIndex page) {
+    return frame_of(page) == frame_of(first).after(page - first);
+  };
+  for_each_stretch(
+      span, [](PageIndex) { return true; }, is_beside,
+      [&](PageSpan run) {
+        const int error = space.family().frames().allocate({frame_of(run.first), run.count()});
+        if (error != 0) refuse({error, FaultStep::allocate});
+      });
 }
 
 void mark(AddressSpace& space, PageSpan span, bool leased) noexcept {
-  for_each_leaf_part(space.table(), span, [&](PageSpan part) {
+  for_each_leaf_part(span, [&](PageSpan part) {
     space.edit(*space.table().leaf_of(part.first), part, [&](PageIndex, Entry& entry) {
       entry.set_leased(leased);
       // The kernel's stores raise no fault: whether there were any, only the bytes can tell.
@@ -84,14 +69,14 @@ Gathered gather_writable(const AddressSpace& space, const Leaf& leaf, PageIndex 
                          PageCount pages) noexcept {
   Gathered gathered;
   const PageGeometry geometry = space.family().geometry();
-  const auto is_writable = [&](PageIndex at) { return leaf.entries[index_of(at)].writable(); };
+  const auto is_writable = [&](PageIndex at) { return leaf[at].writable(); };
   while (pages > PageCount{0}) {
     while (!is_writable(page)) ++page;
     const PageIndex first = page;
     do {
       ++page;
       pages = pages - kOnePage;
-    } while (pages > PageCount{0} && index_of(page) > 0 && is_writable(page));
+    } while (pages > PageCount{0} && page.entry_index() > 0 && is_writable(page));
     gathered.sources[gathered.count++] = {space.address(first), geometry.bytes(page - first)};
   }
   gathered.end = page;
@@ -113,7 +98,7 @@ int copy_writable_pages(AddressSpace& space, PageTable& table, PageSpan span) no
       return error;
     }
     Frame next = copies.first;
-    edit_leaf(leaf, index_of(page), (gathered.end - span.first).value, span.count().value,
+    edit_leaf(leaf, page.entry_index(), (gathered.end - span.first).value, span.count().value,
               [&](std::size_t, Entry& entry) {
                 if (!entry.writable()) return;
                 frames.drop_references({entry.frame(), kOnePage}, 1);

@@ -30,9 +30,7 @@ std::size_t begin_of_last_piece(const AddressSpace& space, std::size_t bytes,
                                 std::size_t most_of_frames) noexcept {
   const PageTable& table = space.table();
   const PageGeometry geometry = space.family().geometry();
-  const auto group_before = [&](std::size_t at) {
-    return geometry.page_at(at - 1).value / kTableEntries;
-  };
+  const auto group_before = [&](std::size_t at) { return geometry.page_at(at - 1).leaf_index(); };
   if (table.leaf_at(group_before(bytes)) != nullptr) {
     return (bytes - 1) / most_of_frames * most_of_frames;
   }

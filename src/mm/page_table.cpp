@@ -24,7 +24,7 @@ PageSpan PageTable::span_of(std::uint64_t group) const noexcept {
 }
 
 bool PageTable::owns_leaf(PageIndex page) const noexcept {
-  const std::uint64_t group = page.value / kTableEntries;
+  const std::uint64_t group = page.leaf_index();
   const Directory* const directory = directories_[group / kTableEntries];
   if (directory == nullptr || directory->references > 1) return false;
   const Leaf* const leaf = directory->leaves[group % kTableEntries];
@@ -32,7 +32,7 @@ bool PageTable::owns_leaf(PageIndex page) const noexcept {
 }
 
 Leaf& PageTable::own_leaf(PageIndex page) noexcept {
-  const std::uint64_t group = page.value / kTableEntries;
+  const std::uint64_t group = page.leaf_index();
   Directory& directory = own_directory(group / kTableEntries);
   Leaf*& leaf = directory.leaves[group % kTableEntries];
   if (leaf == nullptr) {

@@ -12,7 +12,6 @@
 
 namespace cow {
 
-inline constexpr std::size_t kTableEntries = 512;
 inline constexpr std::size_t kBlockPages = 64;  ///< the unit in which a leaf counts its faults
 inline constexpr std::size_t kLeafBlocks = kTableEntries / kBlockPages;
 
@@ -37,6 +36,20 @@ struct Leaf {
   Leaf* newer = this;
 
   std::array<Entry, kTableEntries> entries{};
+
+  /// The entry of a page of this group.
+  [[nodiscard]] Entry& operator[](PageIndex page) noexcept { return entries[page.entry_index()]; }
+  [[nodiscard]] const Entry& operator[](PageIndex page) const noexcept {
+    return entries[page.entry_index()];
+  }
+  /// How many faults the block of `page` had, up to 255.
+  [[nodiscard]] unsigned faults_around(PageIndex page) const noexcept {
+    return block_faults[page.entry_index() / kBlockPages];
+  }
+  void count_fault(PageIndex page) noexcept {
+    std::uint8_t& faults = block_faults[page.entry_index() / kBlockPages];
+    if (faults < 255) ++faults;
+  }
 };
 
 /// The level above: 512 leaves. The pages of a null leaf are untouched: see FrameStore::untouched.
@@ -94,12 +107,9 @@ class PageTable {
 
   [[nodiscard]] Entry entry(PageIndex page) const noexcept {
     const Leaf* const leaf = leaf_of(page);
-    return leaf == nullptr ? store_.frames.untouched(page)
-                           : leaf->entries[page.value % kTableEntries];
+    return leaf == nullptr ? store_.frames.untouched(page) : (*leaf)[page];
   }
-  [[nodiscard]] Leaf* leaf_of(PageIndex page) const noexcept {
-    return leaf_at(page.value / kTableEntries);
-  }
+  [[nodiscard]] Leaf* leaf_of(PageIndex page) const noexcept { return leaf_at(page.leaf_index()); }
   [[nodiscard]] Leaf* leaf_at(std::uint64_t group) const noexcept {
     const Directory* const directory = directories_[group / kTableEntries];
     return directory == nullptr ? nullptr : directory->leaves[group % kTableEntries];

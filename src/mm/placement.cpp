@@ -10,11 +10,8 @@ namespace cow {
 template <class Change>
 void Placement::edit(PageSpan span, const Change& change) {
   PageTable& table = space_.table();
-  for (PageIndex page = span.first; page < span.last;) {
-    const PageIndex end = std::min(span.last, table.span_of(page.value / kTableEntries).last);
-    space_.edit(table.own_leaf(page), {page, end}, change);
-    page = end;
-  }
+  for_each_leaf_part(span,
+                     [&](PageSpan part) { space_.edit(table.own_leaf(part.first), part, change); });
 }
 
 void Placement::put(PageSpan span, const std::byte* bytes) {
@@ -43,7 +40,7 @@ void Placement::put_zeros(PageSpan span) {
   };
   PageIndex zeros_end = span.first;  // up to here, pages without a leaf show zeros
   for (PageIndex page = span.first; page < span.last;) {
-    const std::uint64_t group = page.value / kTableEntries;
+    const std::uint64_t group = page.leaf_index();
     const PageIndex end = end_of_table(page, kTableEntries);
     if (table.leaf_at(group) == nullptr) {
       if (zeros_end <= page) zeros_end = frames.end_of_untouched_zeros(page);

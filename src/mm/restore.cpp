@@ -45,16 +45,15 @@ class Restore {
   }
 
   void own_frame(PageIndex page) {
-    Turn turn;
     FaultOutcome outcome;
-    if (!space_.table().entry(page).writable()) outcome = make_private(space_, page, nullptr, turn);
+    if (!space_.table().entry(page).writable()) outcome = break_sharing(space_, page);
     const Entry entry = space_.table().entry(page);
     if (outcome.error == 0 && entry.never_stored()) {  // a hole may not be filled any more later
-      outcome = {frames_.allocate({entry.frame(), kOnePage}), "fallocate"};
+      outcome = {frames_.allocate({entry.frame(), kOnePage}), FaultStep::allocate};
     }
     if (outcome.left_hole) die_of_hole(outcome.error);
     if (outcome.error != 0) {
-      throw_refused(outcome.error, outcome.call,
+      throw_refused(outcome.error, outcome.call(),
                     "a region could not be restored, and its bytes are as they were");
     }
   }
@@ -78,16 +77,9 @@ class Restore {
   template <class Use>
   void for_each_change(Way way, const Use& use) {
     for_each_differing_group([&](std::uint64_t group) {
-      const PageSpan span = space_.table().span_of(group);
-      for (PageIndex page = span.first; page < span.last;) {
-        PageIndex end = page;
-        while (end < span.last && way_of(end) == way &&
-               (end == page || then(end - kOnePage).joins(then(end)))) {
-          ++end;
-        }
-        if (page < end) use(PageSpan{page, end});
-        page = std::max(end, page + kOnePage);
-      }
+      for_each_stretch(
+          space_.table().span_of(group), [&](PageIndex page) { return way_of(page) == way; },
+          [&](PageIndex, PageIndex page) { return then(page - kOnePage).joins(then(page)); }, use);
     });
   }
 

@@ -123,7 +123,7 @@ void follow_from_now_on(AddressSpace& space, const PageTable& snapshot) noexcept
     leaf.block_faults.fill(0);
     const PageSpan span = space.table().span_of(leaf.group);
     for (PageIndex page = span.first; page < span.last; ++page) {
-      if (!leaf.entries[page.value % kTableEntries].writable()) continue;
+      if (!leaf[page].writable()) continue;
       const HotPage* const known = list.was_hot(page);
       list.keep(known != nullptr ? *known : HotPage{page});
     }

@@ -7,7 +7,7 @@
 #include <span>
 
 #include "mm/address_space.hpp"
-#include "mm/evacuation.hpp"
+#include "mm/copy_out.hpp"
 #include "mm/hole_finder.hpp"
 #include "mm/rollback.hpp"
 #include "os/last_words.hpp"
@@ -40,9 +40,7 @@ class RollbackRound {
   static constexpr std::uint64_t kFewRemaps = 16;
 
   [[nodiscard]] Entry then(PageIndex page) const noexcept { return snapshot_.entry(page); }
-  [[nodiscard]] static Entry& entry(Leaf& leaf, PageIndex page) noexcept {
-    return leaf.entries[page.value % kTableEntries];
-  }
+  [[nodiscard]] static Entry& entry(Leaf& leaf, PageIndex page) noexcept { return leaf[page]; }
   [[nodiscard]] std::size_t bytes(PageCount pages) const noexcept {
     return space_.family().geometry().bytes(pages);
   }
@@ -191,7 +189,7 @@ class RollbackRound {
 
   [[nodiscard]] bool can_share(const Leaf& leaf, PageIndex page) const noexcept {
     const Entry past = then(page);
-    return !past.shows_zeros() && can_reunite(space_, leaf, page, past.frame());
+    return !past.shows_zeros() && can_merge_back(space_, leaf, page, past.frame());
   }
 
   // A page of zeros among pages with frames, in a mapping with them: a hole there shows zeros, too,
@@ -201,9 +199,7 @@ class RollbackRound {
     if (!then(page).is_zero_page() || theirs == nullptr) return false;
     const PageSpan span = space_.table().span_of(leaf.group);
     const Frame frame = space_.table().entry(page).frame();
-    const auto frame_at = [&](PageIndex at) {
-      return leaf.entries[at.value % kTableEntries].frame();
-    };
+    const auto frame_at = [&](PageIndex at) { return leaf[at].frame(); };
     const bool joins_before =
         page > span.first && frame_at(page - kOnePage).after(kOnePage) == frame;
     const bool joins_behind =
@@ -266,7 +262,7 @@ class RollbackRound {
         os::protect(space_.address(hull.first), bytes(hull.count()), os::Protection::read_only);
     for (std::size_t begin = 0; begin < pages.size();) {
       const PageIndex first = pages[begin];
-      const PageIndex leaf_end = space_.table().span_of(first.value / kTableEntries).last;
+      const PageIndex leaf_end = space_.table().span_of(first.leaf_index()).last;
       std::size_t end = begin + 1;
       while (end < pages.size() && pages[end] == pages[end - 1] + kOnePage &&
              pages[end] < leaf_end) {
@@ -290,14 +286,14 @@ class RollbackRound {
     });
     for (PageIndex page = span.first; page < span.last; ++page) {
       const Frame past = then(page).frame();
-      if (past != space_.table().entry(page).frame()) reunite(space_, leaf, page, past);
+      if (past != space_.table().entry(page).frame()) merge_back(space_, leaf, page, past);
     }
   }
 
   void share_hole(PageIndex page, Entry hole) noexcept {
-    const PageSpan span = space_.table().span_of(page.value / kTableEntries);
+    const PageSpan span = space_.table().span_of(page.leaf_index());
     Leaf& theirs = *snapshot_.leaf_of(page);
-    const std::size_t index = page.value % kTableEntries;
+    const std::size_t index = page.entry_index();
     edit_leaf(theirs, index, index + 1, span.count().value,
               [&](std::size_t, Entry& entry) { entry = hole; });
     theirs.any_never_stored = true;

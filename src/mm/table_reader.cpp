@@ -36,7 +36,7 @@ PageSpan TableReader::next(PageSpan span) const noexcept {
 PageIndex TableReader::past_zeros(PageSpan span) const noexcept {
   PageIndex page = span.first;
   while (page < span.last && table_.entry(page).shows_zeros()) {
-    const std::uint64_t group = page.value / kTableEntries;
+    const std::uint64_t group = page.leaf_index();
     if (table_.directory_at(group / kTableEntries) == nullptr) {
       page = {(group / kTableEntries + 1) * kTableEntries * kTableEntries};
     } else if (table_.leaf_at(group) == nullptr) {

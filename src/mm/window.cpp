@@ -69,7 +69,7 @@ PageSpan clip(PageSpan span, PageSpan to) {
 // Whether one more fault after this one would make the faults dearer than the copy. In rollback
 // rounds both are paid twice: what was taken is put back.
 bool block_has_paid(const AddressSpace& space, const Leaf& leaf, PageIndex page, bool stays) {
-  const std::uint64_t faults = leaf.block_faults[page.value % kTableEntries / kBlockPages];
+  const std::uint64_t faults = leaf.faults_around(page);
   if (space.rollback().is_in_rounds()) return faults >= 2 * kBlockPages / kRoundPriceInPages;
   return faults >= kBlockPages / (stays ? kStayPriceInPages : kMovePriceInPages);
 }

@@ -20,7 +20,7 @@ inline constexpr std::uint64_t kStayPriceInPages = 12;
 inline constexpr std::uint64_t kRoundPriceInPages = 8;
 
 /// The pages around `page` that a fault on it should make writable together. Within the leaf of
-/// `page`, and containing it. `stays`: the page keeps its frame, see evacuation.hpp.
+/// `page`, and containing it. `stays`: the page keeps its frame, see copy_out.hpp.
 ///
 /// A run of two or more pages that are private already, right before or behind, says that stores
 /// come in order: the window takes as many pages again, so it doubles, 1, 1, 2, 4 … up to the

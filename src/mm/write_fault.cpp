@@ -1,40 +1,66 @@
+// A write fault, from its address to the new mapping. Read from the end: resolve_write_fault().
+
 #include "mm/write_fault.hpp"
 
 #include <algorithm>
-#include <cerrno>
-
-#include "mm/leaf_fault.hpp"
 
 namespace cow {
 
 namespace {
+
+// One attempt: what is decided is carried out with the lock let go, and then written down or
+// undone. Not inlined, as it is called in several places and the handler has little stack.
+[[gnu::noinline]] FaultOutcome attempt(AddressSpace& space, Leaf& leaf, const FaultPlan& plan,
+                                       Turn& turn, FaultTrace& trace) noexcept {
+  FaultWork work(space, leaf, plan, turn, trace);
+  const FaultOutcome outcome = work.carry_out();
+  if (outcome.error == 0) {
+    work.commit();
+  } else {
+    work.back_out(outcome);
+  }
+  return outcome;
+}
+
+// What to say when another attempt failed, too. Frames that cannot be cleared are never used again,
+// so it may find none: because of what made the first one fail.
+FaultOutcome why_of_both(const FaultOutcome& first, const FaultOutcome& second) noexcept {
+  return second.refused == FaultStep::find_frame ? first : second;
+}
+
+// With its neighbours, and without them where the kernel refuses those, for whatever reason: they
+// must never cost the store. When the kernel has no mapping left although we counted on some, the
+// spare ones are given back first, and the region becomes one piece.
+FaultOutcome make_writable(AddressSpace& space, Leaf& leaf, PageIndex page, Turn& turn,
+                           FaultTrace& trace) noexcept {
+  const FaultOutcome first = attempt(space, leaf, decide(space, leaf, page), turn, trace);
+  FaultOutcome outcome = first;
+  for (int i = 0; outcome.lacks_mappings() && i < mapping_budget::kAttempts; ++i) {
+    mapping_budget::note_exhausted();
+    outcome = attempt(space, leaf, decide(space, leaf, page), turn, trace);
+  }
+  if (!outcome.can_try_again()) return outcome;
+  outcome = attempt(space, leaf, decide_alone(space, leaf, page), turn, trace);
+  return why_of_both(first, outcome);
+}
 
 void become_alone(AddressSpace& space, Turn& turn) noexcept {
   turn.become_alone();
   space.family().note_change();
 }
 
-/// Windows beyond one leaf, when mappings run short: other leaves follow, those that exist within
-/// `block`, and where there are none yet, within `missing`. False if that left a hole.
-bool take_other_leaves(AddressSpace& space, PageSpan block, PageSpan missing, Turn& turn) noexcept {
-  become_alone(space, turn);
-  const PageTable& table = space.table();
-  const PageIndex first = std::min(block.first, missing.first);
-  const PageIndex last = std::max(block.last, missing.last);
-  for (std::uint64_t group = first.value / kTableEntries; group * kTableEntries < last.value;
-       ++group) {
-    const PageIndex page{group * kTableEntries};
-    const Leaf* const leaf = table.leaf_at(group);
-    if (leaf == nullptr && !missing.contains(page)) {
-      if (table.directory_at(group / kTableEntries) == nullptr) group |= kTableEntries - 1;
-      continue;
-    }
-    if (leaf != nullptr && !block.contains(page)) continue;
-    const FaultOutcome outcome = take_leaf(space, group, turn);
-    // Not the page that faulted: if this fails, it only was not a good moment.
-    if (outcome.error != 0) return !outcome.left_hole;
-  }
-  return true;
+// Makes pages of leaf `group` writable that nobody stored to, from its first one that is not.
+FaultOutcome take_leaf(AddressSpace& space, std::uint64_t group, Turn& turn) noexcept {
+  const PageSpan span = space.table().span_of(group);
+  Leaf& leaf = space.table().own_leaf(span.first);
+  PageIndex page = span.first;
+  while (page < span.last && leaf[page].writable()) ++page;
+  if (page == span.last) return {};
+  FaultTrace nobody_asked;
+  const FaultOutcome outcome =
+      attempt(space, leaf, decide_for_leaf(space, leaf, page), turn, nobody_asked);
+  if (outcome.error == 0) leaf[page].set_taken_along(true);
+  return outcome;
 }
 
 PageSpan block_around(const AddressSpace& space, PageIndex page, std::uint64_t pages) noexcept {
@@ -42,70 +68,80 @@ PageSpan block_around(const AddressSpace& space, PageIndex page, std::uint64_t p
   return {first, std::min(first + PageCount{pages}, PageIndex{space.table().pages().value})};
 }
 
-FaultOutcome try_to_make_private(AddressSpace& space, PageIndex page, FaultSteps* steps,
-                                 Turn& turn) noexcept {
+// Windows beyond one leaf, when mappings run short: other leaves follow, those that exist within
+// the block, and where there are none yet, within a larger one if there was none here.
+FaultOutcome take_other_leaves(AddressSpace& space, PageIndex page, bool was_untouched,
+                               Turn& turn) noexcept {
+  const MappingShortage shortage = mapping_budget::shortage();
+  const std::uint64_t missing_pages = space.family().frames().shows_file() ? shortage.file_pages
+                                      : was_untouched ? shortage.untouched_pages
+                                                      : 0;
+  if (std::max(shortage.block_pages, missing_pages) <= kTableEntries) return {};
+  become_alone(space, turn);
+  const PageSpan block = block_around(space, page, shortage.block_pages);
+  const PageSpan missing = block_around(space, page, missing_pages);
+  const PageTable& table = space.table();
+  const PageIndex last = std::max(block.last, missing.last);
+  for (std::uint64_t group = std::min(block.first, missing.first).leaf_index();
+       group * kTableEntries < last.value; ++group) {
+    const PageIndex first{group * kTableEntries};
+    const bool exists = table.leaf_at(group) != nullptr;
+    if (!exists && !missing.contains(first)) {
+      if (table.directory_at(group / kTableEntries) == nullptr) group |= kTableEntries - 1;
+      continue;
+    }
+    if (exists && !block.contains(first)) continue;
+    const FaultOutcome outcome = take_leaf(space, group, turn);
+    // Not the page that faulted: if this fails, it only was not a good moment.
+    if (outcome.error != 0) return outcome.left_hole ? outcome : FaultOutcome{};
+  }
+  return {};
+}
+
+FaultOutcome try_to_break_sharing(AddressSpace& space, PageIndex page, Turn& turn,
+                                  FaultTrace& trace) noexcept {
   const bool was_untouched = space.table().leaf_of(page) == nullptr;
   Leaf& leaf = space.table().own_leaf(page);  // page-table pages are copied on write, too
-  if (leaf.entries[page.value % kTableEntries].writable()) {
+  if (leaf[page].writable()) {
     // Another thread's fault came first. Telling the kernel again costs little, and mends a
     // mapping that was left read-only by a control call that failed half-way.
     const int error = turn.aside([&] { return space.make_writable({page, page + kOnePage}); });
-    return {error, "mprotect", true, protections()};
+    return {.error = error,
+            .refused = FaultStep::protect,
+            .was_writable = true,
+            .protections = protections()};
   }
-  std::uint8_t& block_faults = leaf.block_faults[page.value % kTableEntries / kBlockPages];
-  block_faults = static_cast<std::uint8_t>(std::min(block_faults + 1, 255));
+  leaf.count_fault(page);
+  const FaultOutcome outcome = make_writable(space, leaf, page, turn, trace);
+  return outcome.error != 0 ? outcome : take_other_leaves(space, page, was_untouched, turn);
+}
 
-  const FaultOutcome outcome = resolve_in_leaf(space, leaf, page, steps, turn);
-  if (outcome.error != 0) return outcome;
-  const MappingShortage shortage = mapping_budget::shortage();
-  const bool of_file = space.family().frames().shows_file();
-  const std::uint64_t missing_pages = of_file         ? shortage.file_pages
-                                      : was_untouched ? shortage.untouched_pages
-                                                      : 0;
-  if (std::max(shortage.block_pages, missing_pages) <= kTableEntries) return outcome;
-  if (take_other_leaves(space, block_around(space, page, shortage.block_pages),
-                        block_around(space, page, missing_pages), turn)) {
-    return outcome;
-  }
-  return {.error = ENOMEM, .call = "mmap", .left_hole = true};
+FaultOutcome break_sharing(AddressSpace& space, PageIndex page, Turn& turn,
+                           FaultTrace& trace) noexcept {
+  const FaultOutcome first = try_to_break_sharing(space, page, turn, trace);
+  if (!first.can_try_again() || turn.is_alone()) return first;
+  // Faults beside this one may have what it lacks, and be about to give it back.
+  become_alone(space, turn);
+  return why_of_both(first, try_to_break_sharing(space, page, turn, trace));
 }
 
 }  // namespace
 
+FaultOutcome break_sharing(AddressSpace& space, PageIndex page) noexcept {
+  Turn turn;
+  FaultTrace nobody_asked;
+  return break_sharing(space, page, turn, nobody_asked);
+}
+
 FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {
-  Turn turn(space.family().lock(), space, page.value / kTableEntries);
+  Turn turn(space.family().lock(), space, page.leaf_index());  // nobody else changes this leaf
   space.family().note_change();
   ++space.counts().faults;
-  if (steps != nullptr) {
-    steps->before = look_at(space, page);
-    steps->located_ns = stamp(steps);
-  }
-  const FaultOutcome outcome = make_private(space, page, steps, turn);
-  if (steps != nullptr) {
-    steps->mapped_ns = stamp(steps);
-    steps->after = look_at(space, page);
-  }
+  FaultTrace trace(steps);
+  trace.begin(space, page);
+  const FaultOutcome outcome = break_sharing(space, page, turn, trace);
+  trace.end(space, page);
   return outcome;
-}
-
-FaultOutcome make_private(AddressSpace& space, PageIndex page, FaultSteps* steps,
-                          Turn& turn) noexcept {
-  const FaultOutcome first = try_to_make_private(space, page, steps, turn);
-  if (first.error == 0 || first.left_hole || turn.is_alone()) return first;
-  // Faults beside this one may have what it lacks, and be about to give it back.
-  become_alone(space, turn);
-  return why_of_both(first, try_to_make_private(space, page, steps, turn));
-}
-
-PageLook look_at(const AddressSpace& space, PageIndex page) noexcept {
-  const Entry entry = space.table().entry(page);
-  const FrameStore& frames = space.family().frames();
-  if (entry.is_zero_page()) return {PageKind::zero, 0};
-  const std::uint64_t offset = frames.offset(entry.frame()).bytes;
-  if (entry.writable()) return {PageKind::private_page, offset};
-  const bool sole = space.table().owns_leaf(page) && frames.references(entry.frame()) == 1 &&
-                    !frames.is_foreign(entry.frame());
-  return {sole ? PageKind::sole_owner : PageKind::shared, offset};
 }
 
 }  // namespace cow

@@ -1,0 +1,101 @@
+#include "mm/fault_plan.hpp"
+
+#include "mm/copy_out.hpp"
+#include "mm/window.hpp"
+
+namespace cow {
+
+namespace {
+
+/// What a fault cares for beside its page.
+enum class Aim {
+  cheap,        ///< that it costs little
+  no_mappings,  ///< that the region is in no more pieces afterwards, whatever it costs
+};
+
+class Decision {
+ public:
+  Decision(const AddressSpace& space, const Leaf& leaf, PageIndex page, Aim aim) noexcept
+      : space_(space),
+        frames_(space.family().frames()),
+        leaf_(leaf),
+        stays_(can_stay(page) && (aim == Aim::cheap || all_of_run_can_stay(page))) {
+    plan_.page = page;
+    if (stays_) return;
+    plan_.way = FaultPlan::Way::redirect;
+    plan_.target = aim == Aim::cheap ? space.free_home_slot(page) : space.roomy_home_slot(page);
+  }
+
+  /// Whether the page keeps its frame, which is cheaper than to show it in another.
+  [[nodiscard]] bool stays() const noexcept { return stays_; }
+
+  /// With as much of `window` around the page as can come along in one piece.
+  [[nodiscard]] FaultPlan within(PageSpan window) noexcept {
+    PageSpan& span = plan_.window = {plan_.page, plan_.page + kOnePage};
+    while (span.last < window.last && can_come_along(span.last)) ++span.last;
+    while (window.first < span.first && can_come_along(span.first - kOnePage)) {
+      span.first = span.first - kOnePage;
+    }
+    return plan_;
+  }
+
+ private:
+  [[nodiscard]] bool is_sole_owner(Entry entry) const noexcept {
+    return !entry.is_zero_page() && frames_.references(entry.frame()) == 1 &&
+           !frames_.is_foreign(entry.frame());
+  }
+
+  // A page stays where it is if nobody else can see its frame: then either nobody else references
+  // it, or only snapshots do that were never mapped, and their copy can be kept elsewhere.
+  [[nodiscard]] bool can_stay(PageIndex page) const noexcept {
+    const Entry at = leaf_[page];
+    return at.writable() || is_sole_owner(at) ||
+           (space_.may_pack() && can_copy_out(space_, leaf_, page));
+  }
+
+  // Where a part of a mapping stays and a part is redirected it falls into pieces. So all of it is
+  // redirected: it is in other frames than the target's, and the pages around it in as many pieces
+  // as before.
+  [[nodiscard]] bool all_of_run_can_stay(PageIndex page) const noexcept {
+    const PageSpan leaf = space_.table().span_of(leaf_.group);
+    while (page > leaf.first && leaf_[page - kOnePage].joins(leaf_[page])) page = page - kOnePage;
+    while (can_stay(page) && page + kOnePage < leaf.last &&
+           leaf_[page].joins(leaf_[page + kOnePage])) {
+      ++page;
+    }
+    return can_stay(page);
+  }
+
+  // A neighbour can show the frame beside the target if that is free, or shows it already.
+  [[nodiscard]] bool can_come_along(PageIndex page) const noexcept {
+    if (stays_) return can_stay(page);
+    if (plan_.target == Frame{}) return false;
+    const Entry at = leaf_[page];
+    if (!plan_.redirects(page, at)) return at.writable() || is_sole_owner(at);
+    return !at.writable() && frames_.is_free(plan_.target_of(page));
+  }
+
+  const AddressSpace& space_;
+  const FrameStore& frames_;
+  const Leaf& leaf_;
+  bool stays_;
+  FaultPlan plan_;
+};
+
+}  // namespace
+
+FaultPlan decide(const AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {
+  const MappingShortage shortage = mapping_budget::shortage();
+  Decision decision(space, leaf, page, shortage.block_pages > 0 ? Aim::no_mappings : Aim::cheap);
+  return decision.within(choose_window(space, leaf, page, decision.stays(), shortage));
+}
+
+FaultPlan decide_alone(const AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {
+  return Decision(space, leaf, page, Aim::cheap).within({page, page + kOnePage});
+}
+
+FaultPlan decide_for_leaf(const AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {
+  return Decision(space, leaf, page, Aim::no_mappings).within(space.table().span_of(leaf.group));
+}
+
+}  // namespace cow
