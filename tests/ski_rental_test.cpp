@@ -97,13 +97,15 @@ Worst worst_after_snapshot(Region& region, const store_patterns::Order& order) {
 }
 
 // The bounds of docs/windows.md: a block is taken whole by its fourth fault, or by its fifth where
-// pages stay. The better way has paid for as many faults by then, or for the block.
-constexpr double most(double faults, double price_of_fault) {
-  const double better = std::min<double>(kBlock, faults * (price_of_fault + kPageCopied));
+// pages stay, or by its sixth if that goes on with a run. The better way has paid for as many pages
+// by then, or for the block.
+constexpr double most(double faults, double pages, double price_of_fault) {
+  const double better = std::min<double>(kBlock, pages * (price_of_fault + kPageCopied));
   return (faults * price_of_fault + kBlock) / better;
 }
-constexpr double kMostForClones = most(4, kMoveFault);     // 2.03
-constexpr double kMostForSnapshots = most(5, kStayFault);  // 1.98
+constexpr double kMostForClones = std::max(most(4, 4, kMoveFault), most(6, 7, kMoveFault));  // 2.27
+constexpr double kMostForSnapshots =
+    std::max(most(5, 5, kStayFault), most(6, 7, kStayFault));  // 2.03
 
 }  // namespace
 
@@ -150,7 +152,7 @@ TEST_CASE("without windows a clone costs a fault and a copied page for each page
 TEST_CASE(
     "a run of stores copies less than a block more than the pages stored to, wherever it ends") {
   const Region original = written(support::options());
-  const std::size_t last = GENERATE(1u, 2u, 3u, 5u, 17u, 64u, 65u, 66u, 129u, 130u, 400u);
+  const std::size_t last = GENERATE(1u, 2u, 3u, 5u, 9u, 16u, 17u, 64u, 65u, 66u, 129u, 130u, 400u);
   for (const bool backwards : {false, true}) {
     CAPTURE(last, backwards);
     store_patterns::Order order =
@@ -158,19 +160,18 @@ TEST_CASE(
     order.resize(last);
     Region clone = original.clone();
     store_in_order(clone, order, {last}, [](std::size_t count, Work work) {
-      if (count <= 4) CHECK(work.copied <= static_cast<double>(2 * count));
+      if (count <= 16) CHECK(work.copied < static_cast<double>(2 * count));
       CHECK(work.copied < static_cast<double>(count + kBlock));
-      CHECK(work.faults <= 3 + static_cast<double>((count + kBlock - 1) / kBlock));
+      CHECK(work.faults <= 5 + static_cast<double>((count + kBlock - 1) / kBlock));
     });
   }
 }
 
-TEST_CASE(
-    "stores that follow every window of a run, and nothing else, stay below twice all eager") {
+TEST_CASE("stores that follow every window of a run, and nothing else, stay near twice all eager") {
   // The worst there is for runs: each fault takes 64 pages, the program stores to the first alone.
   const Region original = written(support::options());
   Region clone = original.clone();
-  store_patterns::Order order{0, 1, 2, 4};
+  store_patterns::Order order{0, 1, 2, 4, 8, 16};
   for (std::size_t page = kBlock; page < kPages; page += kBlock) order.push_back(page);
   store_in_order(clone, order, {order.size()}, [](std::size_t count, const Work& work) {
     CHECK(work.faults == static_cast<double>(count));

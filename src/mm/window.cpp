@@ -8,6 +8,9 @@ namespace {
 
 // Two private neighbours may be chance; scattered stores must not pay for it.
 constexpr std::uint64_t kShortestRun = 2;
+// A run tells by itself how far it goes: five faults have 1, 1, 2, 4 and 8 pages. Only the next one
+// takes its block, or a short run would be given mostly pages that nobody stores to.
+constexpr std::uint64_t kFaultsOfARun = 6;
 
 // Hot pages are private whatever the stores around them do.
 bool is_in_run(Entry entry) { return entry.writable() && !entry.hot(); }
@@ -66,12 +69,11 @@ PageSpan clip(PageSpan span, PageSpan to) {
   return {std::max(span.first, to.first), std::min(span.last, to.last)};
 }
 
-// Whether one more fault after this one would make the faults dearer than the copy. In rollback
-// rounds both are paid twice: what was taken is put back.
-bool block_has_paid(const AddressSpace& space, const Leaf& leaf, PageIndex page, bool stays) {
-  const std::uint64_t faults = leaf.faults_around(page);
-  if (space.rollback().is_in_rounds()) return faults >= 2 * kBlockPages / kRoundPriceInPages;
-  return faults >= kBlockPages / (stays ? kStayPriceInPages : kMovePriceInPages);
+// After so many faults one more would make the faults dearer than the copy. In rollback rounds both
+// are paid twice: what was taken is put back.
+std::uint64_t faults_worth_a_block(const AddressSpace& space, bool stays) {
+  if (space.rollback().is_in_rounds()) return 2 * kBlockPages / kRoundPriceInPages;
+  return kBlockPages / (stays ? kStayPriceInPages : kMovePriceInPages);
 }
 
 }  // namespace
@@ -92,13 +94,16 @@ PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex pa
   }
 
   const std::uint64_t limit = space.family().max_window_pages();
-  if (limit >= kBlockPages && block_has_paid(space, leaf, page, stays)) {
-    return clip(aligned_block(page, kBlockPages), whole_leaf);
-  }
   const std::uint64_t before = private_run_before(table, page, limit);
   const std::uint64_t behind = private_run_behind(table, page, limit);
   const std::uint64_t run = std::max(before, behind);
-  const std::uint64_t pages = run < kShortestRun ? 1 : run;
+  const bool goes_on = run >= kShortestRun;
+  const std::uint64_t enough =
+      std::max(faults_worth_a_block(space, stays), goes_on ? kFaultsOfARun : 0);
+  if (limit >= kBlockPages && leaf.faults_around(page) >= enough) {
+    return clip(aligned_block(page, kBlockPages), whole_leaf);
+  }
+  const std::uint64_t pages = goes_on ? run : 1;
   if (before >= behind) return clip({page, page + PageCount{pages}}, whole_leaf);
   const PageIndex first{page.value - std::min(page.value, pages - 1)};
   return clip({first, page + kOnePage}, whole_leaf);

@@ -25,7 +25,8 @@ inline constexpr std::uint64_t kRoundPriceInPages = 8;
 /// A run of two or more pages that are private already, right before or behind, says that stores
 /// come in order: the window takes as many pages again, so it doubles, 1, 1, 2, 4 … up to the
 /// limit. A block whose pages keep faulting is taken whole by the last fault that leaves the faults
-/// paid no dearer than copying it. That is the ski-rental rule (Karlin, Manasse, Rudolph, Sleator
+/// paid no dearer than copying it, or by the sixth if it goes on with a run. That is the ski-rental
+/// rule (Karlin, Manasse, Rudolph, Sleator
 /// 1988): the total is at most about twice the better of all-lazy and all-eager; docs/windows.md
 /// has the argument and its limits.
 ///
