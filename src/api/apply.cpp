@@ -12,6 +12,7 @@
 #include "api/state.hpp"
 #include "base/error.hpp"
 #include "mm/clone.hpp"
+#include "mm/restore.hpp"
 
 namespace cow {
 

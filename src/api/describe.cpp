@@ -11,6 +11,7 @@
 #include "base/refusal.hpp"
 #include "mm/address_space.hpp"
 #include "mm/metadata_array.hpp"
+#include "mm/table_runs.hpp"
 
 namespace cow {
 

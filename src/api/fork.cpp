@@ -20,6 +20,7 @@
 #include "mm/leaving.hpp"
 #include "mm/mapping_budget.hpp"
 #include "mm/metadata_heap.hpp"
+#include "mm/write_protection.hpp"
 #include "os/fault_signal.hpp"
 #include "os/fork_hooks.hpp"
 #include "os/last_words.hpp"
@@ -80,7 +81,7 @@ bool protect_regions() noexcept {
     if (!space.is_region()) return;
     try {
       space.prepare_to_be_seen();
-      space.write_protect();
+      write_protect(space);
       prepare_leases_for_child(space);
     } catch (const std::exception&) {
       done = false;
@@ -214,7 +215,7 @@ void start_own_frames() {
 void abandon_regions() noexcept {
   for_each_family_locked([](Family& family) {
     family.for_each_shown([](ShownTable& shown) {
-      const int error = shown.space->forbid();
+      const int error = shown.space->range().forbid();
       if (error != 0) os::die_of("fork: the child has no memory for its regions", error);
     });
   });

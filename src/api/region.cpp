@@ -12,6 +12,7 @@
 #include "fault/dispatch.hpp"
 #include "mm/clone.hpp"
 #include "mm/discard.hpp"
+#include "mm/restore.hpp"
 
 namespace cow {
 

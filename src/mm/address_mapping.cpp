@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "mm/address_space.hpp"
+#include "mm/table_runs.hpp"
 
 namespace cow {
 
@@ -18,12 +19,12 @@ int AddressSpace::map_all(std::uint64_t runs) noexcept {
   const auto map_run = [&](PageSpan run, Entry first) {
     if (error != 0 || first.is_zero_page()) return;
     if (use_ == Use::view) {
-      error = map_for_reading(run, first.frame());
+      error = range_.map_for_reading(run, first.frame());
       return;
     }
     const auto protection =
         first.writable() ? os::Protection::read_write : os::Protection::read_only;
-    error = map(run, first.frame(), protection);
+    error = range_.map(run, first.frame(), protection);
   };
   if (runs == 1) {
     map_run({PageIndex{0}, PageIndex{table().pages().value}}, table().entry(PageIndex{0}));
@@ -31,65 +32,36 @@ int AddressSpace::map_all(std::uint64_t runs) noexcept {
     for_each_mapping(table(), map_run);
   }
   if (error == 0) {
-    count_mappings(static_cast<std::int64_t>(runs - mappings_));
+    range_.count_mappings(static_cast<std::int64_t>(runs - mappings()));
     return 0;
   }
   // Zeros again: until the addresses go, nobody else may get any of them. With no mapping left the
   // kernel refuses even to replace many by one.
   if (error == ENOMEM) mapping_budget::note_exhausted();
-  static_cast<void>(map_zeros({PageIndex{0}, PageIndex{table().pages().value}}));
+  static_cast<void>(range_.map_zeros({PageIndex{0}, PageIndex{table().pages().value}}));
   if (error == ENOMEM) mapping_budget::measure();  // keeps the spare ones again, before others do
   return error;
-}
-
-int AddressSpace::map(PageSpan span, Frame first, os::Protection protection, os::Populate populate,
-                      os::Look look) noexcept {
-  const FrameStore& frames = family_->frames();
-  return os::map_frames(address(span.first), family_->geometry().bytes(span.count()),
-                        frames.file(first), frames.offset(first), protection, populate,
-                        family_->advice(), look);
-}
-
-int AddressSpace::map_zeros(PageSpan span) noexcept {
-  return os::map_zeros(address(span.first), family_->geometry().bytes(span.count()),
-                       family_->advice());
-}
-
-int AddressSpace::map_for_reading(PageSpan span, Frame first) noexcept {
-  const FrameStore& frames = family_->frames();
-  return os::map_frames_for_reading(address(span.first), family_->geometry().bytes(span.count()),
-                                    frames.file(first), frames.offset(first), family_->advice());
-}
-
-int AddressSpace::map_read_only(PageIndex page) noexcept {
-  return map({page, page + kOnePage}, table().entry(page).frame(), os::Protection::read_only);
-}
-
-int AddressSpace::make_writable(PageSpan span) noexcept {
-  return os::protect(address(span.first), family_->geometry().bytes(span.count()),
-                     os::Protection::read_write);
 }
 
 void AddressSpace::protect_again(Leaf& leaf, PageSpan span) noexcept {
   for_each_stretch(
       table(), span, [](Entry entry) { return !entry.writable(); },
       [&](PageSpan closed) {
-        const std::size_t bytes = family_->geometry().bytes(closed.count());
-        if (os::protect(address(closed.first), bytes, os::Protection::read_only) == 0) return;
+        if (range_.protect(closed, os::Protection::read_only) == 0) return;
         edit(leaf, closed, [](PageIndex, Entry& entry) { entry.set_writable(true); });
       });
 }
 
 bool AddressSpace::show_again(PageSpan span) noexcept {
-  if (os::is_mapped(address(span.first), family_->geometry().bytes(span.count()))) return true;
+  if (range_.is_mapped(span)) return true;
   for (PageIndex page = span.first; page < span.last; ++page) {
     const Entry entry = table().entry(page);
     const auto protection =
         entry.writable() ? os::Protection::read_write : os::Protection::read_only;
     const PageSpan one{page, page + kOnePage};
-    const int error = entry.is_zero_page() ? map_zeros(one)
-                      : is_region()        ? map(one, entry.frame(), protection)
-                                           : map_for_reading(one, entry.frame());
+    const int error = entry.is_zero_page() ? range_.map_zeros(one)
+                      : is_region()        ? range_.map(one, entry.frame(), protection)
+                                           : range_.map_for_reading(one, entry.frame());
     if (error != 0) return false;
   }
   return true;

@@ -8,23 +8,12 @@
 #include <utility>
 
 #include "base/refusal.hpp"
-#include "mm/hole_finder.hpp"
 #include "mm/leaving.hpp"
+#include "mm/table_runs.hpp"
 
 namespace cow {
 
 namespace {
-
-// An address range always costs one mapping for what it shows and one for each guard page.
-constexpr std::int64_t kGuardMappings = 2;
-constexpr auto kReadOnly = os::Protection::read_only;
-
-os::AddressRange reserve_addresses(const Family& family) {
-  const PageGeometry geometry = family.geometry();
-  return os::AddressRange::reserve(geometry.bytes(family.pages()),
-                                   std::max(geometry.page_bytes(), family.huge_pages().bytes),
-                                   family.advice());
-}
 
 std::atomic<std::uint64_t> g_protections{0};
 
@@ -36,7 +25,7 @@ void note_protection() noexcept { g_protections.fetch_add(1, std::memory_order_r
 AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
     : family_(std::move(family)),
       use_(use),
-      range_(reserve_addresses(*family_)),
+      range_(*family_),
       shown_(family_->store(), family_->pages()),
       homes_(family_->frames(), *this),
       writable_groups_(writable_groups_words()) {
@@ -49,8 +38,6 @@ AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
   }
   shown_.space = this;
   family_->add(shown_);
-  mapping_budget::add(kGuardMappings);
-  count_mappings(1);
 }
 
 AddressSpace::~AddressSpace() {
@@ -71,166 +58,7 @@ AddressSpace::~AddressSpace() {
 
 void AddressSpace::give_up_addresses(std::size_t bytes) noexcept {
   range_.shrink(bytes);
-  if (bytes > 0) return;
-  const os::AddressRange all(std::move(range_));
-  shown_.leaving.space = nullptr;
-  count_mappings(-static_cast<std::int64_t>(mappings_));
-  mapping_budget::add(-kGuardMappings);
-}
-
-void AddressSpace::write_protect() {
-  rollback_.stop_following();
-  write_protect_together(Spare::leased, [](Leaf&) { return Together::yes; });
-}
-
-template <class Prepare>
-void AddressSpace::write_protect_together(Spare spare, const Prepare& prepare) {
-  // Ranges that lie close together are protected in one call: passing over pages that are
-  // read-only already costs the kernel less than another call.
-  constexpr PageCount kCloseTogether{4 * kTableEntries};
-  const auto is_writable = [](Entry entry) { return entry.writable(); };
-  const auto close = [&](PageSpan hull) {
-    protect(hull, Spare::leased);
-    // Not one for all: what was a hole when it looked may be touched until it is protected.
-    HoleFinder holes(family_->geometry());
-    for (std::uint64_t group = hull.first.leaf_index(); group * kTableEntries < hull.last.value;
-         ++group) {
-      Leaf* const leaf = table().leaf_at(group);
-      if (leaf != nullptr && leaf->writable > 0) close_leaf(*leaf, spare, holes);
-    }
-  };
-  PageSpan hull{};
-  for_each_writable_leaf([&](Leaf& leaf) {
-    if (prepare(leaf) == Together::no) {
-      close(hull);
-      hull = {};
-      return;
-    }
-    const PageSpan next = hull_of(leaf, is_writable);
-    if (!hull.empty() && next.first <= hull.last + kCloseTogether) {
-      hull.last = next.last;
-      return;
-    }
-    close(hull);
-    hull = next;
-  });
-  close(hull);
-}
-
-void AddressSpace::write_protect_cold(HotPages pages) {
-  rollback_.stop_following();
-  ++snapshots_;
-  HoleFinder holes(family_->geometry());
-  const auto is_cold = [](Entry entry) {
-    return entry.writable() && !is_spared(entry, Spare::leased_and_hot);
-  };
-  write_protect_together(Spare::leased_and_hot, [&](Leaf& leaf) {
-    const PageCount hot{update_heat(leaf, snapshots_, pages)};
-    pages.most = pages.most - hot;
-    if (pages.stores == HotPages::Stores::held_off || hot == PageCount{0}) return Together::yes;
-    // Nobody stores meanwhile: hot pages need no protection.
-    if (hot.value == leaf.writable) return Together::no;
-    protect(hull_of(leaf, is_cold), Spare::leased_and_hot);
-    close_leaf(leaf, Spare::leased_and_hot, holes);
-    return Together::no;
-  });
-}
-
-// What the kernel refuses to open becomes read-only: its next store faults, as others do.
-void AddressSpace::reopen_hot() noexcept {
-  const auto is_hot = [](Entry entry) { return entry.hot() && !entry.leased(); };
-  for_each_writable_leaf([&](Leaf& leaf) {
-    for_each_stretch(table(), hull_of(leaf, is_hot), is_hot, [&](PageSpan run) {
-      if (make_writable(run) == 0) return;
-      edit(leaf, run, [](PageIndex, Entry& entry) { entry.set_writable(false); });
-      protect_again(leaf, run);
-    });
-  });
-}
-
-void AddressSpace::protect(PageSpan hull, Spare spare) {
-  note_protection();
-  int error = 0;
-  const auto protect_span = [&](PageSpan span) {
-    if (error != 0) return;
-    error = os::protect(address(span.first), family_->geometry().bytes(span.count()), kReadOnly);
-  };
-  if (spare == Spare::leased && leases_.empty() && !hull.empty()) {
-    protect_span(hull);
-  } else {
-    for_each_stretch(
-        table(), hull, [&](Entry entry) { return !is_spared(entry, spare); }, protect_span);
-  }
-  if (error == 0) return;
-  reopen(hull);
-  throw_refused(error, "mprotect", "a region could not be write-protected to be shared");
-}
-
-// The kernel may have protected a part before it refused. Where even this fails, a store does it.
-void AddressSpace::reopen(PageSpan span) noexcept {
-  for_each_stretch(
-      table(), span, [](Entry entry) { return entry.writable(); },
-      [&](PageSpan writable) { static_cast<void>(make_writable(writable)); });
-}
-
-// A leaf that was written from end to end: without looking at its entries one by one, which for a
-// large region would take longer than the kernel takes to protect huge pages.
-bool AddressSpace::close_in_one(Leaf& leaf, Spare spare, HoleFinder& holes) noexcept {
-  const PageSpan span = table().span_of(leaf.group);
-  if (!leases_.empty() || leaf.writable != span.count().value || leaf.breaks > 0) return false;
-  const FrameStore& frames = family_->frames();
-  const Frame first = leaf.entries[0].frame();
-  // Asking what is mapped is ten times as fast as searching the file, and nearly always enough.
-  const std::size_t bytes = family_->geometry().bytes(span.count());
-  if (leaf.any_never_stored && !os::is_resident(address(span.first), bytes) &&
-      !holes.is_all_data(frames.file(first), frames.offset(first), bytes)) {
-    return false;
-  }
-  const std::int64_t edges_before = edges(leaf.group);
-  for (std::size_t i = 0; i < span.count().value; ++i) {
-    Entry& entry = leaf.entries[i];
-    if (spare == Spare::leased_and_hot && entry.store_was_seen()) entry.set_heat(Entry::kWarmest);
-    entry.close();
-  }
-  leaf.writable = 0;
-  leaf.any_never_stored = false;
-  count_mappings(edges(leaf.group) - edges_before);
-  note_writable(leaf);
-  return true;
-}
-
-// The leaf's pages are read-only now, but for those to spare. Where a window of zero pages was
-// opened, it is time to learn which of them were touched: the others have no memory behind them.
-void AddressSpace::close_leaf(Leaf& leaf, Spare spare, HoleFinder& holes) noexcept {
-  const auto is_kept = [&](Entry entry) { return entry.writable() && is_spared(entry, spare); };
-  if (std::none_of(leaf.entries.begin(), leaf.entries.end(), is_kept) &&
-      close_in_one(leaf, spare, holes)) {
-    return;
-  }
-  // Where the snapshot gets copies, the leaf stays the region's own, and begins to count anew.
-  leaf.block_faults = {};
-  const FrameStore& frames = family_->frames();
-  const bool look = leaf.any_never_stored;
-  leaf.any_never_stored = false;
-  const auto keep_zeros = [&](Entry& entry) {
-    if (!look || !entry.never_stored()) return;
-    if (holes.is_hole(frames.file(entry.frame()), frames.offset(entry.frame()))) {
-      leaf.any_never_stored = true;
-    } else {
-      entry.set_never_stored(false);
-      entry.set_taken_along(true);
-    }
-  };
-  edit(leaf, table().span_of(leaf.group), [&](PageIndex, Entry& entry) {
-    if (is_spared(entry, spare)) {
-      leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
-      return;
-    }
-    const bool found_stored = entry.writable() && entry.store_was_seen();
-    entry.set_writable(false);
-    keep_zeros(entry);
-    if (spare == Spare::leased_and_hot && found_stored) entry.set_heat(Entry::kWarmest);
-  });
+  if (bytes == 0) shown_.leaving.space = nullptr;
 }
 
 void AddressSpace::prepare_to_be_seen() {
@@ -284,7 +112,7 @@ void AddressSpace::hand_leaf_to(std::uint64_t group, PageTable& other) noexcept 
   }
   writable_groups_[group / 64] &= ~(std::uint64_t{1} << group % 64);
   table().hand_leaf_to(group, other);
-  count_mappings(edges(group) - runs_before);
+  range_.count_mappings(edges(group) - runs_before);
 }
 
 void AddressSpace::forget_homes() noexcept {
@@ -298,7 +126,7 @@ void AddressSpace::replace_table(PageTable& other) noexcept {
   table().release();
   table().share(other);
   std::fill_n(writable_groups_.begin(), writable_groups_.size(), 0);
-  count_mappings(static_cast<std::int64_t>(count_runs(table()) - mappings_));
+  range_.count_mappings(static_cast<std::int64_t>(count_runs(table()) - mappings()));
 }
 
 void AddressSpace::note_writable(const Leaf& leaf) noexcept {
@@ -316,11 +144,6 @@ std::int64_t AddressSpace::edges(std::uint64_t group) const noexcept {
   if (span.first > PageIndex{0}) count += breaks_at(span.first);
   if (span.last < PageIndex{table().pages().value}) count += breaks_at(span.last);
   return count;
-}
-
-void AddressSpace::count_mappings(std::int64_t change) noexcept {
-  mappings_ = static_cast<std::size_t>(static_cast<std::int64_t>(mappings_) + change);
-  mapping_budget::add(change);
 }
 
 }  // namespace cow

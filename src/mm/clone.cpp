@@ -8,7 +8,9 @@
 #include "mm/carrier.hpp"
 #include "mm/gap_filler.hpp"
 #include "mm/hole_finder.hpp"
-#include "mm/lease.hpp"
+#include "mm/table_runs.hpp"
+#include "mm/table_sharing.hpp"
+#include "mm/write_protection.hpp"
 #include "os/thread.hpp"
 
 namespace cow {
@@ -122,13 +124,13 @@ HotPages hot_pages_for(HotPolicy policy, Family& family) noexcept {
 void share_but_hot_pages(AddressSpace& source, PageTable& empty, HotPages hot) {
   const bool held_off = hot.stores == HotPages::Stores::held_off;
   try {
-    source.write_protect_cold(hot);
+    write_protect_cold(source, hot);
     share_table(source, empty);
   } catch (...) {
-    if (held_off) source.reopen_hot();
+    if (held_off) reopen_hot(source);
     throw;
   }
-  if (held_off) source.reopen_hot();
+  if (held_off) reopen_hot(source);
 }
 
 [[noreturn]] void throw_unmapped(int error) {
@@ -166,7 +168,7 @@ void reopen(AddressSpace& space, Leaf& leaf) noexcept {
            !frames.is_foreign(entry.frame());
   };
   for_each_stretch(span, sole, [&](PageSpan run) {
-    if (space.make_writable(run) != 0) {
+    if (space.range().make_writable(run) != 0) {
       space.protect_again(leaf, run);
       return;
     }
@@ -190,7 +192,7 @@ void clone_lazily(AddressSpace& source, AddressSpace& empty) {
   const Section section(source.family());
   source.prepare_to_be_seen();
   make_room_in_large(source.family());
-  source.write_protect();
+  write_protect(source);
   show(source.table(), source.mappings(), empty, true, [&](PageTable& table) {
     share_table(source, table);
     return source.leases().empty() ? source.mappings() : count_runs(table);
@@ -212,7 +214,7 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
   try {
     source.family().ensure_reserve({});
     make_room_in_large(source.family());
-    source.write_protect();  // other threads' stores wait for the lock until the copy is complete
+    write_protect(source);  // other threads' stores wait for the lock until the copy is complete
     Copying(source.table(), empty, empty.first_home(), true, Copying::File::copied)
         .run([&](FrameRun from, PageIndex page, Frame to) {
           return source.family().frames().fill({to, from.count}, source.address(page));
@@ -237,7 +239,7 @@ void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy) {
       // There is no memory for the copies, perhaps. Sharing takes none.
     }
   }
-  source.write_protect();
+  write_protect(source);
   share_table(source, empty);
 }
 

@@ -37,7 +37,4 @@ void show_snapshot(const PageTable& snapshot, AddressSpace& empty);
 /// caller holds the family's lock and has reserved the page tables of one more address space.
 void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noexcept;
 
-/// The bytes of `space` become those of `snapshot`. The caller keeps other threads out of them.
-void restore_snapshot(AddressSpace& space, const PageTable& snapshot);
-
 }  // namespace cow

@@ -139,7 +139,7 @@ class Discard {
   // False if the kernel refused: then all is mapped as it was.
   [[nodiscard]] bool map_zeros() const noexcept {
     note_protection();
-    const int error = space_.map_zeros(span_);
+    const int error = space_.range().map_zeros(span_);
     if (error == 0) return true;
     if (error == ENOMEM) mapping_budget::note_exhausted();
     if (!space_.show_again(span_)) die_of_hole(error);

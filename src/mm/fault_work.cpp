@@ -41,7 +41,7 @@ FaultOutcome FaultWork::write_in_place() noexcept {
   if (copied.error != 0) return {copied.error, FaultStep::copy};
   copied_out_ = copied.pages;
   trace_.note_copied();
-  const int error = turn_.aside([&] { return space_.make_writable(plan_.window); });
+  const int error = turn_.aside([&] { return space_.range().make_writable(plan_.window); });
   return {error, FaultStep::protect};
 }
 
@@ -68,7 +68,8 @@ FaultOutcome FaultWork::write_to_copies() noexcept {
   const os::Populate populated = populate();
   outcome.error = turn_.aside([&] {
     const Frame first = plan_.target_of(plan_.window.first);
-    const int error = space_.map(plan_.window, first, os::Protection::read_write, populated, look_);
+    const int error =
+        space_.range().map(plan_.window, first, os::Protection::read_write, populated, look_);
     outcome.left_hole = error != 0 && !space_.show_again(plan_.window);
     return error;
   });

@@ -1,4 +1,5 @@
 #include "mm/gap_filler.hpp"
+#include "mm/table_runs.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -1,4 +1,6 @@
 #include "mm/gathering.hpp"
+#include "mm/table_runs.hpp"
+#include "mm/write_protection.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -75,8 +77,9 @@ class Gathering {
 
   [[nodiscard]] int show(PageSpan span) noexcept {
     const Frame first = target_of(span).first;
-    const int error = space_.is_region() ? space_.map(span, first, os::Protection::read_write)
-                                         : space_.map_for_reading(span, first);
+    const int error = space_.is_region()
+                          ? space_.range().map(span, first, os::Protection::read_write)
+                          : space_.range().map_for_reading(span, first);
     if (error != 0 && !space_.show_again(span)) {
       os::die_of("the mappings of a region were lost while it was brought together", error);
     }
@@ -93,7 +96,7 @@ void bring_together(AddressSpace& space) noexcept {
   try {
     space.family().ensure_reserve({.tables = 1});
     const Frame home = space.empty_home();
-    space.write_protect();
+    write_protect(space);
     static_cast<void>(Gathering(space, home).run());
     space.prepare_if_kept();
   } catch (const std::exception&) {

@@ -1,4 +1,5 @@
 #include "mm/invariants.hpp"
+#include "mm/table_runs.hpp"
 
 #include <cinttypes>
 #include <cstdio>

@@ -16,12 +16,6 @@ void begin_lease(AddressSpace& space, PageSpan span);
 /// Ends one lease of exactly `span`. Pages of other leases stay leased. Takes the family's lock.
 void end_lease(AddressSpace& space, PageSpan span) noexcept;
 
-/// `empty` will hold what `space` shows: shared frames, and copies of what is writable still, since
-/// it is leased or hot.
-/// Precondition: the caller holds the family's lock and has called write_protect().
-/// Throws std::system_error; then `empty` is empty.
-void share_table(AddressSpace& space, PageTable& empty);
-
 // fork(): the caller holds the family's lock.
 
 /// Before: fills child_table(), if `space` has leases. Throws std::system_error.

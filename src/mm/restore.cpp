@@ -1,8 +1,11 @@
+#include "mm/restore.hpp"
+
 #include <algorithm>
 #include <cerrno>
 
 #include "base/refusal.hpp"
 #include "mm/clone.hpp"
+#include "mm/table_runs.hpp"
 #include "mm/write_fault.hpp"
 #include "os/last_words.hpp"
 
@@ -101,9 +104,10 @@ class Restore {
   }
 
   int show(PageSpan span, Entry first) noexcept {
-    if (first.is_zero_page()) return space_.map_zeros(span);
-    return space_.map(span, first.frame(),
-                      first.writable() ? os::Protection::read_write : os::Protection::read_only);
+    if (first.is_zero_page()) return space_.range().map_zeros(span);
+    return space_.range().map(
+        span, first.frame(),
+        first.writable() ? os::Protection::read_write : os::Protection::read_only);
   }
 
   // False if the kernel refused: then all is mapped as it was.
@@ -170,7 +174,7 @@ class Restore {
     };
     int error = read();
     // A control call that failed half-way may have left the mapping read-only.
-    if (error == EFAULT) static_cast<void>(space_.make_writable(span));
+    if (error == EFAULT) static_cast<void>(space_.range().make_writable(span));
     if (error != 0) error = read();
     if (error != 0) show_instead(span, error);
   }

@@ -171,7 +171,7 @@ class RollbackRound {
     };
     int error = read();
     // A fault that failed half-way may have left the mapping read-only.
-    if (error == EFAULT) static_cast<void>(space_.make_writable(span));
+    if (error == EFAULT) static_cast<void>(space_.range().make_writable(span));
     if (error != 0) error = read();
     return error == 0;
   }
@@ -258,8 +258,7 @@ class RollbackRound {
 
   void share_stretch(std::span<const PageIndex> pages) noexcept {
     const PageSpan hull{pages.front(), pages.back() + kOnePage};
-    const int error =
-        os::protect(space_.address(hull.first), bytes(hull.count()), os::Protection::read_only);
+    const int error = space_.range().protect(hull, os::Protection::read_only);
     for (std::size_t begin = 0; begin < pages.size();) {
       const PageIndex first = pages[begin];
       const PageIndex leaf_end = space_.table().span_of(first.leaf_index()).last;
@@ -303,7 +302,7 @@ class RollbackRound {
   // The kernel may have protected a part before it refused. Where even this fails, the next store
   // makes its page writable again. The next round tries once more.
   void leave_writable(PageSpan span) noexcept {
-    static_cast<void>(space_.make_writable(span));
+    static_cast<void>(space_.range().make_writable(span));
     Leaf& leaf = *space_.table().leaf_of(span.first);
     for (PageIndex page = span.first; page < span.last; ++page) {
       entry(leaf, page).set_taken_along(true);
@@ -347,8 +346,8 @@ class RollbackRound {
     note_protection();
     const Entry first = then(span.first);
     const int error = first.is_zero_page()
-                          ? space_.map_zeros(span)
-                          : space_.map(span, first.frame(), os::Protection::read_only);
+                          ? space_.range().map_zeros(span)
+                          : space_.range().map(span, first.frame(), os::Protection::read_only);
     if (error == 0) return true;
     if (!space_.show_again(span)) {
       os::die_of("a region half restored could not be mapped as it was", error);

@@ -105,7 +105,9 @@ FaultOutcome try_to_break_sharing(AddressSpace& space, PageIndex page, Turn& tur
   if (leaf[page].writable()) {
     // Another thread's fault came first. Telling the kernel again costs little, and mends a
     // mapping that was left read-only by a control call that failed half-way.
-    const int error = turn.aside([&] { return space.make_writable({page, page + kOnePage}); });
+    const int error = turn.aside([&] {
+      return space.range().make_writable({page, page + kOnePage});
+    });
     return {.error = error,
             .refused = FaultStep::protect,
             .was_writable = true,

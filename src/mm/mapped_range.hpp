@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/units.hpp"
+#include "mm/family.hpp"
+#include "os/mapping.hpp"
+
+namespace cow {
+
+/// The kernel's side of an address space: a range of addresses, which frames its mappings show and
+/// whether they may be stored to, and how many mappings that takes. It knows no page table.
+///
+/// What asks the kernel for something returns 0 or an errno value. Signal context: yes, but for the
+/// constructor and the destructor.
+class MappedRange {
+ public:
+  /// Shows zeros, read-only. Throws std::system_error.
+  explicit MappedRange(Family& family);
+  ~MappedRange() { shrink(0); }
+  MappedRange(const MappedRange&) = delete;
+  MappedRange& operator=(const MappedRange&) = delete;
+
+  [[nodiscard]] std::byte* begin() const noexcept { return range_.begin(); }
+  [[nodiscard]] std::byte* end() const noexcept { return range_.end(); }
+  [[nodiscard]] std::byte* address(PageIndex page) const noexcept {
+    return begin() + family_.geometry().offset(page);
+  }
+
+  /// Maps the frames from `first` on over `span`. On an error nothing has changed that a load could
+  /// see, but on some kernels: see is_mapped().
+  [[nodiscard]] int map(PageSpan span, Frame first, os::Protection protection,
+                        os::Populate populate = os::Populate::no,
+                        os::Look look = os::Look::now) const noexcept;
+  /// The same with zeros, read-only, without any frame.
+  [[nodiscard]] int map_zeros(PageSpan span) const noexcept;
+  /// The same as map(), read-only: nothing that is forced into it reaches the frames.
+  [[nodiscard]] int map_for_reading(PageSpan span, Frame first) const noexcept;
+  [[nodiscard]] int protect(PageSpan span, os::Protection protection) const noexcept;
+  [[nodiscard]] int make_writable(PageSpan span) const noexcept {
+    return protect(span, os::Protection::read_write);
+  }
+  /// Nobody can touch the addresses any more.
+  [[nodiscard]] int forbid() const noexcept {
+    return os::protect(begin(), range_.bytes(), os::Protection::none);
+  }
+
+  /// After map() failed: some kernels have removed the old mapping by then.
+  [[nodiscard]] bool is_mapped(PageSpan span) const noexcept;
+  /// Whether all frames of `span` were touched and are in memory, as far as the kernel tells.
+  /// Control calls only.
+  [[nodiscard]] bool is_resident(PageSpan span) const noexcept;
+
+  /// How many mappings show pages, as counted by who knows the page table: from it alone follows
+  /// which pages the kernel keeps in one. Two more guard the range.
+  [[nodiscard]] std::size_t mappings() const noexcept { return mappings_; }
+  void count_mappings(std::int64_t change) noexcept;
+
+  /// Gives up all addresses behind the first `bytes`; with 0, the mappings are counted no more.
+  void shrink(std::size_t bytes) noexcept;
+
+ private:
+  [[nodiscard]] std::size_t bytes(PageSpan span) const noexcept {
+    return family_.geometry().bytes(span.count());
+  }
+
+  Family& family_;
+  os::AddressRange range_;
+  std::size_t mappings_ = 0;
+};
+
+}  // namespace cow
