@@ -56,7 +56,7 @@ struct Forks {
   Child* being_born = nullptr;
   // Lifelines of this process and its ancestors: held until exit or exec, for the parent to notice.
   Child* born_as = nullptr;
-  unsigned long signal_mask = 0;
+  std::uint64_t signal_mask = 0;
 };
 
 Forks& forks() noexcept { return immortal<Forks>(); }
@@ -133,7 +133,7 @@ void before_fork() noexcept {
     os::die_of("fork: this thread's stack lies in a region, which fork() would protect", EFAULT);
   }
   Child* child = new_child();
-  const unsigned long mask = os::mask_all_signals_but_faults();
+  const std::uint64_t mask = os::set_signal_mask(os::kAllSignalsButFaults);
   os::fault_install_lock().lock();
   Registry::instance().lock().lock();
   FamilyList::instance().lock().lock();
@@ -159,12 +159,12 @@ void before_fork() noexcept {
 
 void leave_fork() noexcept {
   for_each_family_locked([](Family& family) { family.lock().unlock(); });
-  const unsigned long mask = forks().signal_mask;
+  const std::uint64_t mask = forks().signal_mask;
   forks().lock.unlock();
   FamilyList::instance().lock().unlock();
   Registry::instance().lock().unlock();
   os::fault_install_lock().unlock();
-  os::restore_signal_mask(mask);
+  os::set_signal_mask(mask);
 }
 
 void in_parent() noexcept {

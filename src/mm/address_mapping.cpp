@@ -4,6 +4,7 @@
 
 #include "mm/address_space.hpp"
 #include "mm/table_runs.hpp"
+#include "os/last_words.hpp"
 
 namespace cow {
 
@@ -17,14 +18,7 @@ int AddressSpace::map_all(std::uint64_t runs) noexcept {
   note_protection();
   int error = 0;
   const auto map_run = [&](PageSpan run, Entry first) {
-    if (error != 0 || first.is_zero_page()) return;
-    if (use_ == Use::view) {
-      error = range_.map_for_reading(run, first.frame());
-      return;
-    }
-    const auto protection =
-        first.writable() ? os::Protection::read_write : os::Protection::read_only;
-    error = range_.map(run, first.frame(), protection);
+    if (error == 0 && !first.is_zero_page()) error = show(run, first);
   };
   if (runs == 1) {
     map_run({PageIndex{0}, PageIndex{table().pages().value}}, table().entry(PageIndex{0}));
@@ -52,19 +46,36 @@ void AddressSpace::protect_again(Leaf& leaf, PageSpan span) noexcept {
       });
 }
 
-bool AddressSpace::show_again(PageSpan span) noexcept {
+int AddressSpace::show(PageSpan span, Entry first) const noexcept {
+  if (first.is_zero_page()) return range_.map_zeros(span);
+  if (use_ == Use::view) return range_.map_for_reading(span, first.frame());
+  return range_.map(span, first.frame(),
+                    first.writable() ? os::Protection::read_write : os::Protection::read_only);
+}
+
+bool AddressSpace::show_again(PageSpan span) const noexcept {
   if (range_.is_mapped(span)) return true;
   for (PageIndex page = span.first; page < span.last; ++page) {
-    const Entry entry = table().entry(page);
-    const auto protection =
-        entry.writable() ? os::Protection::read_write : os::Protection::read_only;
-    const PageSpan one{page, page + kOnePage};
-    const int error = entry.is_zero_page() ? range_.map_zeros(one)
-                      : is_region()        ? range_.map(one, entry.frame(), protection)
-                                           : range_.map_for_reading(one, entry.frame());
-    if (error != 0) return false;
+    if (show({page, page + kOnePage}, table().entry(page)) != 0) return false;
   }
   return true;
+}
+
+int AddressSpace::overwrite(PageSpan span, Frame from) const noexcept {
+  const FrameStore& frames = family_->frames();
+  const auto read = [&] {
+    return os::read_frames(frames.file(from), address(span.first),
+                           family_->geometry().bytes(span.count()), frames.offset(from));
+  };
+  const int error = read();
+  if (error == 0) return 0;
+  // A call or a fault that failed half-way may have left the mapping read-only.
+  if (error == EFAULT) static_cast<void>(range_.make_writable(span));
+  return read();
+}
+
+void AddressSpace::must_show_again(PageSpan span, int error) const noexcept {
+  if (!show_again(span)) os::die_of("a region could not be mapped as it was", error);
 }
 
 }  // namespace cow

@@ -123,9 +123,17 @@ class AddressSpace {
   /// protected again, or, if that is impossible, become writable. Precondition: all of them are
   /// sole owners.
   void protect_again(Leaf& leaf, PageSpan span) noexcept;
+  /// Has the kernel show the frames from `first`'s on, as it says, in `span`. 0 or an errno value;
+  /// then show_again() must follow.
+  [[nodiscard]] int show(PageSpan span, Entry first) const noexcept;
   /// After a mapping failed: some kernels have removed the old one by then. Shows what the page
   /// table says. False, and the process cannot go on, if that fails.
-  [[nodiscard]] bool show_again(PageSpan span) noexcept;
+  [[nodiscard]] bool show_again(PageSpan span) const noexcept;
+  /// The same for a control call that can neither go on nor go back then: the process ends.
+  void must_show_again(PageSpan span, int error) const noexcept;
+  /// The pages of `span`, which are writable, get the bytes of the frames from `from` on. 0 or an
+  /// errno value.
+  [[nodiscard]] int overwrite(PageSpan span, Frame from) const noexcept;
 
   /// Changes entries of one leaf that this table owns, keeping all counts: `change(page, entry)`.
   template <class Change>

@@ -1,11 +1,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cerrno>
 
-#include "base/refusal.hpp"
 #include "mm/frame_store.hpp"
-#include "os/mapping.hpp"
+#include "os/frame_window.hpp"
 
 namespace cow {
 
@@ -13,15 +11,7 @@ namespace cow {
 class Carrier {
  public:
   /// Throws std::system_error.
-  explicit Carrier(PageGeometry geometry)
-      : geometry_(geometry), buffer_(os::map_metadata(geometry.bytes(kPages))) {
-    if (buffer_ == nullptr) {
-      throw_refused(errno, "mmap", "the frames of a region could not be copied");
-    }
-  }
-  ~Carrier() { os::unmap_metadata(buffer_, geometry_.bytes(kPages)); }
-  Carrier(const Carrier&) = delete;
-  Carrier& operator=(const Carrier&) = delete;
+  explicit Carrier(PageGeometry geometry) : geometry_(geometry), buffer_(geometry.bytes(kPages)) {}
 
   /// 0 or an errno value.
   [[nodiscard]] int carry(FrameStore& frames, FrameRun from, Frame to) const noexcept {
@@ -30,10 +20,10 @@ class Carrier {
       const PageCount step = std::min(kPages, from.count - done);
       const Frame source = from.first.after(done);
       const Frame target = to.after(done);
-      error = os::read_frames(frames.file(source), buffer_, geometry_.bytes(step),
+      error = os::read_frames(frames.file(source), buffer_.begin(), geometry_.bytes(step),
                               frames.offset(source));
       if (error != 0) break;
-      error = frames.fill({target, step}, buffer_);
+      error = frames.fill({target, step}, buffer_.begin());
       done = done + step;
     }
     return error;
@@ -42,7 +32,7 @@ class Carrier {
  private:
   static constexpr PageCount kPages{16};
   PageGeometry geometry_;
-  std::byte* buffer_;
+  os::Buffer buffer_;
 };
 
 }  // namespace cow

@@ -162,19 +162,14 @@ void show(const PageTable& source, std::uint64_t runs, AddressSpace& empty, bool
 void reopen(AddressSpace& space, Leaf& leaf) noexcept {
   const FrameStore& frames = space.family().frames();
   const PageSpan span = space.table().span_of(leaf.group);
-  const auto sole = [&](PageIndex page) {
-    const Entry entry = leaf[page];
-    return !entry.is_zero_page() && frames.references(entry.frame()) == 1 &&
-           !frames.is_foreign(entry.frame());
-  };
+  const auto sole = [&](PageIndex page) { return frames.is_sole_owner(leaf[page]); };
   for_each_stretch(span, sole, [&](PageSpan run) {
     if (space.range().make_writable(run) != 0) {
       space.protect_again(leaf, run);
       return;
     }
     space.edit(leaf, run, [](PageIndex, Entry& entry) { entry.set_writable(true); });
-    leaf.any_never_stored = std::any_of(leaf.entries.begin(), leaf.entries.end(),
-                                        [](Entry entry) { return entry.never_stored(); });
+    leaf.find_never_stored();
   });
 }
 
@@ -256,11 +251,7 @@ void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noex
     Leaf& leaf = kept.own_leaf(part.first);
     edit_leaf(leaf, (part.first - whole.first).value, (part.last - whole.first).value,
               whole.count().value, [&](std::size_t index, Entry& entry) {
-                const Entry old = entry;
-                entry = other.entry(whole.first + PageCount{index});
-                if (!entry.is_zero_page()) frames.add_references({entry.frame(), kOnePage}, 1);
-                if (!old.is_zero_page()) frames.drop_references({old.frame(), kOnePage}, 1);
-                leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
+                replace_entry(frames, leaf, entry, other.entry(whole.first + PageCount{index}));
               });
   });
 }

@@ -1,10 +1,9 @@
 #include "mm/difference.hpp"
 
 #include <bitset>
-#include <cerrno>
 #include <cstring>
 
-#include "base/refusal.hpp"
+#include "os/frame_window.hpp"
 
 namespace cow {
 
@@ -16,19 +15,13 @@ using LeafBits = std::bitset<kTableEntries>;
 class FrameComparison {
  public:
   explicit FrameComparison(PageGeometry geometry)
-      : bytes_(geometry.page_bytes()), buffer_(os::map_metadata(2 * bytes_)) {
-    if (buffer_ == nullptr) {
-      throw_refused(errno, "mmap", "two snapshots could not be compared");
-    }
-  }
-  ~FrameComparison() { os::unmap_metadata(buffer_, 2 * bytes_); }
-  FrameComparison(const FrameComparison&) = delete;
-  FrameComparison& operator=(const FrameComparison&) = delete;
+      : bytes_(geometry.page_bytes()), buffer_(2 * bytes_) {}
 
   // A frame that cannot be read counts as changed.
   [[nodiscard]] bool same(const FrameStore& frames, Entry a, Entry b) const noexcept {
-    return read(frames, a, buffer_) && read(frames, b, buffer_ + bytes_) &&
-           std::memcmp(buffer_, buffer_ + bytes_, bytes_) == 0;
+    std::byte* const one = buffer_.begin();
+    std::byte* const other = one + bytes_;
+    return read(frames, a, one) && read(frames, b, other) && std::memcmp(one, other, bytes_) == 0;
   }
 
  private:
@@ -42,7 +35,7 @@ class FrameComparison {
   }
 
   std::size_t bytes_;
-  std::byte* buffer_;
+  os::Buffer buffer_;
 };
 
 bool differ(const FrameStore& frames, Entry a, Entry b, const FrameComparison& bytes) noexcept {

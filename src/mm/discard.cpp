@@ -87,8 +87,7 @@ class Discard {
   }
 
   [[nodiscard]] bool is_ours_alone(PageIndex page, Entry entry) const noexcept {
-    return space_.table().owns_leaf(page) && frames_.references(entry.frame()) == 1 &&
-           !frames_.is_foreign(entry.frame());
+    return space_.table().owns_leaf(page) && frames_.is_sole_owner(entry);
   }
 
   // Reserved frames are kept anyway; to leased ones the kernel may be writing.
@@ -142,12 +141,8 @@ class Discard {
     const int error = space_.range().map_zeros(span_);
     if (error == 0) return true;
     if (error == ENOMEM) mapping_budget::note_exhausted();
-    if (!space_.show_again(span_)) die_of_hole(error);
+    space_.must_show_again(span_, error);
     return false;
-  }
-
-  [[noreturn]] static void die_of_hole(int error) noexcept {
-    os::die_of("pages that were to be discarded could not be mapped as they were", error);
   }
 
   // ---- As zero pages. ---------------------------------------------------------------------------
@@ -185,10 +180,7 @@ class Discard {
     for_each_frame([&](PageIndex page, Entry) {
       space_.table().own_leaf(page);
       if (is_ours_alone(page, space_.table().entry(page))) return;
-      const FaultOutcome outcome = break_sharing(space_, page);
-      if (outcome.left_hole) die_of_hole(outcome.error);
-      if (outcome.error == 0) return;
-      throw_refused(outcome.error, outcome.call(),
+      break_sharing(space_, page,
                     "pages could not be discarded, and the region's bytes are as they were");
     });
   }

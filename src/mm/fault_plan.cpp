@@ -40,16 +40,11 @@ class Decision {
   }
 
  private:
-  [[nodiscard]] bool is_sole_owner(Entry entry) const noexcept {
-    return !entry.is_zero_page() && frames_.references(entry.frame()) == 1 &&
-           !frames_.is_foreign(entry.frame());
-  }
-
   // A page stays where it is if nobody else can see its frame: then either nobody else references
   // it, or only snapshots do that were never mapped, and their copy can be kept elsewhere.
   [[nodiscard]] bool can_stay(PageIndex page) const noexcept {
     const Entry at = leaf_[page];
-    return at.writable() || is_sole_owner(at) ||
+    return at.writable() || frames_.is_sole_owner(at) ||
            (space_.may_pack() && can_copy_out(space_, leaf_, page));
   }
 
@@ -71,7 +66,7 @@ class Decision {
     if (stays_) return can_stay(page);
     if (plan_.target == Frame{}) return false;
     const Entry at = leaf_[page];
-    if (!plan_.redirects(page, at)) return at.writable() || is_sole_owner(at);
+    if (!plan_.redirects(page, at)) return at.writable() || frames_.is_sole_owner(at);
     return !at.writable() && frames_.is_free(plan_.target_of(page));
   }
 

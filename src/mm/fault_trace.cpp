@@ -36,8 +36,7 @@ PageLook look_at(const AddressSpace& space, PageIndex page) noexcept {
   if (entry.is_zero_page()) return {PageKind::zero, 0};
   const std::uint64_t offset = frames.offset(entry.frame()).bytes;
   if (entry.writable()) return {PageKind::private_page, offset};
-  const bool sole = space.table().owns_leaf(page) && frames.references(entry.frame()) == 1 &&
-                    !frames.is_foreign(entry.frame());
+  const bool sole = space.table().owns_leaf(page) && frames.is_sole_owner(entry);
   return {sole ? PageKind::sole_owner : PageKind::shared, offset};
 }
 

@@ -149,6 +149,10 @@ class FrameStore {
   [[nodiscard]] bool is_foreign(Frame frame) const noexcept {
     return extent(frame.extent()).foreign;
   }
+  /// Whether the one leaf that has `entry` is alone with its frame, in this process and others.
+  [[nodiscard]] bool is_sole_owner(Entry entry) const noexcept {
+    return !entry.is_zero_page() && references(entry.frame()) == 1 && !is_foreign(entry.frame());
+  }
 
   [[nodiscard]] SlotState state(Frame frame) const noexcept {
     return extent(frame.extent()).slots[frame.slot().value];

@@ -80,9 +80,7 @@ class Gathering {
     const int error = space_.is_region()
                           ? space_.range().map(span, first, os::Protection::read_write)
                           : space_.range().map_for_reading(span, first);
-    if (error != 0 && !space_.show_again(span)) {
-      os::die_of("the mappings of a region were lost while it was brought together", error);
-    }
+    if (error != 0) space_.must_show_again(span, error);
     return error;
   }
 

@@ -7,27 +7,19 @@
 #include "base/refusal.hpp"
 #include "mm/table_sharing.hpp"
 #include "mm/write_fault.hpp"
-#include "os/last_words.hpp"
 
 namespace cow {
 
 namespace {
 
-[[noreturn]] void refuse(const FaultOutcome& outcome) {
-  if (outcome.left_hole) os::die_of("a page could not be mapped as it was", outcome.error);
-  throw_refused(outcome.error, outcome.call(),
-                "the pages of a lease could not be given frames of their own; the region's "
-                "bytes are as they were");
-}
+constexpr const char* kRefused =
+    "the pages of a lease could not be given frames of their own; the region's bytes are as they "
+    "were";
 
 /// Makes every page private, as a store to each would. The frames are allocated: a kernel that
 /// writes to a page without a frame and without memory would say EFAULT.
 void own_pages(AddressSpace& space, PageSpan span) {
-  for (PageIndex page = span.first; page < span.last; ++page) {
-    if (space.table().entry(page).writable()) continue;
-    const FaultOutcome outcome = break_sharing(space, page);
-    if (outcome.error != 0) refuse(outcome);
-  }
+  for (PageIndex page = span.first; page < span.last; ++page) break_sharing(space, page, kRefused);
   const auto frame_of = [&](PageIndex page) { return space.table().entry(page).frame(); };
   const auto is_beside = [&](PageIndex first, PageIndex page) {
     return frame_of(page) == frame_of(first).after(page - first);
@@ -36,7 +28,7 @@ void own_pages(AddressSpace& space, PageSpan span) {
       span, [](PageIndex) { return true; }, is_beside,
       [&](PageSpan run) {
         const int error = space.family().frames().allocate({frame_of(run.first), run.count()});
-        if (error != 0) refuse({error, FaultStep::allocate});
+        if (error != 0) throw_refused(error, "fallocate", kRefused);
       });
 }
 

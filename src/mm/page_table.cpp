@@ -188,4 +188,17 @@ void PageTable::hand_leaf_to(std::uint64_t group, PageTable& other) noexcept {
   theirs = std::exchange(ours, nullptr);
 }
 
+void Leaf::find_never_stored() noexcept {
+  any_never_stored =
+      std::any_of(entries.begin(), entries.end(), [](Entry entry) { return entry.never_stored(); });
+}
+
+void replace_entry(FrameStore& frames, Leaf& leaf, Entry& entry, Entry then) noexcept {
+  const Entry old = entry;
+  entry = then;
+  if (!entry.is_zero_page()) frames.add_references({entry.frame(), kOnePage}, 1);
+  if (!old.is_zero_page()) frames.drop_references({old.frame(), kOnePage}, 1);
+  leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
+}
+
 }  // namespace cow

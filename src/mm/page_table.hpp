@@ -46,6 +46,8 @@ struct Leaf {
   [[nodiscard]] unsigned faults_around(PageIndex page) const noexcept {
     return block_faults[page.entry_index() / kBlockPages];
   }
+  /// Looks through all entries to say whether any is never_stored().
+  void find_never_stored() noexcept;
   void count_fault(PageIndex page) noexcept {
     std::uint8_t& faults = block_faults[page.entry_index() / kBlockPages];
     if (faults < 255) ++faults;
@@ -206,6 +208,10 @@ std::int64_t edit_leaf(Leaf& leaf, std::size_t begin, std::size_t end, std::size
   leaf.breaks += after - before;
   return std::int64_t{after} - std::int64_t{before};
 }
+
+/// `entry` of `leaf` becomes `then`, of another table of the family, and both frames are counted.
+/// To be called in the change of edit_leaf(). Signal context: yes.
+void replace_entry(FrameStore& frames, Leaf& leaf, Entry& entry, Entry then) noexcept;
 
 /// Calls `use(FrameRun, first_entry_index)` for each stretch of `leaf` whose frames are neighbours.
 template <class Use>

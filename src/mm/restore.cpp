@@ -48,17 +48,14 @@ class Restore {
   }
 
   void own_frame(PageIndex page) {
-    FaultOutcome outcome;
-    if (!space_.table().entry(page).writable()) outcome = break_sharing(space_, page);
+    constexpr const char* kRefused =
+        "a region could not be restored, and its bytes are as they were";
+    break_sharing(space_, page, kRefused);
     const Entry entry = space_.table().entry(page);
-    if (outcome.error == 0 && entry.never_stored()) {  // a hole may not be filled any more later
-      outcome = {frames_.allocate({entry.frame(), kOnePage}), FaultStep::allocate};
-    }
-    if (outcome.left_hole) die_of_hole(outcome.error);
-    if (outcome.error != 0) {
-      throw_refused(outcome.error, outcome.call(),
-                    "a region could not be restored, and its bytes are as they were");
-    }
+    if (!entry.never_stored()) return;
+    // A hole may not be filled any more later.
+    const int error = frames_.allocate({entry.frame(), kOnePage});
+    if (error != 0) throw_refused(error, "fallocate", kRefused);
   }
 
   template <class Use>
@@ -99,17 +96,6 @@ class Restore {
     if (!now.writable() || now.never_stored()) return Way::remap;
     return past.shows_zeros() ? Way::remap : Way::overwrite;  // zeros take no memory
   }
-  [[nodiscard]] std::size_t bytes(PageSpan span) const noexcept {
-    return space_.family().geometry().bytes(span.count());
-  }
-
-  int show(PageSpan span, Entry first) noexcept {
-    if (first.is_zero_page()) return space_.range().map_zeros(span);
-    return space_.range().map(
-        span, first.frame(),
-        first.writable() ? os::Protection::read_write : os::Protection::read_only);
-  }
-
   // False if the kernel refused: then all is mapped as it was.
   bool remap_all() noexcept {
     note_protection();
@@ -117,12 +103,9 @@ class Restore {
     PageIndex done{0};
     for_each_change(Way::remap, [&](PageSpan span) {
       if (error != 0) return;
-      error = show(span, then(span.first));
-      if (error == 0) {
-        done = span.last;
-      } else {
-        if (!space_.show_again(span)) die_of_hole(error);
-      }
+      error = space_.show(span, then(span.first));
+      if (error != 0) space_.must_show_again(span, error);
+      if (error == 0) done = span.last;
     });
     if (error == 0) return true;
     mapping_budget::note_exhausted();
@@ -130,14 +113,10 @@ class Restore {
     for (PageIndex next = done; next > PageIndex{0}; next = next - kOnePage) {
       const PageIndex page = next - kOnePage;
       if (way_of(page) != Way::remap) continue;
-      const int lost = show({page, next}, space_.table().entry(page));
-      if (lost != 0) die_of_hole(lost);
+      const int lost = space_.show({page, next}, space_.table().entry(page));
+      if (lost != 0) os::die_of("a region half restored could not be mapped as it was", lost);
     }
     return false;
-  }
-
-  [[noreturn]] static void die_of_hole(int error) noexcept {
-    os::die_of("a region half restored could not be mapped as it was", error);
   }
 
   // Shows the snapshot's frames, where their bytes could not be read.
@@ -145,20 +124,13 @@ class Restore {
     const auto leased = [&](Entry entry) { return entry.leased(); };
     bool possible = true;
     for_each_stretch(space_.table(), span, leased, [&](PageSpan) { possible = false; });
-    if (!possible || show(span, then(span.first)) != 0) {
+    if (!possible || space_.show(span, then(span.first)) != 0) {
       os::die_of("a region could be restored only in part", error);
     }
     Leaf& leaf = space_.table().own_leaf(span.first);
-    space_.edit(leaf, span, [&](PageIndex page, Entry& entry) { take(leaf, page, entry); });
-  }
-
-  // The entry becomes the snapshot's.
-  void take(Leaf& leaf, PageIndex page, Entry& entry) noexcept {
-    const Entry now = entry;
-    entry = then(page);
-    if (!entry.is_zero_page()) frames_.add_references({entry.frame(), kOnePage}, 1);
-    if (!now.is_zero_page()) frames_.drop_references({now.frame(), kOnePage}, 1);
-    leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
+    space_.edit(leaf, span, [&](PageIndex page, Entry& entry) {
+      replace_entry(frames_, leaf, entry, then(page));
+    });
   }
 
   void overwrite(PageSpan span) noexcept {
@@ -167,15 +139,7 @@ class Restore {
       for (PageIndex page = span.first; page < span.last; ++page) clear(page);
       return;
     }
-    const Frame from = then(span.first).frame();
-    const auto read = [&] {
-      return os::read_frames(frames_.file(from), space_.address(span.first), bytes(span),
-                             frames_.offset(from));
-    };
-    int error = read();
-    // A control call that failed half-way may have left the mapping read-only.
-    if (error == EFAULT) static_cast<void>(space_.range().make_writable(span));
-    if (error != 0) error = read();
+    const int error = space_.overwrite(span, then(span.first).frame());
     if (error != 0) show_instead(span, error);
   }
 
@@ -203,7 +167,7 @@ class Restore {
           entry.set_never_stored(false);
           same = false;
           break;
-        case Way::remap: take(leaf, page, entry); break;
+        case Way::remap: replace_entry(frames_, leaf, entry, then(page)); break;
       }
     });
     if (same) space_.adopt_leaf(group, snapshot_);

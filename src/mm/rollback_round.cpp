@@ -56,8 +56,7 @@ class RollbackRound {
     finish_copies(leaf);
     finish_remaps(leaf);
     if (!had_holes) return;
-    leaf.any_never_stored = std::any_of(leaf.entries.begin(), leaf.entries.end(),
-                                        [](Entry entry) { return entry.never_stored(); });
+    leaf.find_never_stored();
   }
 
   // Pages of an open window of zeros that were stored to have a frame now.
@@ -165,15 +164,7 @@ class RollbackRound {
     if (past.shows_zeros()) {
       return frames_.zero({live, span.count()}) == 0;
     }
-    const auto read = [&] {
-      return os::read_frames(frames_.file(past.frame()), space_.address(span.first),
-                             bytes(span.count()), frames_.offset(past.frame()));
-    };
-    int error = read();
-    // A fault that failed half-way may have left the mapping read-only.
-    if (error == EFAULT) static_cast<void>(space_.range().make_writable(span));
-    if (error != 0) error = read();
-    return error == 0;
+    return space_.overwrite(span, past.frame()) == 0;
   }
 
   // Shows the snapshot's frame, where its bytes could not be read.
@@ -344,25 +335,15 @@ class RollbackRound {
   // False if the kernel refused: then all is mapped as it was.
   [[nodiscard]] bool show(PageSpan span) noexcept {
     note_protection();
-    const Entry first = then(span.first);
-    const int error = first.is_zero_page()
-                          ? space_.range().map_zeros(span)
-                          : space_.range().map(span, first.frame(), os::Protection::read_only);
-    if (error == 0) return true;
-    if (!space_.show_again(span)) {
-      os::die_of("a region half restored could not be mapped as it was", error);
-    }
-    return false;
+    const int error = space_.show(span, then(span.first));
+    if (error != 0) space_.must_show_again(span, error);
+    return error == 0;
   }
 
   // The entries become the snapshot's.
   void take(Leaf& leaf, PageSpan span) noexcept {
     space_.edit(leaf, span, [&](PageIndex page, Entry& entry) {
-      const Entry now = entry;
-      entry = then(page);
-      if (!entry.is_zero_page()) frames_.add_references({entry.frame(), kOnePage}, 1);
-      frames_.drop_references({now.frame(), kOnePage}, 1);
-      leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
+      replace_entry(frames_, leaf, entry, then(page));
     });
   }
 

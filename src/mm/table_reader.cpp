@@ -123,7 +123,8 @@ const std::byte* TableReader::mapped(Frame frame) noexcept {
   if (found == windows_.end()) {
     oldest_window_ = (oldest_window_ + 1) % kMostWindows;
     const Extent& extent = frames.extent(frame.extent());
-    window.frames = os::FrameWindow::map(extent.file, extent.start, geometry.bytes(frames.slots()));
+    window.frames = os::FrameWindow::map(extent.file, extent.start, geometry.bytes(frames.slots()),
+                                         frames.advice());
     window.extent = frame.extent();
   }
   return window.frames.begin() == nullptr ? nullptr

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "base/refusal.hpp"
+#include "os/last_words.hpp"
+
 namespace cow {
 
 namespace {
@@ -129,10 +132,13 @@ FaultOutcome break_sharing(AddressSpace& space, PageIndex page, Turn& turn,
 
 }  // namespace
 
-FaultOutcome break_sharing(AddressSpace& space, PageIndex page) noexcept {
+void break_sharing(AddressSpace& space, PageIndex page, const char* what) {
+  if (space.table().entry(page).writable()) return;
   Turn turn;
   FaultTrace nobody_asked;
-  return break_sharing(space, page, turn, nobody_asked);
+  const FaultOutcome outcome = break_sharing(space, page, turn, nobody_asked);
+  if (outcome.left_hole) os::die_of("a region could not be mapped as it was", outcome.error);
+  if (outcome.error != 0) throw_refused(outcome.error, outcome.call(), what);
 }
 
 FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {

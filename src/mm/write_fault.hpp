@@ -9,7 +9,8 @@ namespace cow {
 /// kernel copies and maps: faults in other leaves, or of other address spaces, go on meanwhile.
 FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept;
 
-/// The same as part of a control call, which holds the lock.
-FaultOutcome break_sharing(AddressSpace& space, PageIndex page) noexcept;
+/// The same as part of a control call, which holds the lock; nothing where the page is writable.
+/// Throws std::system_error that says `what` has failed; the process ends where it cannot go on.
+void break_sharing(AddressSpace& space, PageIndex page, const char* what);
 
 }  // namespace cow

@@ -49,15 +49,4 @@ void at_fork(void (*prepare)() noexcept, void (*parent)() noexcept, void (*child
   }
 }
 
-unsigned long mask_all_signals_but_faults() noexcept {
-  const std::uint64_t all = ~(std::uint64_t{1} << (SIGSEGV - 1));
-  std::uint64_t before = 0;
-  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, argument(&all), argument(&before), sizeof(before));
-  return before;
-}
-
-void restore_signal_mask(unsigned long before) noexcept {
-  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, argument(&before), 0, sizeof(before));
-}
-
 }  // namespace cow::os

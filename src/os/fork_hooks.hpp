@@ -39,8 +39,4 @@ class Lifeline {
 /// Throws std::system_error.
 void at_fork(void (*prepare)() noexcept, void (*parent)() noexcept, void (*child)() noexcept);
 
-/// Masks every signal of this thread across fork() but SIGSEGV; returns the mask from before.
-unsigned long mask_all_signals_but_faults() noexcept;
-void restore_signal_mask(unsigned long before) noexcept;
-
 }  // namespace cow::os

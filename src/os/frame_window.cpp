@@ -1,25 +1,15 @@
 #include "os/frame_window.hpp"
 
-#include <sys/mman.h>
-
 #include <cerrno>
 
 #include "base/refusal.hpp"
-#include "os/mapping.hpp"
 
 namespace cow::os {
 
-// libc's mmap and munmap, not the raw calls: see mapping.cpp.
-FrameWindow FrameWindow::map(const DescriptorName& file, FileOffset at,
-                             std::size_t bytes) noexcept {
-  if (!file.is_intact()) {
-    errno = EBADF;
-    return {};
-  }
-  void* const got =
-      ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file.number, static_cast<off_t>(at.bytes));
-  if (got == MAP_FAILED) return {};
-  return {static_cast<std::byte*>(got), bytes};
+FrameWindow FrameWindow::map(const DescriptorName& file, FileOffset at, std::size_t bytes,
+                             Advice advice) noexcept {
+  const std::byte* const got = map_frames_somewhere(bytes, file, at, advice);
+  return got == nullptr ? FrameWindow() : FrameWindow(got, bytes);
 }
 
 FrameWindow::~FrameWindow() {

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "os/frame_file.hpp"
+#include "os/mapping.hpp"
 
 namespace cow::os {
 
@@ -12,7 +12,8 @@ class FrameWindow {
  public:
   FrameWindow() noexcept = default;
   /// Nothing if the kernel refuses, with the reason in errno: see begin(). Signal context: yes.
-  static FrameWindow map(const DescriptorName& file, FileOffset at, std::size_t bytes) noexcept;
+  static FrameWindow map(const DescriptorName& file, FileOffset at, std::size_t bytes,
+                         Advice advice) noexcept;
   FrameWindow(FrameWindow&& other) noexcept
       : begin_(std::exchange(other.begin_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   FrameWindow& operator=(FrameWindow&& other) noexcept {
@@ -26,9 +27,9 @@ class FrameWindow {
   [[nodiscard]] const std::byte* begin() const noexcept { return begin_; }
 
  private:
-  FrameWindow(std::byte* begin, std::size_t bytes) noexcept : begin_(begin), bytes_(bytes) {}
+  FrameWindow(const std::byte* begin, std::size_t bytes) noexcept : begin_(begin), bytes_(bytes) {}
 
-  std::byte* begin_ = nullptr;
+  const std::byte* begin_ = nullptr;
   std::size_t bytes_ = 0;
 };
 

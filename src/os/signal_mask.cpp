@@ -2,17 +2,18 @@
 
 #include <signal.h>
 
+#include <cstdint>
+
 #include "os/syscall.hpp"
 
 namespace cow::os {
 
-SignalsMasked::SignalsMasked() noexcept {
-  const std::uint64_t all = ~std::uint64_t{0};
-  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, argument(&all), argument(&before_), sizeof(before_));
-}
+const std::uint64_t kAllSignalsButFaults = ~(std::uint64_t{1} << (SIGSEGV - 1));
 
-SignalsMasked::~SignalsMasked() {
-  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, argument(&before_), 0, sizeof(before_));
+std::uint64_t set_signal_mask(std::uint64_t mask) noexcept {
+  std::uint64_t before = 0;
+  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, argument(&mask), argument(&before), sizeof(before));
+  return before;
 }
 
 }  // namespace cow::os
