@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "call_filter.hpp"
-#include "mm/window.hpp"
+#include "mm/mapped_range.hpp"
 #include "support.hpp"
 
 namespace support {
@@ -153,11 +153,11 @@ inline FaultScene with_a_block_that_paid(FaultScene scene, std::uint64_t price_i
 }
 
 inline FaultScene scene_of_block_that_moves() {
-  return with_a_block_that_paid(scene_of_clone(), cow::kMovePriceInPages);
+  return with_a_block_that_paid(scene_of_clone(), cow::FaultPrices().redirect_in_pages);
 }
 
 inline FaultScene scene_of_block_that_stays() {
-  return with_a_block_that_paid(scene_of_snapshot(), cow::kStayPriceInPages);
+  return with_a_block_that_paid(scene_of_snapshot(), cow::FaultPrices().stay_in_pages);
 }
 
 inline std::span<const FaultKind> fault_kinds() {

@@ -26,7 +26,7 @@ int AddressSpace::map_all(std::uint64_t runs) noexcept {
     for_each_mapping(table(), map_run);
   }
   if (error == 0) {
-    range_.count_mappings(static_cast<std::int64_t>(runs - mappings()));
+    range_.set_mappings(runs);
     return 0;
   }
   // Zeros again: until the addresses go, nobody else may get any of them. With no mapping left the

@@ -106,13 +106,13 @@ void AddressSpace::adopt_leaf(std::uint64_t group, const PageTable& other) noexc
 
 void AddressSpace::hand_leaf_to(std::uint64_t group, PageTable& other) noexcept {
   const Leaf& leaf = *table().leaf_at(group);
-  const std::int64_t runs_before = edges(group) + std::int64_t{leaf.breaks};
+  const Breaks before = edges(group) + leaf.breaks;
   for (const Entry entry : leaf.entries) {
     family_->frames().note_shown(*this, entry.frame(), Frame{});
   }
   writable_groups_[group / 64] &= ~(std::uint64_t{1} << group % 64);
   table().hand_leaf_to(group, other);
-  range_.count_mappings(edges(group) - runs_before);
+  range_.count(edges(group) - before);
 }
 
 void AddressSpace::forget_homes() noexcept {
@@ -126,7 +126,7 @@ void AddressSpace::replace_table(PageTable& other) noexcept {
   table().release();
   table().share(other);
   std::fill_n(writable_groups_.begin(), writable_groups_.size(), 0);
-  range_.count_mappings(static_cast<std::int64_t>(count_runs(table()) - mappings()));
+  range_.set_mappings(count_runs(table()));
 }
 
 void AddressSpace::note_writable(const Leaf& leaf) noexcept {
@@ -135,15 +135,15 @@ void AddressSpace::note_writable(const Leaf& leaf) noexcept {
   word = leaf.writable > 0 ? word | bit : word & ~bit;
 }
 
-std::int64_t AddressSpace::edges(std::uint64_t group) const noexcept {
+Breaks AddressSpace::edges(std::uint64_t group) const noexcept {
   const PageSpan span = table().span_of(group);
-  const auto breaks_at = [&](PageIndex page) {
-    return table().entry(page - kOnePage).joins(table().entry(page)) ? 0 : 1;
+  const auto before = [&](PageIndex page) {
+    return Breaks::between(table().entry(page - kOnePage), table().entry(page));
   };
-  std::int64_t count = 0;
-  if (span.first > PageIndex{0}) count += breaks_at(span.first);
-  if (span.last < PageIndex{table().pages().value}) count += breaks_at(span.last);
-  return count;
+  Breaks breaks;
+  if (span.first > PageIndex{0}) breaks += before(span.first);
+  if (span.last < PageIndex{table().pages().value}) breaks += before(span.last);
+  return breaks;
 }
 
 }  // namespace cow

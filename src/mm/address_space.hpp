@@ -185,7 +185,7 @@ class AddressSpace {
   void replace_table(PageTable& other) noexcept;
 
  private:
-  [[nodiscard]] std::int64_t edges(std::uint64_t group) const noexcept;
+  [[nodiscard]] Breaks edges(std::uint64_t group) const noexcept;
   void note_writable(const Leaf& leaf) noexcept;
   [[nodiscard]] std::uint64_t writable_groups_words() const noexcept {
     return leaves_for(shown_.table.pages()) / 64 + 1;
@@ -209,8 +209,8 @@ class AddressSpace {
 template <class Change>
 void AddressSpace::edit(Leaf& leaf, PageSpan span, const Change& change) noexcept {
   const PageSpan whole = table().span_of(leaf.group);
-  const std::int64_t edges_before = edges(leaf.group);
-  const std::int64_t inside =
+  const Breaks edges_before = edges(leaf.group);
+  const Breaks inside =
       edit_leaf(leaf, (span.first - whole.first).value, (span.last - whole.first).value,
                 whole.count().value, [&](std::size_t index, Entry& entry) {
                   const Frame before = entry.frame();
@@ -218,18 +218,18 @@ void AddressSpace::edit(Leaf& leaf, PageSpan span, const Change& change) noexcep
                   if (entry.frame() != before)
                     family_->frames().note_shown(*this, before, entry.frame());
                 });
-  range_.count_mappings(inside + edges(leaf.group) - edges_before);
+  range_.count(inside + edges(leaf.group) - edges_before);
   note_writable(leaf);
 }
 
 template <class Change>
 void AddressSpace::edit_as_one(Leaf& leaf, const Change& change) noexcept {
   const PageSpan whole = table().span_of(leaf.group);
-  const std::int64_t edges_before = edges(leaf.group);
+  const Breaks edges_before = edges(leaf.group);
   for (PageIndex page = whole.first; page < whole.last; ++page) change(leaf[page]);
   leaf.writable =
       leaf[whole.first].writable() ? static_cast<std::uint32_t>(whole.count().value) : 0;
-  range_.count_mappings(edges(leaf.group) - edges_before);
+  range_.count(edges(leaf.group) - edges_before);
   note_writable(leaf);
 }
 

@@ -106,11 +106,15 @@ class Entry {
   /// Precondition: read-only. Nothing but zeros can be behind it.
   [[nodiscard]] constexpr bool shows_zeros() const { return is_zero_page() || never_stored(); }
 
-  /// Whether the kernel keeps this entry's page and the page after it, with entry `next`, in one
-  /// mapping.
-  [[nodiscard]] constexpr bool joins(Entry next) const {
+  /// Whether the page after this one, with entry `next`, shows the frame beside ours, or both pages
+  /// none.
+  [[nodiscard]] constexpr bool frames_join(Entry next) const {
     if (is_zero_page() || next.is_zero_page()) return bits_ == next.bits_;
-    return writable() == next.writable() && next.frame() == frame().after(kOnePage);
+    return next.frame() == frame().after(kOnePage);
+  }
+  /// The same, and both may be written or neither.
+  [[nodiscard]] constexpr bool joins(Entry next) const {
+    return frames_join(next) && writable() == next.writable();
   }
 
   friend constexpr bool operator==(Entry, Entry) = default;
@@ -129,6 +133,31 @@ class Entry {
   constexpr void set(std::uint64_t flag, bool on) { bits_ = on ? bits_ | flag : bits_ & ~flag; }
 
   std::uint64_t bits_ = 0;
+};
+
+/// Places where a page does not join the one before it, or by how many they change: because of its
+/// frame, or of its permission alone. Which of them cost a mapping is for MappedRange to say.
+struct Breaks {
+  std::int32_t frames = 0;
+  std::int32_t permissions = 0;
+
+  /// Between two pages side by side.
+  [[nodiscard]] static constexpr Breaks between(Entry page, Entry next) {
+    const bool join = page.frames_join(next);
+    return {join ? 0 : 1, join && page.writable() != next.writable() ? 1 : 0};
+  }
+  [[nodiscard]] constexpr bool none() const { return *this == Breaks{}; }
+
+  friend constexpr bool operator==(Breaks, Breaks) = default;
+  constexpr Breaks& operator+=(Breaks more) {
+    frames += more.frames;
+    permissions += more.permissions;
+    return *this;
+  }
+  friend constexpr Breaks operator+(Breaks a, Breaks b) { return a += b; }
+  friend constexpr Breaks operator-(Breaks a, Breaks b) {
+    return {a.frames - b.frames, a.permissions - b.permissions};
+  }
 };
 
 }  // namespace cow

@@ -6,18 +6,16 @@ namespace cow {
 
 namespace {
 
-// What a run costs in each round beside its copies, in pages copied: nothing to its owner's
-// promise; a mapping apart, around which others are protected; or two protections. A run that is
-// not half as long as those is not worth them: its faults are hardly dearer.
-constexpr std::uint64_t kMappingInPages = 2;
-constexpr std::uint64_t kProtectionsInPages = 8;
+// A run that is protected and opened in each round is not worth that if it is not half as long as
+// the price: its faults are hardly dearer.
 constexpr std::uint64_t kShortestProtectedRun = 4;
 
-std::uint64_t price_of_run(HotPages::Stores stores) noexcept {
+// What a run costs in each round beside its copies: nothing to its owner's promise.
+std::uint64_t price_of_run(HotPages::Stores stores, const FaultPrices& prices) noexcept {
   switch (stores) {
     case HotPages::Stores::none_promised: return 0;
-    case HotPages::Stores::none: return kMappingInPages;
-    case HotPages::Stores::held_off: return kProtectionsInPages;
+    case HotPages::Stores::none: return prices.mapping_in_pages;
+    case HotPages::Stores::held_off: return prices.protections_in_pages;
   }
   __builtin_unreachable();
 }
@@ -79,7 +77,8 @@ bool is_candidate(Entry entry, bool takes_all) noexcept {
 
 }  // namespace
 
-std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages) noexcept {
+std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages,
+                          const FaultPrices& prices) noexcept {
   const bool knows_any = leaf.heat_round != 0;
   const std::uint32_t degrees = round - leaf.heat_round;
   leaf.heat_round = round;
@@ -106,7 +105,7 @@ std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages) noexc
     const auto length = static_cast<std::uint64_t>(last - first);
     const bool is_worth_it =
         pages.stores != HotPages::Stores::held_off || length >= kShortestProtectedRun;
-    const std::uint64_t price = 1 + price_of_run(pages.stores) / length;
+    const std::uint64_t price = 1 + price_of_run(pages.stores, prices) / length;
     for (; first != last; ++first) {
       const bool may_be_hot = is_worth_it && hot < pages.most.value && (may_heat || first->hot());
       first->set_heat(may_be_hot ? heated(*first, degrees, price) : 0);

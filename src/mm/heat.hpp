@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "base/units.hpp"
+#include "mm/mapped_range.hpp"
 #include "mm/page_table.hpp"
 
 namespace cow {
@@ -19,6 +20,7 @@ struct HotPages {
 /// For the snapshot `round` of a region, before anything is protected: entries of `leaf` cool, and
 /// those that are stored to while warm become hot. Afterwards exactly the entries that are hot()
 /// are to be copied and left writable. Returns how many that are, at most `pages.most`.
-std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages) noexcept;
+std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages,
+                          const FaultPrices& prices) noexcept;
 
 }  // namespace cow

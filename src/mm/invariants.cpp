@@ -189,16 +189,17 @@ class Checker {
   void check_counts(const Leaf& leaf) {
     const std::size_t valid = space_.table().span_of(leaf.group).count().value;
     std::uint32_t writable = 0;
-    std::uint32_t breaks = 0;
+    Breaks breaks;
     for (std::size_t i = 0; i < kTableEntries; ++i) {
       const Entry entry = leaf.entries[i];
       if (i >= valid && !entry.is_zero_page()) wrong("an entry lies beyond the last page");
-      if (i > 0 && i < valid && !leaf.entries[i - 1].joins(entry)) ++breaks;
+      if (i > 0 && i < valid) breaks += Breaks::between(leaf.entries[i - 1], entry);
       if (entry.writable()) ++writable;
     }
     if (writable != leaf.writable) wrong("leaf ", leaf.group, " miscounts writable entries");
     if (breaks != leaf.breaks)
-      wrong("leaf ", leaf.group, " miscounts breaks: ", leaf.breaks, ", there are ", breaks);
+      wrong("leaf ", leaf.group, " miscounts breaks: ", leaf.breaks.frames, " + ",
+            leaf.breaks.permissions, ", there are ", breaks.frames, " + ", breaks.permissions);
   }
 
   void check_entry(const Leaf& leaf, std::uint64_t leaf_references, Entry entry) {

@@ -22,7 +22,7 @@ os::AddressRange reserve_addresses(const Family& family) {
 
 MappedRange::MappedRange(Family& family) : family_(family), range_(reserve_addresses(family)) {
   mapping_budget::add(kGuardMappings);
-  count_mappings(1);
+  set_mappings(1);
 }
 
 int MappedRange::map(PageSpan span, Frame first, os::Protection protection, os::Populate populate,
@@ -54,9 +54,9 @@ bool MappedRange::is_resident(PageSpan span) const noexcept {
   return os::is_resident(address(span.first), bytes(span));
 }
 
-void MappedRange::count_mappings(std::int64_t change) noexcept {
-  mappings_ = static_cast<std::size_t>(static_cast<std::int64_t>(mappings_) + change);
-  mapping_budget::add(change);
+void MappedRange::set_mappings(std::size_t mappings) noexcept {
+  mapping_budget::add(static_cast<std::int64_t>(mappings - mappings_));
+  mappings_ = mappings;
 }
 
 void MappedRange::shrink(std::size_t bytes) noexcept {
@@ -64,7 +64,7 @@ void MappedRange::shrink(std::size_t bytes) noexcept {
   range_.shrink(bytes);
   if (bytes > 0) return;
   const os::AddressRange all(std::move(range_));
-  count_mappings(-static_cast<std::int64_t>(mappings_));
+  set_mappings(0);
   mapping_budget::add(-kGuardMappings);
 }
 

@@ -9,6 +9,22 @@
 
 namespace cow {
 
+/// What a write fault costs beside the pages it copies, in units of copying one page in a window:
+/// delivery, lookup and the change of mappings, against one page of a larger copy. Measured, see
+/// "Prices" in docs/windows.md; only the ratios matter and they differ little between machines.
+struct FaultPrices {
+  std::uint64_t redirect_in_pages = 13;  ///< the page shows another frame: a new mapping
+  std::uint64_t stay_in_pages = 12;      ///< the page stays where it is: a change of protection
+  /// What either counts as in rollback rounds, where a block counts twice: there and back. That is
+  /// half of what it costs. A round is to copy little more than it stored, whatever the pages are,
+  /// and at the full price scattered stores would take blocks by chance.
+  std::uint64_t round_in_pages = 8;
+  /// What a run of hot pages costs in each round beside its copies: a mapping apart, around which
+  /// others are protected, or to protect and open it.
+  std::uint64_t mapping_in_pages = 2;
+  std::uint64_t protections_in_pages = 8;
+};
+
 /// The kernel's side of an address space: a range of addresses, which frames its mappings show and
 /// whether they may be stored to, and how many mappings that takes. It knows no page table.
 ///
@@ -21,6 +37,9 @@ class MappedRange {
   ~MappedRange() { shrink(0); }
   MappedRange(const MappedRange&) = delete;
   MappedRange& operator=(const MappedRange&) = delete;
+
+  /// Of a mechanism that keeps stores off by mprotect and a signal.
+  [[nodiscard]] static constexpr FaultPrices prices() noexcept { return {}; }
 
   [[nodiscard]] std::byte* begin() const noexcept { return range_.begin(); }
   [[nodiscard]] std::byte* end() const noexcept { return range_.end(); }
@@ -55,7 +74,11 @@ class MappedRange {
   /// How many mappings show pages, as counted by who knows the page table: from it alone follows
   /// which pages the kernel keeps in one. Two more guard the range.
   [[nodiscard]] std::size_t mappings() const noexcept { return mappings_; }
-  void count_mappings(std::int64_t change) noexcept;
+  void set_mappings(std::size_t mappings) noexcept;
+  /// Who keeps stores off by mprotect has a mapping end at every break, of frames and permissions.
+  void count(Breaks change) noexcept {
+    set_mappings(mappings_ + static_cast<std::size_t>(change.frames + change.permissions));
+  }
 
   /// Gives up all addresses behind the first `bytes`; with 0, the mappings are counted no more.
   void shrink(std::size_t bytes) noexcept;

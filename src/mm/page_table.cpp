@@ -84,7 +84,7 @@ void PageTable::fill_untouched(Leaf& leaf, std::uint64_t group) const noexcept {
   const PageSpan span = span_of(group);
   for (std::size_t i = 0; i < span.count().value; ++i) {
     leaf.entries[i] = store_.frames.untouched(span.first + PageCount{i});
-    if (i > 0 && !leaf.entries[i - 1].joins(leaf.entries[i])) ++leaf.breaks;
+    if (i > 0) leaf.breaks += Breaks::between(leaf.entries[i - 1], leaf.entries[i]);
   }
 }
 

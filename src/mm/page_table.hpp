@@ -21,11 +21,11 @@ inline constexpr std::size_t kLeafBlocks = kTableEntries / kBlockPages;
 /// Invariant: a leaf that several tables reach has no writable entry, once whoever shares it has
 /// let go of the lock (see share_table in lease.hpp).
 struct Leaf {
-  std::uint32_t references = 1;  ///< directories that point here
-  std::uint32_t writable = 0;    ///< entries that are writable
-  std::uint32_t breaks = 0;      ///< entries 1… that do not join the one before: see Entry::joins
-  std::uint32_t group = 0;       ///< which leaf of the table: its first page / 512
-  std::uint32_t heat_round = 0;  ///< which snapshot of its region its entries' heat was of
+  std::uint32_t references = 1;   ///< directories that point here
+  std::uint32_t writable = 0;     ///< entries that are writable
+  Breaks breaks;                  ///< before the entries 1…
+  std::uint32_t group = 0;        ///< which leaf of the table: its first page / 512
+  std::uint32_t heat_round = 0;   ///< which snapshot of its region its entries' heat was of
   bool any_never_stored = false;  ///< some entry may be never_stored()
   std::array<std::uint8_t, kLeafBlocks>
       block_faults{};  ///< write faults since it was copied, or put back
@@ -188,25 +188,25 @@ void for_each_leaf(const PageTable& table, const Use& use) {
 /// Changes entries [begin, end) of `leaf`, of which the first `valid` exist, keeping its own
 /// counts. Returns by how many the breaks inside the leaf changed. Signal context: yes.
 template <class Change>
-std::int64_t edit_leaf(Leaf& leaf, std::size_t begin, std::size_t end, std::size_t valid,
-                       const Change& change) noexcept {
+Breaks edit_leaf(Leaf& leaf, std::size_t begin, std::size_t end, std::size_t valid,
+                 const Change& change) noexcept {
   const auto breaks = [&] {
-    std::uint32_t count = 0;
+    Breaks count;
     for (std::size_t i = begin == 0 ? 1 : begin; i < valid && i <= end; ++i) {
-      if (!leaf.entries[i - 1].joins(leaf.entries[i])) ++count;
+      count += Breaks::between(leaf.entries[i - 1], leaf.entries[i]);
     }
     return count;
   };
-  const std::uint32_t before = breaks();
+  const Breaks before = breaks();
   for (std::size_t i = begin; i < end; ++i) {
     Entry& entry = leaf.entries[i];
     leaf.writable -= entry.writable() ? 1 : 0;
     change(i, entry);
     leaf.writable += entry.writable() ? 1 : 0;
   }
-  const std::uint32_t after = breaks();
-  leaf.breaks += after - before;
-  return std::int64_t{after} - std::int64_t{before};
+  const Breaks change_of_breaks = breaks() - before;
+  leaf.breaks += change_of_breaks;
+  return change_of_breaks;
 }
 
 /// `entry` of `leaf` becomes `then`, of another table of the family, and both frames are counted.

@@ -59,7 +59,7 @@ void for_each_mapping(const PageTable& table, const Use& use) {
       const Entry end = frames.untouched(span.last - kOnePage);
       // Where the file ends, at the last page of a table, there is a leaf.
       piece(span.last, first, end);
-    } else if (leaf->breaks == 0) {
+    } else if (leaf->breaks.none()) {
       piece(span.last, leaf->entries[0], leaf->entries[span.count().value - 1]);
     } else {
       for (std::size_t i = 0; i < span.count().value; ++i) {

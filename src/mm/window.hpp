@@ -7,18 +7,6 @@
 
 namespace cow {
 
-/// What a write fault costs beside the pages it copies, in units of copying one page in a window:
-/// delivery, lookup and the change of mappings, against one page of a larger copy. A page that
-/// moves to another frame needs a new mapping, one that stays where it is a change of protection.
-/// Measured, see "Prices" in docs/windows.md; only the ratios matter and they differ little between
-/// machines.
-inline constexpr std::uint64_t kMovePriceInPages = 13;
-inline constexpr std::uint64_t kStayPriceInPages = 12;
-/// What it counts as in rollback rounds, where a block counts twice: there and back. That is half
-/// of what it costs. A round is to copy little more than it stored, whatever the pages are, and at
-/// the full price scattered stores would take blocks by chance.
-inline constexpr std::uint64_t kRoundPriceInPages = 8;
-
 /// The pages around `page` that a fault on it should make writable together. Within the leaf of
 /// `page`, and containing it. `stays`: the page keeps its frame, see copy_out.hpp.
 ///

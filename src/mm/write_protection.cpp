@@ -104,7 +104,7 @@ void WriteProtection::reopen(PageSpan span) noexcept {
 // large region would take longer than the kernel takes to protect huge pages.
 bool WriteProtection::close_in_one(Leaf& leaf, HoleFinder& holes) noexcept {
   const PageSpan span = space_.table().span_of(leaf.group);
-  if (!space_.leases().empty() || leaf.writable != span.count().value || leaf.breaks > 0) {
+  if (!space_.leases().empty() || leaf.writable != span.count().value || !leaf.breaks.none()) {
     return false;
   }
   const FrameStore& frames = space_.family().frames();
@@ -175,7 +175,7 @@ void write_protect_cold(AddressSpace& space, HotPages pages) {
     return entry.writable() && !is_spared(entry, Spare::leased_and_hot);
   };
   protection.run([&](Leaf& leaf) {
-    const PageCount hot{update_heat(leaf, round, pages)};
+    const PageCount hot{update_heat(leaf, round, pages, space.range().prices())};
     pages.most = pages.most - hot;
     if (pages.stores == HotPages::Stores::held_off || hot == PageCount{0}) return Together::yes;
     // Nobody stores meanwhile: hot pages need no protection.
