@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <cow/cow.hpp>
 
 #include <algorithm>
@@ -170,12 +171,10 @@ Group drops(const std::string& what, const std::string& action, Beside (*ours)(s
         keep(wanted, dropping.their_samples, times.action_ns);
         keep(wanted, waiting.their_samples, times.longest_wait_ns);
       });
-  char note[128];
-  std::snprintf(note, sizeof note,
-                "the median over drops; the longest of all was %.2f ms, beside %s %.2f ms",
-                waiting.our_samples.percentile(100) / millisecond_ns, other.c_str(),
-                waiting.their_samples.percentile(100) / millisecond_ns);
-  waiting.note = note;
+  waiting.note =
+      fmt::format("the median over drops; the longest of all was {:.2f} ms, beside {} {:.2f} ms",
+                  waiting.our_samples.percentile(100) / millisecond_ns, other,
+                  waiting.their_samples.percentile(100) / millisecond_ns);
   return {.rows = {dropping, waiting}};
 }
 

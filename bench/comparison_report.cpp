@@ -1,7 +1,8 @@
 #include "comparison_report.hpp"
 
+#include <fmt/format.h>
+
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "machine.hpp"
@@ -11,32 +12,25 @@ namespace cow_bench {
 
 namespace {
 
-template <typename... Values>
-std::string format(const char* pattern, Values... values) {
-  char text[64];
-  std::snprintf(text, sizeof text, pattern, values...);
-  return text;
-}
-
 std::string time_text(double ns) {
   if (ns < 1e4) {
-    return format("%.0f ns", ns);
+    return fmt::format("{:.0f} ns", ns);
   }
   if (ns < 1e6) {
-    return format("%.1f µs", ns / 1e3);
+    return fmt::format("{:.1f} µs", ns / 1e3);
   }
   if (ns < 1e7) {
-    return format("%.2f ms", ns / 1e6);
+    return fmt::format("{:.2f} ms", ns / 1e6);
   }
-  return ns < 1e9 ? format("%.1f ms", ns / 1e6) : format("%.2f s", ns / 1e9);
+  return ns < 1e9 ? fmt::format("{:.1f} ms", ns / 1e6) : fmt::format("{:.2f} s", ns / 1e9);
 }
 
 std::string value_text(Unit unit, double value) {
   switch (unit) {
     case Unit::nanoseconds: return time_text(value);
-    case Unit::frames: return format("%.0f frames", value);
-    case Unit::bytes: return format("%.1f MiB", value / static_cast<double>(mib));
-    case Unit::mappings: return format("%.0f mappings", value);
+    case Unit::frames: return fmt::format("{:.0f} frames", value);
+    case Unit::bytes: return fmt::format("{:.1f} MiB", value / static_cast<double>(mib));
+    case Unit::mappings: return fmt::format("{:.0f} mappings", value);
   }
   return {};
 }
@@ -44,9 +38,9 @@ std::string value_text(Unit unit, double value) {
 /// Small ratios as they are spoken of: 1/300.
 std::string ratio_text(double ratio) {
   if (ratio > 0 && ratio < 0.095) {
-    return format("1/%.0f", 1 / ratio);
+    return fmt::format("1/{:.0f}", 1 / ratio);
   }
-  return format("%.2f", ratio);
+  return fmt::format("{:.2f}", ratio);
 }
 
 std::string target_text(const Row& row) {
@@ -57,7 +51,7 @@ std::string target_text(const Row& row) {
     return "–";
   }
   const double most = *row.most;
-  return most < 0.5 ? "≤ 1/" + format("%.0f", 1 / most) : "≤ " + format("%.3g", most);
+  return most < 0.5 ? "≤ 1/" + fmt::format("{:.0f}", 1 / most) : "≤ " + fmt::format("{:.3g}", most);
 }
 
 std::string verdict(const Row& row) {

@@ -4,6 +4,7 @@
 // (on stderr).
 
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 #include <cow/cow.hpp>
 
 #include <compare>
@@ -83,11 +84,7 @@ void clone_and_store(benchmark::State& state, cow::CloneMode mode, const Case& c
       totals.median();
 }
 
-std::string percent(double per_mille) {
-  char text[16];
-  std::snprintf(text, sizeof text, "%.3g %%", per_mille / 10);
-  return text;
-}
+std::string percent(double per_mille) { return fmt::format("{:.3g} %", per_mille / 10); }
 
 /// Lazy against eager at one share of the pages; nothing if one of them was not run.
 std::optional<double> ratio_at(const Case& chosen, std::size_t per_mille) {
@@ -113,9 +110,7 @@ void print_crossover(const Case& chosen) {
       continue;
     }
     const auto share = static_cast<double>(per_mille);
-    char text[48];
-    std::snprintf(text, sizeof text, "  %s: %.3f", percent(share).c_str(), *ratio);
-    ratios += text;
+    ratios += fmt::format("  {}: {:.3f}", percent(share), *ratio);
     if (*ratio > 1 && !found) {
       const double at =
           last_share + (share - last_share) * (1 - last_ratio) / (*ratio - last_ratio);
@@ -127,9 +122,8 @@ void print_crossover(const Case& chosen) {
     last_ratio = *ratio;
   }
   if (!ratios.empty()) {
-    std::fprintf(stderr, "%s, %s\n  lazy/eager%s\n  %s\n",
-                 std::string(name_of(chosen.order)).c_str(), name_of(chosen.frames).c_str(),
-                 ratios.c_str(), crossover.c_str());
+    fmt::print(stderr, "{}, {}\n  lazy/eager{}\n  {}\n", name_of(chosen.order),
+               name_of(chosen.frames), ratios, crossover);
   }
 }
 

@@ -3,6 +3,7 @@
 // memory and fork() at the same times, the child ending at once. What counts is how much longer the
 // program takes than without either. Every run is a process of its own, and they take turns.
 
+#include <fmt/format.h>
 #include <cow/cow.hpp>
 
 #include <sys/mman.h>
@@ -113,15 +114,15 @@ void measure(const HeapProgram& program) {
       if (possible) keep(round > 0, times[i], time_run(program, variants[i]));
     }
   }
-  std::printf("| %s |", program.name);
+  fmt::print("| {} |", program.name);
   for (const Samples& of : times) {
     if (of.size() == 0) {
-      std::printf(" |");
+      fmt::print(" |");
     } else {
-      std::printf(" %.2f |", of.median() / times[0].median());
+      fmt::print(" {:.2f} |", of.median() / times[0].median());
     }
   }
-  std::printf(" %.0f ms |\n", times[0].median() / 1e6);
+  fmt::print(" {:.0f} ms |\n", times[0].median() / 1e6);
   std::fflush(stdout);
 }
 

@@ -1,5 +1,6 @@
 #include "machine.hpp"
 
+#include <fmt/format.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -84,13 +85,11 @@ std::size_t host_page_bytes() {
 std::size_t available_bytes() { return kib_field("/proc/meminfo", "MemAvailable"); }
 
 std::vector<std::pair<std::string, std::string>> describe_machine() {
-  char memory[32];
-  std::snprintf(memory, sizeof memory, "%.1f GiB",
-                static_cast<double>(kib_field("/proc/meminfo", "MemTotal")) / (1U << 30U));
+  const auto memory_gib = static_cast<double>(kib_field("/proc/meminfo", "MemTotal")) / (1U << 30U);
   const std::string thp = "/sys/kernel/mm/transparent_hugepage/";
   return {
       {"processor", processor()},
-      {"memory", memory},
+      {"memory", fmt::format("{:.1f} GiB", memory_gib)},
       {"kernel", kernel()},
       {"page", std::to_string(host_page_bytes()) + " bytes"},
       {"clock source",

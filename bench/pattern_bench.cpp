@@ -3,6 +3,7 @@
 // processor time of the one thread that clones and stores. Prints the ratio to the
 // better of the first two; `--json FILE` has every median, for bench/pattern_plot.py.
 
+#include <fmt/format.h>
 #include <cow/cow.hpp>
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "command_line.hpp"
 #include "comparison.hpp"
 #include "machine.hpp"
 #include "store_patterns.hpp"
@@ -96,9 +98,9 @@ void print_worst(const std::string& name, const Curves& curves,
     }
   }
   const double percent = 100.0 * static_cast<double>(at) / static_cast<double>(checkpoints.back());
-  std::printf("| %s | %.2f | %.3g %% | %.2f | %.2f |\n", name.c_str(), worst, percent,
-              ratio(checkpoints.size() - 1),
-              curves.libcow.back().median() / curves.lazy.back().median());
+  fmt::print("| {} | {:.2f} | {:.3g} % | {:.2f} | {:.2f} |\n", name, worst, percent,
+             ratio(checkpoints.size() - 1),
+             curves.libcow.back().median() / curves.lazy.back().median());
 }
 
 int run(const std::string& json_file) {
@@ -140,18 +142,9 @@ int run(const std::string& json_file) {
 
 int main(int argc, char** argv) {
   std::string json_file;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    if (argument == "--json" && i + 1 < argc) {
-      json_file = argv[++i];
-    } else if (!argument.starts_with("--benchmark_")) {
-      std::cerr << "usage: pattern_bench [--json FILE]\n";
-      return argument == "--help" ? EXIT_SUCCESS : EXIT_FAILURE;
-    }
-  }
-  if (!json_file.empty() && !std::ofstream(json_file, std::ios::app)) {
-    std::cerr << "pattern_bench: cannot write " << json_file << '\n';
-    return EXIT_FAILURE;
+  cow_bench::CommandLine command_line("pattern_bench", json_file);
+  if (const auto status = command_line.parse(argc, argv)) {
+    return *status;
   }
   try {
     return cow_bench::run(json_file);

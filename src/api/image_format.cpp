@@ -26,7 +26,6 @@ constexpr std::uint32_t kVersion = 1;
 constexpr std::uint64_t kDataAlignment = std::uint64_t{64} << 10;
 constexpr std::uint64_t kSmallestPage = std::uint64_t{4} << 10;  // not a page size: the format's
 constexpr std::uint64_t kLargestPage = std::uint64_t{2} << 20;
-constexpr std::uint64_t kLargestRegion = std::uint64_t{1} << 47;
 
 void append_page(std::vector<ImageRun>& runs, PageIndex page) {
   if (!runs.empty() && runs.back().first + runs.back().count == page.value) {
@@ -69,7 +68,7 @@ std::size_t whole_host_pages(std::uint64_t bytes) noexcept {
 const char* complaint_about_sizes(const ImageHeader& header) noexcept {
   if (header.header_bytes != kImageHeaderBytes || header.reserved != 0) return "its header";
   if (header.kind != ImageKind::full && header.kind != ImageKind::delta) return "its kind";
-  if (header.size_bytes == 0 || header.size_bytes > kLargestRegion) return "the region's size";
+  if (header.size_bytes == 0 || header.size_bytes > kAddressSpaceBytes) return "the region's size";
   if (!std::has_single_bit(header.page_bytes) || header.page_bytes < kSmallestPage ||
       header.page_bytes > kLargestPage) {
     return "the size of a page";

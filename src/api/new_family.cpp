@@ -14,9 +14,6 @@ namespace {
 
 constexpr std::size_t kLargestGranule = std::size_t{2} << 20;
 
-// User addresses have 47 or 48 bits; what is larger cannot be meant.
-constexpr std::uint64_t kLargestRegion = std::uint64_t{1} << 47;
-
 std::size_t granule_of(const RegionOptions& options) {
   const std::size_t host = os::page_bytes();
   if (options.granule_bytes == 0) return host;
@@ -37,7 +34,7 @@ std::shared_ptr<Family> new_family(std::uint64_t size_bytes, const RegionOptions
   if (size_bytes == 0) {
     throw_invalid_argument(std::string(call) + ": the size is 0; a region has at least one byte");
   }
-  if (size_bytes > kLargestRegion) {
+  if (size_bytes > kAddressSpaceBytes) {
     throw_invalid_argument(std::string(call) + ": " + std::to_string(size_bytes) +
                            " bytes are more than a process can address; ask for less");
   }

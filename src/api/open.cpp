@@ -17,8 +17,6 @@ namespace cow {
 
 namespace {
 
-constexpr std::uint64_t kLargestFile = std::uint64_t{1} << 47;
-
 void check_size(const os::ReadableFile& file) {
   if (file.bytes() == 0) {
     throw_system_error(ENODATA, "open",
@@ -26,7 +24,7 @@ void check_size(const os::ReadableFile& file) {
                            "' is empty, and a region has at least one byte (files in /proc say "
                            "that they are empty: copy them first)");
   }
-  if (file.bytes() > kLargestFile) {
+  if (file.bytes() > kAddressSpaceBytes) {
     throw_system_error(EFBIG, "open",
                        "'" + file.name() + "' has more bytes than a process can address");
   }

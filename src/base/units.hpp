@@ -86,6 +86,9 @@ constexpr void for_each_leaf_part(PageSpan span, const Use& use) {
   }
 }
 
+/// User addresses have 47 or 48 bits: no region is larger, nor a file that can be shown.
+inline constexpr std::uint64_t kAddressSpaceBytes = std::uint64_t{1} << 47;
+
 /// The size of a family's pages and the conversions that depend on it.
 class PageGeometry {
  public:

@@ -2,9 +2,10 @@
 
 // Numbers as people read them. ASCII only, so that they look the same on every terminal.
 
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -19,17 +20,11 @@ namespace cow::tool {
 
 /// `value` with `decimals` digits after the point: (1.25, 1) -> "1.2".
 [[nodiscard]] inline std::string fixed(double value, int decimals) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
+  return fmt::format("{:.{}f}", value, decimals);
 }
 
 /// 0x and lower-case digits, as /proc and debuggers print addresses.
-[[nodiscard]] inline std::string hex(std::uint64_t number) {
-  char text[32];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(number));
-  return text;
-}
+[[nodiscard]] inline std::string hex(std::uint64_t number) { return fmt::format("{:#x}", number); }
 
 /// "1 page", "2 pages", "1,668 pages".
 [[nodiscard]] inline std::string counted(std::uint64_t number, std::string_view noun) {
