@@ -20,7 +20,8 @@ struct SaveProgress {
 
 /// Choices for `Snapshot::save` and `Snapshot::save_delta`.
 struct SaveOptions {
-  /// Called now and then, at least every 64 MiB, and once at the end, on the thread that saves.
+  /// Called about every 16 MiB that were looked at, and once at the end, on the thread that saves;
+  /// a stretch of zeros, however long, is looked at in one step.
   /// Returning false stops the save: it throws std::system_error (ECANCELED). What the function
   /// throws comes out of the save. In both cases the file is what it was before.
   std::function<bool(const SaveProgress&)> progress;

@@ -12,8 +12,9 @@ namespace {
 constexpr std::uint32_t kMostVersions = Family::kMostVersionsSearched;
 constexpr std::uint32_t kAllVersions = ~std::uint32_t{0};
 
-/// Calls `use(Leaf&)` for each other leaf whose entry `index` has `frame`, newest first, until it
-/// returns false or has looked at `most` leaves. Returns whether all of them were found and used.
+/// Calls `use(Leaf&)` for each other leaf whose entry `index` has `frame`, those first that `leaf`
+/// was copied from, back to the oldest, and then the others from the newest on, until it returns
+/// false or has looked at `most` leaves. Returns whether all of them were found and used.
 template <class Use>
 bool for_each_sharer(const FrameStore& frames, const Leaf& leaf, std::size_t index, Frame frame,
                      std::uint32_t most, const Use& use) noexcept {
