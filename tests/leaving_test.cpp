@@ -159,7 +159,7 @@ TEST_CASE("recycled frames that no control call needed go back in pieces") {
 }
 
 TEST_CASE("who takes a lock piece by piece lets those go first who wait for it") {
-  cow::os::Lock lock;
+  cow::os::Lock lock{cow::os::LockRank::family};
   for (int round = 0; round < 20; ++round) {
     std::atomic<int> served{0};
     const auto take = [&] {

@@ -45,13 +45,14 @@ Child* new_child() noexcept {
 }
 void drop(Child* child) noexcept { MetadataDeleter<Child>()(child); }
 
-/// Between the hooks the forking thread holds: the handler's and the registry's lock, the list of
-/// families, every family's lock, the metadata heap's, in this order, with all signals masked but
-/// SIGSEGV: a store to a region, by another one's hook, must end in words (see is_forking).
+/// Between the hooks the forking thread holds the handler's and the registry's lock, those of the
+/// lists of families and children, every family's, and the metadata heap's, with all signals masked
+/// but SIGSEGV: a store to a region, by another one's hook, must end in words (see note_forking).
 struct Forks {
-  os::Lock lock;              // for the list of children
-  Child* children = nullptr;  // in the order in which they are to be asked whether they have ended
-  Child** end_of_children = &children;
+  os::Lock lock{os::LockRank::children};
+  // In the order in which they are to be asked whether they have ended.
+  Child* children COW_GUARDED_BY(lock) = nullptr;
+  Child** end_of_children COW_GUARDED_BY(lock) = &children;
   std::uint64_t next_id = 1;
   Child* being_born = nullptr;
   // Lifelines of this process and its ancestors: held until exit or exec, for the parent to notice.
@@ -68,8 +69,9 @@ constexpr std::uint64_t kMostLivingAsked = 4;
 
 template <class Use>
 void for_each_family_locked(const Use& use) {
-  for (Family* family = FamilyList::instance().first(); family != nullptr;
-       family = family->next_family()) {
+  FamilyList& list = FamilyList::instance();
+  list.lock().assert_held();
+  for (Family* family = list.first(); family != nullptr; family = family->next_family()) {
     use(*family);
   }
 }
@@ -94,12 +96,16 @@ bool protect_regions() noexcept {
 
 bool hold_for_child(std::uint64_t child) noexcept {
   bool done = true;
-  for_each_family_locked([&](Family& family) { done = done && family.hold_for(child); });
+  for_each_family_locked([&](Family& family) {
+    family.lock().assert_held();
+    done = done && family.hold_for(child);
+  });
   return done;
 }
 
 void let_go_for_child(std::uint64_t child) noexcept {
   for_each_family_locked([&](Family& family) {
+    family.lock().assert_held();
     bool done = false;
     while (!done) {
       Piece piece(family.geometry());
@@ -127,7 +133,19 @@ bool prepare_for(Child& child) noexcept {
   return false;
 }
 
-void before_fork() noexcept {
+void take(Family& family) noexcept COW_ACQUIRE(family.lock()) {
+  family.lock().lock_alone();
+  family.note_change();
+}
+
+void give_back(Family& family) noexcept {
+  family.lock().assert_held();
+  family.lock().unlock();
+}
+
+// Not analysed, as leave_fork(): what the one takes the other gives back, in another process, too,
+// and of how many families nobody knows beforehand.
+void before_fork() noexcept COW_NO_THREAD_SAFETY_ANALYSIS {
   Forks& all = forks();
   if (stack_is_in_a_region()) {
     os::die_of("fork: this thread's stack lies in a region, which fork() would protect", EFAULT);
@@ -143,10 +161,7 @@ void before_fork() noexcept {
   const bool has_regions = FamilyList::instance().first() != nullptr;
   if (child != nullptr && !has_regions) drop(std::exchange(child, nullptr));
   all.being_born = child;
-  for_each_family_locked([](Family& family) {
-    family.lock().lock_alone();
-    family.note_change();
-  });
+  for_each_family_locked(&take);
   if (child != nullptr) child->id = all.next_id++;
   // fork() cannot be refused. The child goes without regions then; it may only want to call exec.
   if (child != nullptr && !prepare_for(*child) &&
@@ -157,8 +172,8 @@ void before_fork() noexcept {
   note_forking(true);
 }
 
-void leave_fork() noexcept {
-  for_each_family_locked([](Family& family) { family.lock().unlock(); });
+void leave_fork() noexcept COW_NO_THREAD_SAFETY_ANALYSIS {
+  for_each_family_locked(&give_back);
   const std::uint64_t mask = forks().signal_mask;
   forks().lock.unlock();
   FamilyList::instance().lock().unlock();
@@ -167,10 +182,19 @@ void leave_fork() noexcept {
   os::set_signal_mask(mask);
 }
 
-void in_parent() noexcept {
+// The locks of before_fork() that the rest of the hooks relies on, but for the families'.
+void end_forking(Forks& all) noexcept COW_ASSERT_CAPABILITY(all.lock)
+    COW_ASSERT_CAPABILITY(Registry::instance().lock()) {
+  metadata_heap_lock().assert_held();
   metadata_heap_lock().unlock();
   note_forking(false);
+  all.lock.assert_held();
+  Registry::instance().lock().assert_held();
+}
+
+void in_parent() noexcept {
   Forks& all = forks();
+  end_forking(all);
   if (all.being_born != nullptr) {
     all.being_born->lifeline.keep_parent_end();
     Child* const born = std::exchange(all.being_born, nullptr);
@@ -194,8 +218,9 @@ auto retry_in_child(const Work& work) {
   return work();
 }
 
-void start_own_frames() {
+void start_own_frames() COW_REQUIRES(Registry::instance().lock()) {
   for_each_family_locked([](Family& family) {
+    family.lock().assert_held();
     family.become_child(retry_in_child([] { return os::FrameFile::create(); }));
     // Also of views, which have homes where they were made of copies.
     family.for_each_shown([](ShownTable& shown) { shown.space->forget_homes(); });
@@ -212,28 +237,34 @@ void start_own_frames() {
 }
 
 // What the child may not share with its parent it must not see either.
-void abandon_regions() noexcept {
+void abandon_regions() noexcept COW_REQUIRES(Registry::instance().lock()) {
   for_each_family_locked([](Family& family) {
     family.for_each_shown([](ShownTable& shown) {
       const int error = shown.space->range().forbid();
       if (error != 0) os::die_of("fork: the child has no memory for its regions", error);
     });
   });
-  for_each_family_locked([](Family& family) { family.abandon(); });
+  for_each_family_locked([](Family& family) {
+    family.lock().assert_held();
+    family.abandon();
+  });
   Registry::instance().for_each([](AddressSpace& space) { release_child_table(space); });
 }
 
 void in_child() noexcept {
-  metadata_heap_lock().unlock();
-  note_forking(false);
   Forks& all = forks();
+  end_forking(all);
   while (all.children != nullptr) drop(std::exchange(all.children, all.children->next));
   all.end_of_children = &all.children;
   g_has_children.store(false);
+  os::forget_other_holders();
   Registry::instance().forget_readers();
   forget_recorder();
   mapping_budget::forget_other_threads();
-  for_each_family_locked([](Family& family) { family.lock().forget_others(); });
+  for_each_family_locked([](Family& family) {
+    family.lock().assert_held();
+    family.lock().forget_others();
+  });
   bool complete = all.being_born != nullptr;
   if (complete) {
     all.being_born->lifeline.keep_child_end();

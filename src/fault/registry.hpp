@@ -18,9 +18,9 @@ class Registry {
   static Registry& instance() noexcept;
 
   /// Throws std::bad_alloc.
-  void add(AddressSpace& space);
+  void add(AddressSpace& space) COW_EXCLUDES(lock_);
   /// On return no handler uses `space` any more.
-  void remove(AddressSpace& space) noexcept;
+  void remove(AddressSpace& space) noexcept COW_EXCLUDES(lock_);
 
   /// A lookup and whatever is done with its result. Signal context: yes.
   class [[nodiscard]] Reader {
@@ -40,13 +40,13 @@ class Registry {
 
   /// Returns when every Reader that exists now is gone. The caller is none, and holds no lock that
   /// a reader may wait for.
-  void wait_for_readers() noexcept;
+  void wait_for_readers() noexcept COW_EXCLUDES(grace_lock_);
 
   [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
   /// Calls `use(AddressSpace&)` for each, with the registry locked against changes.
   template <class Use>
-  void for_each(const Use& use) {
+  void for_each(const Use& use) COW_REQUIRES(lock_) {
     const Table* const table = table_.load();
     if (table == nullptr) return;
     for (std::size_t i = 0; i < table->count; ++i) {
@@ -55,7 +55,7 @@ class Registry {
     }
   }
 
-  [[nodiscard]] os::Lock& lock() noexcept { return lock_; }
+  [[nodiscard]] os::Lock& lock() noexcept COW_RETURN_CAPABILITY(lock_) { return lock_; }
   /// After fork(), in the child: the readers of other threads do not exist here.
   void forget_readers() noexcept;
 
@@ -71,9 +71,9 @@ class Registry {
     FixedArray<Range> ranges;  // sorted, disjoint
   };
 
-  os::Lock grace_lock_;                 // for one wait_for_readers() at a time
-  os::Lock lock_;                       // for add() and remove() only
-  std::atomic<Table*> table_{nullptr};  // null: there never was a region
+  os::Lock grace_lock_{os::LockRank::readers};  // for one wait_for_readers() at a time
+  os::Lock lock_{os::LockRank::registry};       // for add() and remove(), and over fork()
+  std::atomic<Table*> table_{nullptr};          // null: there never was a region
   std::atomic<std::size_t> size_{0};
   std::atomic<unsigned> phase_{0};
   os::Occupancy readers_[2];

@@ -235,6 +235,7 @@ void discard_pages(AddressSpace& space, PageSpan span) {
   }
   in_pieces(family, [&](Piece& piece) {
     const FrameStore::NothingKept nothing_kept(family.frames());
+    family.lock().assert_held();
     if (!gone.table.release(piece)) return false;
     family.end_leaving(gone.leaving);
     return true;

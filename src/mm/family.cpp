@@ -81,6 +81,7 @@ bool Family::hold_for(std::uint64_t child) noexcept {
     return false;
   }
   for_each_shown([&](ShownTable& shown) {
+    lock_.assert_held();
     hold(shown.for_child != nullptr ? *shown.for_child : shown.table, child);
   });
   for (KeptTable* kept = kept_; kept != nullptr; kept = kept->next) hold(kept->table, child);
@@ -127,6 +128,7 @@ void Family::abandon() noexcept {
 }
 
 bool Family::shown_elsewhere(const Leaf& leaf, const ShownTable& mine) const noexcept {
+  lock_.assert_held();
   if (held_.size() > kMostTablesSearched) return true;
   for (const HeldDirectory& held : held_) {
     if (held.index == leaf.group / kTableEntries &&

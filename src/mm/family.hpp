@@ -51,8 +51,8 @@ struct KeptTable {
 /// Every region and snapshot that descends from one `create`: they share frames, a lock, and the
 /// memory of their page tables.
 ///
-/// Lock order: the list of families, then one family at a time. A thread that holds a family's
-/// lock outside the fault handler has all signals masked (see Section) and touches no region.
+/// A thread that holds a family's lock outside the fault handler has all signals masked (see
+/// Section) and touches no region. The order of locks: os/lock_order.hpp.
 class Family {
  public:
   /// Throws std::system_error.
@@ -74,7 +74,7 @@ class Family {
   }
   [[nodiscard]] TableStore& store() noexcept { return store_; }
   [[nodiscard]] FrameStore& frames() noexcept { return store_.frames; }
-  [[nodiscard]] FamilyLock& lock() noexcept { return lock_; }
+  [[nodiscard]] FamilyLock& lock() noexcept COW_RETURN_CAPABILITY(lock_) { return lock_; }
 
   /// How often the family may have changed. Whoever finds the same number before and after reading
   /// page tables and frames without the lock has read what belongs together. A process that holds
@@ -87,29 +87,31 @@ class Family {
   /// A child process for which there was no memory or descriptor at fork() has no use of its
   /// regions. Set once, before any other thread exists.
   [[nodiscard]] bool is_abandoned() const noexcept { return abandoned_; }
-  void abandon() noexcept;
+  void abandon() noexcept COW_REQUIRES(lock_);
 
   // The caller holds the lock.
 
-  void add(ShownTable& shown) noexcept;
+  void add(ShownTable& shown) noexcept COW_REQUIRES(lock_);
   // For fork(): a child process sees every frame there is at that moment.
 
-  void add_kept(KeptTable& kept) noexcept;
+  void add_kept(KeptTable& kept) noexcept COW_REQUIRES(lock_);
   /// The table is to be given up: see leaving.hpp. A child process that is made meanwhile does not
   /// see it.
-  void begin_leaving(ShownTable& shown) noexcept;
-  void begin_leaving(KeptTable& kept) noexcept;
+  void begin_leaving(ShownTable& shown) noexcept COW_REQUIRES(lock_);
+  void begin_leaving(KeptTable& kept) noexcept COW_REQUIRES(lock_);
   /// Precondition: the table is empty.
-  void end_leaving(LeavingTable& leaving) noexcept;
+  void end_leaving(LeavingTable& leaving) noexcept COW_REQUIRES(lock_);
   /// Calls `use(ShownTable&)` for each table that is shown in this process.
   template <class Use>
   void for_each_shown(const Use& use) {
+    lock_.assert_held();
     for (ShownTable* shown = shown_; shown != nullptr; shown = shown->next) use(*shown);
   }
   /// Calls `use(std::uint64_t index, const Directory&)` for each directory that any table, snapshot
   /// or child process references, once for each reference.
   template <class Use>
   void for_each_directory(const Use& use) const {
+    lock_.assert_held();
     const auto all_of = [&](const PageTable& table) {
       for (std::uint64_t i = 0; i < table.directory_count(); ++i) {
         if (table.directory_at(i) != nullptr) use(i, *table.directory_at(i));
@@ -125,14 +127,15 @@ class Family {
     for (const HeldDirectory& held : held_) use(held.index, *held.directory);
   }
   /// Keeps all page tables there are as they are, for child `child`. False without memory.
-  [[nodiscard]] bool hold_for(std::uint64_t child) noexcept;
+  [[nodiscard]] bool hold_for(std::uint64_t child) noexcept COW_REQUIRES(lock_);
   /// Drops what was kept for `child`, as far as `piece` allows; true when it is done.
-  [[nodiscard]] bool release_held(std::uint64_t child, Piece& piece) noexcept;
+  [[nodiscard]] bool release_held(std::uint64_t child, Piece& piece) noexcept COW_REQUIRES(lock_);
   /// In the child: nothing here is ours but the page tables. `file` is for frames to come.
-  void become_child(os::FrameFile file) noexcept;
+  void become_child(os::FrameFile file) noexcept COW_REQUIRES(lock_);
 
   /// Whether anything but `mine` shows frames of this family, in this process or a child.
   [[nodiscard]] bool shows_more_than(const ShownTable& mine) const noexcept {
+    lock_.assert_held();
     return shown_ != &mine || mine.next != nullptr || !held_.empty();
   }
   // A snapshot that is read shows its frames in as many mappings as there are runs of them, and
@@ -145,6 +148,7 @@ class Family {
   /// Whether there are so many tables that faults do not look at all of them: frames that nobody
   /// sees may be taken for seen then.
   [[nodiscard]] bool has_many_tables() const noexcept {
+    lock_.assert_held();
     return shown_count_ > kMostTablesSearched || held_.size() > kMostTablesSearched ||
            table_count_ + held_.size() > kMostVersionsSearched;
   }
@@ -186,11 +190,12 @@ class Family {
     std::uint64_t index;
     Directory* directory;
   };
-  void hold(const PageTable& table, std::uint64_t child) noexcept;
-  void remove(ShownTable& shown) noexcept;
-  void remove_kept(KeptTable& kept) noexcept;
-  void begin_leaving(LeavingTable& leaving, PageTable& table, AddressSpace* space) noexcept;
-  void forget_leaving() noexcept;
+  void hold(const PageTable& table, std::uint64_t child) noexcept COW_REQUIRES(lock_);
+  void remove(ShownTable& shown) noexcept COW_REQUIRES(lock_);
+  void remove_kept(KeptTable& kept) noexcept COW_REQUIRES(lock_);
+  void begin_leaving(LeavingTable& leaving, PageTable& table, AddressSpace* space) noexcept
+      COW_REQUIRES(lock_);
+  void forget_leaving() noexcept COW_REQUIRES(lock_);
 
   PageGeometry geometry_;
   PageCount pages_;
@@ -199,15 +204,15 @@ class Family {
   FamilyLock lock_;
   mutable std::atomic<std::uint64_t> generation_{0};
   TableStore store_;
-  ShownTable* shown_ = nullptr;
-  std::size_t shown_count_ = 0;
-  KeptTable* kept_ = nullptr;
+  ShownTable* shown_ COW_GUARDED_BY(lock_) = nullptr;
+  std::size_t shown_count_ COW_GUARDED_BY(lock_) = 0;
+  KeptTable* kept_ COW_GUARDED_BY(lock_) = nullptr;
   static constexpr std::uint64_t kFewUnread = 16;
-  std::uint64_t snapshots_unread_ = kFewUnread;  ///< since one was read or cloned
-  std::size_t table_count_ = 0;                  ///< shown, kept, and leaving
-  LeavingTable* leaving_ = nullptr;
+  std::uint64_t snapshots_unread_ = kFewUnread;        ///< since one was read or cloned
+  std::size_t table_count_ COW_GUARDED_BY(lock_) = 0;  ///< shown, kept, and leaving
+  LeavingTable* leaving_ COW_GUARDED_BY(lock_) = nullptr;
   std::uint64_t most_in_a_hold_ = 0;
-  MetadataArray<HeldDirectory> held_;
+  MetadataArray<HeldDirectory> held_ COW_GUARDED_BY(lock_);
   Reserve reserve_;
   bool abandoned_ = false;
   Family* next_ = nullptr;
@@ -215,16 +220,17 @@ class Family {
 };
 
 /// Holds a family's lock for a part of a control call, alone. The caller has signals masked.
-class [[nodiscard]] Hold {
+class [[nodiscard]] COW_SCOPED_CAPABILITY Hold {
  public:
   enum class Intent { change, look };
 
-  explicit Hold(Family& family, Intent intent = Intent::change) noexcept : family_(family) {
+  explicit Hold(Family& family, Intent intent = Intent::change) noexcept COW_ACQUIRE(family.lock())
+      : family_(family) {
     family_.lock().lock_alone();
     if (intent == Intent::change) family_.note_change();
     slots_before_ = family_.frames().slots_looked_at();
   }
-  ~Hold() {
+  ~Hold() COW_RELEASE() {
     const std::uint64_t slots = family_.frames().slots_looked_at() - slots_before_;
     if (slots > family_.most_slots_in_a_hold()) family_.set_most_slots_in_a_hold(slots);
     family_.lock().unlock();
@@ -238,12 +244,16 @@ class [[nodiscard]] Hold {
 };
 
 /// The same for a control call as others see it: masks signals, too.
-class [[nodiscard]] Section {
+class [[nodiscard]] COW_SCOPED_CAPABILITY Section {
  public:
   using Intent = Hold::Intent;
 
   explicit Section(Family& family, Intent intent = Intent::change) noexcept
+      COW_ACQUIRE(family.lock())
       : hold_(family, intent) {}
+  ~Section() COW_RELEASE() = default;
+  Section(const Section&) = delete;
+  Section& operator=(const Section&) = delete;
 
  private:
   os::SignalsMasked signals_;
@@ -265,12 +275,12 @@ class FamilyList {
     for (Family* family = first_; family != nullptr; family = family->next_) use(*family);
   }
 
-  [[nodiscard]] os::Lock& lock() noexcept { return lock_; }
-  [[nodiscard]] Family* first() const noexcept { return first_; }
+  [[nodiscard]] os::Lock& lock() noexcept COW_RETURN_CAPABILITY(lock_) { return lock_; }
+  [[nodiscard]] Family* first() const noexcept COW_REQUIRES(lock_) { return first_; }
 
  private:
-  os::Lock lock_;
-  Family* first_ = nullptr;
+  os::Lock lock_{os::LockRank::family_list};
+  Family* first_ COW_GUARDED_BY(lock_) = nullptr;
 };
 
 }  // namespace cow

@@ -78,6 +78,7 @@ void give_up_addresses(AddressSpace& space) noexcept {
 
 void give_up_table(Family& family, LeavingTable& leaving) noexcept {
   in_pieces(family, [&](Piece& piece) {
+    family.lock().assert_held();
     if (!leaving.table->release(piece)) return false;
     family.end_leaving(leaving);
     return true;
@@ -88,6 +89,7 @@ void give_up(Family& family, KeptTable& kept) noexcept {
   LeavingTable& leaving = kept.leaving;
   bool has_surplus = false;
   in_pieces(family, [&](Piece& piece) {
+    family.lock().assert_held();
     if (leaving.table == nullptr) family.begin_leaving(kept);
     if (!leaving.table->release(piece)) return false;
     family.end_leaving(leaving);
@@ -107,7 +109,10 @@ void close_homes(Family& family, std::span<const ExtentId> homes) noexcept {
 }
 
 void give_up_held(Family& family, std::uint64_t child) noexcept {
-  in_pieces(family, [&](Piece& piece) { return family.release_held(child, piece); });
+  in_pieces(family, [&](Piece& piece) {
+    family.lock().assert_held();
+    return family.release_held(child, piece);
+  });
 }
 
 namespace {

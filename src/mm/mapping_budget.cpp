@@ -23,12 +23,12 @@ constexpr std::uint64_t kWholeRegion = std::uint64_t{1} << 40;  // more pages th
 // then, may take two more before the region is one piece; and what is given back is free for all
 // threads of the process.
 constexpr std::size_t kSpareMappings = 512;
-std::byte* g_spare = nullptr;
 // What a control call may have given back since it was refused.
 constexpr std::size_t kFewMappings = 64;
 // Held while they are given back, too: another fault that finds no mapping can count on them only
 // then. A control call that holds it has all signals masked.
-os::Lock g_spare_lock;
+constinit os::Lock g_spare_lock{os::LockRank::spare_mappings};
+std::byte* g_spare COW_GUARDED_BY(g_spare_lock) = nullptr;
 
 void take_spare_mappings() noexcept {
   const os::SignalsMasked signals;

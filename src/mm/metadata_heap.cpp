@@ -27,11 +27,11 @@ struct FreeBlock {
 
 /// Invariant: whatever a thread does with the heap it does with the lock, and never in a fault.
 struct Heap {  // NOLINT(*-member-init): no page of the chunk is touched before it is used
-  os::Lock lock;
-  std::array<FreeBlock*, kClasses> free{};
+  os::Lock lock{os::LockRank::metadata_heap};
+  std::array<FreeBlock*, kClasses> free COW_GUARDED_BY(lock){};
   alignas(kSmallestBlock) std::array<std::byte, kFirstChunkBytes> first_chunk;
-  std::byte* next = first_chunk.data();  ///< of the newest chunk
-  std::size_t left = kFirstChunkBytes;
+  std::byte* next COW_GUARDED_BY(lock) = first_chunk.data();  ///< of the newest chunk
+  std::size_t left COW_GUARDED_BY(lock) = kFirstChunkBytes;
 };
 
 Heap& heap() noexcept { return immortal<Heap>(); }
@@ -49,7 +49,7 @@ std::size_t whole_pages(std::size_t bytes) noexcept {
   return (bytes + page - 1) / page * page;
 }
 
-void* take(Heap& from, std::size_t block) {
+void* take(Heap& from, std::size_t block) COW_REQUIRES(from.lock) {
   FreeBlock*& free = from.free[class_of(block)];
   if (free != nullptr) return std::exchange(free, free->next);
   if (from.left < block) {
@@ -75,8 +75,9 @@ void* allocate_metadata(std::size_t bytes) {
     return memory;
   }
   const os::SignalsMasked signals;
-  const os::LockGuard guard(heap().lock);
-  return take(heap(), block_bytes(bytes));
+  Heap& all = heap();
+  const os::LockGuard guard(all.lock);
+  return take(all, block_bytes(bytes));
 }
 
 void free_metadata(void* memory, std::size_t bytes) noexcept {
@@ -85,8 +86,9 @@ void free_metadata(void* memory, std::size_t bytes) noexcept {
     return;
   }
   const os::SignalsMasked signals;
-  const os::LockGuard guard(heap().lock);
-  FreeBlock*& free = heap().free[class_of(block_bytes(bytes))];
+  Heap& all = heap();
+  const os::LockGuard guard(all.lock);
+  FreeBlock*& free = all.free[class_of(block_bytes(bytes))];
   free = ::new (memory) FreeBlock{free};
 }
 

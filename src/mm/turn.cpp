@@ -52,6 +52,7 @@ void FamilyLock::unlock_leaf(LeafInWork& mine) noexcept {
 }
 
 void FamilyLock::forget_others() noexcept {
+  lock_.assert_held();
   in_work_ = nullptr;
   control_calls_waiting_ = 0;
   changed_.forget_sleepers();
@@ -60,6 +61,7 @@ void FamilyLock::forget_others() noexcept {
 
 bool Turn::may_read(const AddressSpace& source) noexcept {
   if (is_alone_ || leaf_.source == &source || leaf_.space == &source) return true;
+  lock_->lock_.assert_held();
   if (leaf_.source != nullptr || !lock_->may_read(source, leaf_)) return false;
   leaf_.source = &source;
   return true;
@@ -68,6 +70,7 @@ bool Turn::may_read(const AddressSpace& source) noexcept {
 void Turn::become_alone() noexcept {
   if (is_alone_) return;
   is_alone_ = true;
+  lock_->lock_.assert_held();
   lock_->finish(leaf_);
   lock_->wait_until_alone();
 }

@@ -25,31 +25,34 @@ struct LeafInWork {
 ///
 /// Invariant: whoever changes page tables, frames or counts holds the lock at that moment.
 /// Invariant: no two leaves in work are the same, and none is the source of another.
-class FamilyLock {
+class COW_CAPABILITY("family lock") FamilyLock {
  public:
   /// Waits until no fault is at work. Those that come later wait for this one.
-  void lock_alone() noexcept;
-  void unlock() noexcept { lock_.unlock(); }
+  void lock_alone() noexcept COW_ACQUIRE();
+  void unlock() noexcept COW_RELEASE() { lock_.unlock(); }
+  /// The caller says that it holds the lock, alone or in a Turn; see COW_CHECK.
+  void assert_held() const noexcept COW_ASSERT_CAPABILITY(this) { lock_.assert_held(); }
   /// Between two pieces of work, without the lock: see os::Lock.
-  void let_waiters_go_first() noexcept { lock_.let_waiters_go_first(); }
+  void let_waiters_go_first() noexcept COW_EXCLUDES(this) { lock_.let_waiters_go_first(); }
 
   /// After fork(), in the child, with the lock held: other threads do not exist here.
-  void forget_others() noexcept;
+  void forget_others() noexcept COW_REQUIRES(this);
 
  private:
   friend class Turn;
 
-  void lock_leaf(LeafInWork& mine) noexcept;
-  void unlock_leaf(LeafInWork& mine) noexcept;
-  void finish(LeafInWork& mine) noexcept;
-  void wait_until_alone() noexcept;
-  [[nodiscard]] bool must_wait(const LeafInWork& mine) const noexcept;
-  [[nodiscard]] bool may_read(const AddressSpace& source, const LeafInWork& mine) const noexcept;
+  void lock_leaf(LeafInWork& mine) noexcept COW_ACQUIRE();
+  void unlock_leaf(LeafInWork& mine) noexcept COW_RELEASE();
+  void finish(LeafInWork& mine) noexcept COW_REQUIRES(lock_);
+  void wait_until_alone() noexcept COW_REQUIRES(lock_);
+  [[nodiscard]] bool must_wait(const LeafInWork& mine) const noexcept COW_REQUIRES(lock_);
+  [[nodiscard]] bool may_read(const AddressSpace& source, const LeafInWork& mine) const noexcept
+      COW_REQUIRES(lock_);
 
-  os::Lock lock_;
-  os::Condition changed_;
-  LeafInWork* in_work_ = nullptr;       ///< each on the stack of its fault
-  unsigned control_calls_waiting_ = 0;  ///< for faults to end
+  os::Lock lock_{os::LockRank::family};
+  os::Condition changed_ COW_GUARDED_BY(lock_);
+  LeafInWork* in_work_ COW_GUARDED_BY(lock_) = nullptr;       ///< each on the stack of its fault
+  unsigned control_calls_waiting_ COW_GUARDED_BY(lock_) = 0;  ///< for faults to end
 };
 
 /// What a fault may rely on from its beginning to its end: nobody else changes its leaf, and no
@@ -73,10 +76,8 @@ class [[nodiscard]] Turn {
   template <class Work>
   int aside(const Work& work) noexcept {
     if (is_alone_) return work();
-    lock_->lock_.unlock();
-    const int error = work();
-    lock_->lock_.lock();
-    return error;
+    lock_->lock_.assert_held();
+    return without(lock_->lock_, work);
   }
 
   /// Whether the fault may read what `source` shows in its group, and from then on: of one space
@@ -90,6 +91,14 @@ class [[nodiscard]] Turn {
   void become_alone() noexcept;
 
  private:
+  template <class Work>
+  static int without(os::Lock& lock, const Work& work) noexcept COW_REQUIRES(lock) {
+    lock.unlock();
+    const int error = work();
+    lock.lock();
+    return error;
+  }
+
   FamilyLock* lock_ = nullptr;  ///< null: the caller's
   LeafInWork leaf_;
   bool is_alone_ = false;

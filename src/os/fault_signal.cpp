@@ -31,10 +31,10 @@ constexpr int kMostActions = 64;
 Action g_replaced[kMostActions];
 // The slot that was in front when the action was met: what its handler found, if it was told.
 std::atomic<int> g_before[kMostActions];
-int g_action_count = 0;          // under g_install_lock
 std::atomic<int> g_in_front{0};  // the slot that was in front when we last looked
 std::atomic<FaultHandler> g_handler{nullptr};
-Lock g_install_lock;
+constinit Lock g_install_lock{LockRank::fault_action};
+int g_action_count COW_GUARDED_BY(g_install_lock) = 0;
 
 constexpr int kNoSlot = -1;
 
@@ -189,7 +189,7 @@ bool leads_to(int from, int slot) noexcept {
 }
 
 // Frameworks that come and go with the same action keep one slot.
-int slot_of(const Action& action) noexcept {
+int slot_of(const Action& action) noexcept COW_REQUIRES(g_install_lock) {
   for (int slot = 0; slot < g_action_count; ++slot) {
     const Action& known = g_replaced[slot];
     if (known.sa_handler == action.sa_handler && known.sa_flags == action.sa_flags &&

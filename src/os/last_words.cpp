@@ -5,7 +5,9 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdlib>
 
+#include "base/check.hpp"
 #include "os/syscall.hpp"
 
 namespace cow::os {
@@ -75,3 +77,14 @@ void die_of(const char* what, int error) noexcept {
 }
 
 }  // namespace cow::os
+
+namespace cow {
+
+void check_failed(const char* condition, const char* file, int line) noexcept {
+  os::Line words;
+  words.text("libcow: ").text(file).text(":").decimal(line).text(": not true: ").text(condition);
+  words.text("; this is a bug in libcow").write();
+  std::abort();
+}
+
+}  // namespace cow

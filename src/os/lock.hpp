@@ -3,6 +3,10 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/check.hpp"
+#include "base/thread_annotations.hpp"
+#include "os/lock_order.hpp"
+
 namespace cow::os {
 
 /// A mutual exclusion lock that a fault handler may take: it allocates nothing and sleeps in the
@@ -10,21 +14,28 @@ namespace cow::os {
 ///
 /// A thread that holds it outside the handler must have all signals masked (SignalsMasked) and
 /// must not touch region memory; a handler that faulted on a region would wait for itself.
-class Lock {
+class COW_CAPABILITY("lock") Lock {
  public:
-  void lock() noexcept {
+  constexpr explicit Lock(LockRank rank) noexcept : order_(rank) {}
+
+  void lock() noexcept COW_ACQUIRE() {
+    order_.check_may_take();
     std::uint32_t expected = kFree;
     if (!state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire)) lock_slow();
+    order_.note_taken();
   }
+  /// The caller says that it holds the lock; see COW_CHECK.
+  void assert_held() const noexcept COW_ASSERT_CAPABILITY(this) { COW_CHECK(order_.is_mine()); }
 
   /// Whoever takes the lock again and again, one piece of work after the other, calls this in
   /// between, without the lock: it returns when those who wait for the lock now have had it. The
   /// lock alone goes to whoever comes first, which is the one that runs already.
-  void let_waiters_go_first() noexcept;
+  void let_waiters_go_first() noexcept COW_EXCLUDES(this);
 
   /// After fork(), in the child: whoever held it does not exist here.
   void reset() noexcept {
     state_.store(kFree, std::memory_order_relaxed);
+    order_.forget_holder();
     forget_waiters();
   }
   /// The same where the caller holds it.
@@ -33,7 +44,8 @@ class Lock {
     patient_.store(0, std::memory_order_relaxed);
   }
 
-  void unlock() noexcept {
+  void unlock() noexcept COW_RELEASE() {
+    order_.note_given_back();
     if (state_.exchange(kFree, std::memory_order_release) == kContended) wake_one();
   }
 
@@ -49,13 +61,14 @@ class Lock {
   std::atomic<std::uint32_t> waiting_{0};  ///< threads that sleep for the lock, or are about to
   std::atomic<std::uint32_t> served_{0};   ///< how often one of them got it
   std::atomic<std::uint32_t> patient_{0};  ///< threads in let_waiters_go_first()
+  [[no_unique_address]] LockOrder order_;
 };
 
 /// Lets threads sleep until what they wait for, under a lock, may have come about.
 class Condition {
  public:
   /// The caller holds `lock`, which is free while it sleeps. May return for no reason.
-  void wait(Lock& lock) noexcept;
+  void wait(Lock& lock) noexcept COW_REQUIRES(lock);
   /// The caller holds the lock that the sleepers gave.
   void wake_all() noexcept;
   /// After fork(), in the child: there are none.
@@ -90,10 +103,10 @@ class Occupancy {
   std::atomic<bool> is_waited_for_{false};
 };
 
-class [[nodiscard]] LockGuard {
+class [[nodiscard]] COW_SCOPED_CAPABILITY LockGuard {
  public:
-  explicit LockGuard(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }
-  ~LockGuard() { lock_.unlock(); }
+  explicit LockGuard(Lock& lock) noexcept COW_ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
+  ~LockGuard() COW_RELEASE() { lock_.unlock(); }
   LockGuard(const LockGuard&) = delete;
   LockGuard& operator=(const LockGuard&) = delete;
 
