@@ -7,6 +7,7 @@
 
 #include "api/control_call.hpp"
 #include "api/region_state.hpp"
+#include "base/check.hpp"
 #include "fault/registry.hpp"
 #include "mm/lease.hpp"
 
@@ -16,6 +17,7 @@ namespace {
 
 /// The pages with any of the bytes. Precondition: `size` > 0.
 PageSpan pages_of(const AddressSpace& space, const std::byte* data, std::size_t size) noexcept {
+  COW_CHECK(size > 0);
   const PageGeometry geometry = space.family().geometry();
   const auto offset = static_cast<std::size_t>(data - space.begin());
   return {geometry.page_at(offset), geometry.page_at(offset + size - 1) + kOnePage};

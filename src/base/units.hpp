@@ -1,9 +1,12 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+
+#include "base/check.hpp"
 
 namespace cow {
 
@@ -94,7 +97,9 @@ class PageGeometry {
  public:
   /// Preconditions: `page_bytes` is a power of two and a multiple of the host's page size.
   constexpr explicit PageGeometry(std::size_t page_bytes)
-      : shift_(static_cast<unsigned>(__builtin_ctzll(page_bytes))) {}
+      : shift_(static_cast<unsigned>(__builtin_ctzll(page_bytes))) {
+    COW_CHECK(std::has_single_bit(page_bytes));
+  }
 
   [[nodiscard]] constexpr std::size_t page_bytes() const { return std::size_t{1} << shift_; }
   [[nodiscard]] constexpr std::size_t bytes(PageCount n) const { return n.value << shift_; }

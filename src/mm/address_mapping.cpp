@@ -42,6 +42,7 @@ void AddressSpace::protect_again(Leaf& leaf, PageSpan span) noexcept {
       table(), span, [](Entry entry) { return !entry.writable(); },
       [&](PageSpan closed) {
         if (range_.protect(closed, os::Protection::read_only) == 0) return;
+        // They are sole owners, as edit() checks.
         edit(leaf, closed, [](PageIndex, Entry& entry) { entry.set_writable(true); });
       });
 }

@@ -105,6 +105,7 @@ void AddressSpace::adopt_leaf(std::uint64_t group, const PageTable& other) noexc
 }
 
 void AddressSpace::hand_leaf_to(std::uint64_t group, PageTable& other) noexcept {
+  COW_CHECK(!family_->frames().shows_file());
   const Leaf& leaf = *table().leaf_at(group);
   const Breaks before = edges(group) + leaf.breaks;
   for (const Entry entry : leaf.entries) {

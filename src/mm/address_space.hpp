@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/check.hpp"
 #include "base/units.hpp"
 #include "mm/family.hpp"
 #include "mm/homes.hpp"
@@ -185,6 +186,13 @@ class AddressSpace {
   void replace_table(PageTable& other) noexcept;
 
  private:
+  /// What an entry of a leaf of this table may be: see Entry.
+  [[nodiscard]] bool may_have(const Leaf& leaf, Entry entry) const noexcept {
+    if (!entry.writable()) return entry.is_sound();
+    const FrameStore& frames = family_->frames();
+    return entry.is_sound() && leaf.references == 1 && frames.references(entry.frame()) == 1 &&
+           !frames.is_foreign(entry.frame());
+  }
   [[nodiscard]] Breaks edges(std::uint64_t group) const noexcept;
   void note_writable(const Leaf& leaf) noexcept;
   [[nodiscard]] std::uint64_t writable_groups_words() const noexcept {
@@ -208,13 +216,16 @@ class AddressSpace {
 
 template <class Change>
 void AddressSpace::edit(Leaf& leaf, PageSpan span, const Change& change) noexcept {
+  family_->lock().assert_held();
   const PageSpan whole = table().span_of(leaf.group);
+  COW_CHECK(table().owns_leaf(whole.first));
   const Breaks edges_before = edges(leaf.group);
   const Breaks inside =
       edit_leaf(leaf, (span.first - whole.first).value, (span.last - whole.first).value,
                 whole.count().value, [&](std::size_t index, Entry& entry) {
                   const Frame before = entry.frame();
                   change(whole.first + PageCount{index}, entry);
+                  COW_CHECK(may_have(leaf, entry));
                   if (entry.frame() != before)
                     family_->frames().note_shown(*this, before, entry.frame());
                 });
@@ -224,9 +235,14 @@ void AddressSpace::edit(Leaf& leaf, PageSpan span, const Change& change) noexcep
 
 template <class Change>
 void AddressSpace::edit_as_one(Leaf& leaf, const Change& change) noexcept {
+  family_->lock().assert_held();
   const PageSpan whole = table().span_of(leaf.group);
+  COW_CHECK(table().owns_leaf(whole.first) && leaf.breaks.none());
   const Breaks edges_before = edges(leaf.group);
-  for (PageIndex page = whole.first; page < whole.last; ++page) change(leaf[page]);
+  for (PageIndex page = whole.first; page < whole.last; ++page) {
+    change(leaf[page]);
+    COW_CHECK(may_have(leaf, leaf[page]));
+  }
   leaf.writable =
       leaf[whole.first].writable() ? static_cast<std::uint32_t>(whole.count().value) : 0;
   range_.count(edges(leaf.group) - edges_before);

@@ -2,6 +2,8 @@
 
 #include <cerrno>
 
+#include "base/check.hpp"
+
 namespace cow {
 
 namespace {
@@ -55,6 +57,7 @@ void copy_out_page(AddressSpace& space, Leaf& leaf, std::size_t index, Entry to)
   if (redirected > 1 && !to.is_zero_page())
     frames.add_references({to.frame(), kOnePage}, redirected - 1);
   frames.drop_references({frame, kOnePage}, redirected);
+  COW_CHECK(frames.references(frame) == 1);  // else somebody saw it: see can_copy_out()
 }
 
 // Whether nobody but leaves that nobody can see have `frame` at `page`.
@@ -81,6 +84,7 @@ bool can_merge_back(const AddressSpace& space, const Leaf& leaf, PageIndex page,
 
 void merge_back(AddressSpace& space, Leaf& leaf, PageIndex page, Frame frame) noexcept {
   FrameStore& frames = space.family().frames();
+  COW_CHECK(can_merge_back(space, leaf, page, frame));
   const Entry entry = leaf[page];
   const std::uint32_t redirected =
       redirect(space, leaf, page.entry_index(), frame, Entry(entry.frame()));

@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstdint>
 
+#include "base/check.hpp"
 #include "base/units.hpp"
 
 namespace cow {
@@ -99,12 +100,16 @@ class Entry {
   }
   /// Precondition: not a zero page.
   constexpr void set_heat(unsigned heat) {
+    COW_CHECK(!is_zero_page());
     bits_ = (bits_ & ~(std::uint64_t{kHeatMask} << kHeatShift)) | std::uint64_t{heat} << kHeatShift;
   }
   [[nodiscard]] constexpr bool hot() const { return writable() && heat() > kWarmest; }
 
   /// Precondition: read-only. Nothing but zeros can be behind it.
-  [[nodiscard]] constexpr bool shows_zeros() const { return is_zero_page() || never_stored(); }
+  [[nodiscard]] constexpr bool shows_zeros() const {
+    COW_CHECK(!writable());
+    return is_zero_page() || never_stored();
+  }
 
   /// Whether the page after this one, with entry `next`, shows the frame beside ours, or both pages
   /// none.
@@ -115,6 +120,12 @@ class Entry {
   /// The same, and both may be written or neither.
   [[nodiscard]] constexpr bool joins(Entry next) const {
     return frames_join(next) && writable() == next.writable();
+  }
+
+  /// What is true of every entry, whatever its leaf and frame are: flags come with a frame, and a
+  /// leased entry is writable.
+  [[nodiscard]] constexpr bool is_sound() const {
+    return (is_zero_page() || frame() != Frame{}) && (writable() || !leased());
   }
 
   friend constexpr bool operator==(Entry, Entry) = default;

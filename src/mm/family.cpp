@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/check.hpp"
 #include "base/immortal.hpp"
 #include "base/refusal.hpp"
 #include "mm/address_space.hpp"
@@ -67,6 +68,7 @@ void Family::begin_leaving(LeavingTable& leaving, PageTable& table, AddressSpace
 }
 
 void Family::end_leaving(LeavingTable& leaving) noexcept {
+  COW_CHECK(leaving.table->is_empty());
   if (leaving.next != nullptr) leaving.next->previous = leaving.previous;
   (leaving.previous != nullptr ? leaving.previous->next : leaving_) = leaving.next;
   --table_count_;

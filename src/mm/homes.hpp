@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 
+#include "base/check.hpp"
 #include "base/units.hpp"
 #include "mm/frame_store.hpp"
 #include "mm/metadata_array.hpp"
@@ -31,7 +32,10 @@ class Homes {
   // Control calls.
 
   /// Precondition: a region that was just made.
-  [[nodiscard]] Frame first() const noexcept { return {list_[0], PageIndex{0}}; }
+  [[nodiscard]] Frame first() const noexcept {
+    COW_CHECK(list_.size() == 1);
+    return {list_[0], PageIndex{0}};
+  }
   [[nodiscard]] std::span<const ExtentId> list() const noexcept {
     return {list_.begin(), list_.size()};
   }

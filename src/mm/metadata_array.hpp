@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/check.hpp"
 #include "os/host.hpp"
 #include "os/mapping.hpp"
 
@@ -41,8 +42,15 @@ class MetadataArray {
   }
 
   /// Precondition: reserve() made room.
-  void push(const T& item) noexcept { items_[size_++] = item; }
-  [[nodiscard]] T pop() noexcept { return items_[--size_]; }
+  void push(const T& item) noexcept {
+    COW_CHECK(size_ < capacity_);
+    items_[size_++] = item;
+  }
+  /// Precondition: not empty.
+  [[nodiscard]] T pop() noexcept {
+    COW_CHECK(size_ > 0);
+    return items_[--size_];
+  }
   void remove_at(std::size_t index) noexcept { items_[index] = items_[--size_]; }
   void clear() noexcept { size_ = 0; }
   void swap(MetadataArray& other) noexcept {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <new>
 
+#include "base/check.hpp"
 #include "mm/backing.hpp"
 #include "mm/metadata_array.hpp"
 #include "os/mapping.hpp"
@@ -44,6 +45,7 @@ class NodePool {
   /// A node with indeterminate content. Precondition: ensure_free() covered it.
   /// Signal context: yes.
   [[nodiscard]] Node* take() noexcept {
+    COW_CHECK(free_ > 0);
     --free_;
     if (returned_ != nullptr) {
       Returned* const node = returned_;

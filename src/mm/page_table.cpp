@@ -150,7 +150,13 @@ void TableStore::drop_directory(Directory* directory) noexcept {
   directories.give_back(directory);
 }
 
+bool PageTable::is_empty() const noexcept {
+  return std::all_of(directories_.begin(), directories_.begin() + directories_.size(),
+                     [](const Directory* directory) { return directory == nullptr; });
+}
+
 void PageTable::share(const PageTable& other) noexcept {
+  COW_CHECK(is_empty());
   for (std::uint64_t i = 0; i < directory_count(); ++i) directories_[i] = other.share_directory(i);
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/check.hpp"
 #include "base/units.hpp"
 #include "mm/entry.hpp"
 #include "mm/frame_store.hpp"
@@ -96,7 +97,7 @@ class PageTable {
   /// An empty table: every page is untouched. Allocates; call it without the family's lock.
   PageTable(TableStore& store, PageCount pages);
   /// Precondition: release() was called.
-  ~PageTable() = default;
+  ~PageTable() { COW_CHECK(is_empty()); }
   PageTable(const PageTable&) = delete;
   PageTable& operator=(const PageTable&) = delete;
 
@@ -134,6 +135,9 @@ class PageTable {
   [[nodiscard]] bool owns_leaf(PageIndex page) const noexcept;
 
   // Control calls.
+
+  /// Whether no page has a leaf. Cost: O(directories).
+  [[nodiscard]] bool is_empty() const noexcept;
 
   /// Shows what `other` shows, by sharing its directories. Precondition: this table is empty, and
   /// nothing in `other` is writable but leased pages.
@@ -202,10 +206,13 @@ Breaks edit_leaf(Leaf& leaf, std::size_t begin, std::size_t end, std::size_t val
     Entry& entry = leaf.entries[i];
     leaf.writable -= entry.writable() ? 1 : 0;
     change(i, entry);
+    COW_CHECK(entry.is_sound());
     leaf.writable += entry.writable() ? 1 : 0;
   }
   const Breaks change_of_breaks = breaks() - before;
   leaf.breaks += change_of_breaks;
+  COW_CHECK(leaf.writable <= valid);
+  COW_CHECK(leaf.breaks.frames >= 0 && leaf.breaks.permissions >= 0);
   return change_of_breaks;
 }
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/check.hpp"
 #include "base/refusal.hpp"
 
 namespace cow {
@@ -49,6 +50,7 @@ PageIndex TableReader::past_zeros(PageSpan span) const noexcept {
 }
 
 void TableReader::read(PageSpan span, PageCount at) {
+  COW_CHECK(at + span.count() <= most_pages_);
   piece_count_ = 0;
   int error = 0;
   {

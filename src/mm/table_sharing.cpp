@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/check.hpp"
 #include "base/refusal.hpp"
 
 namespace cow {
@@ -25,6 +26,7 @@ struct Gathered {
 // From `page` on. Precondition: the leaf has so many.
 Gathered gather_writable(const AddressSpace& space, const Leaf& leaf, PageIndex page,
                          PageCount pages) noexcept {
+  COW_CHECK(pages.value <= leaf.writable);
   Gathered gathered;
   const PageGeometry geometry = space.family().geometry();
   const auto is_writable = [&](PageIndex at) { return leaf[at].writable(); };
@@ -72,6 +74,7 @@ int copy_writable_pages(AddressSpace& space, PageTable& table, PageSpan span) no
 }  // namespace
 
 void share_table(AddressSpace& space, PageTable& empty) {
+  space.family().lock().assert_held();
   const PageCount copies = writable_pages(space);
   if (copies == PageCount{0}) {
     empty.share(space.table());

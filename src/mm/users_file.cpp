@@ -9,6 +9,7 @@
 namespace cow {
 
 void FrameStore::show_file(os::Descriptor file, os::FileOffset start, PageCount pages) {
+  COW_CHECK(!shows_file() && used() == 0);
   if (!extents_.reserve(extents_.size() + 1) || !inherited_.reserve(inherited_.size() + 1)) {
     throw_refused(errno, "mmap", "no table of the pages of a file could be had");
   }

@@ -79,6 +79,8 @@ CloneCost median_by_total(std::vector<CloneCost> costs) {
 
 ComparisonRow compare_clones(const Region& source, std::span<const std::byte> plain,
                              double fraction, std::size_t pages, ByteCheck& check) {
+  COW_CHECK(plain.size() == source.size());
+  COW_CHECK(0 < pages && pages <= (source.size() - 1) / source.page_bytes() + 1);
   std::vector<CloneCost> lazy_costs;
   std::vector<CloneCost> eager_costs;
   std::vector<std::byte> expected(plain.begin(), plain.end());

@@ -9,6 +9,7 @@
 
 #include <cow/region.hpp>
 
+#include "base/check.hpp"
 #include "tool/byte_check.hpp"
 
 namespace cow::tool {
@@ -58,6 +59,7 @@ inline constexpr std::size_t comparison_runs = 5;
 
 /// Pages that `fraction` of `pages` comes to: rounded, at least one. Precondition: pages > 0.
 [[nodiscard]] inline std::size_t pages_to_edit(std::size_t pages, double fraction) {
+  COW_CHECK(pages > 0);
   const auto rounded = std::llround(static_cast<double>(pages) * fraction);
   return std::clamp<std::size_t>(static_cast<std::size_t>(rounded), 1, pages);
 }

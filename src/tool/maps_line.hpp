@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/check.hpp"
+
 namespace cow::tool {
 
 /// One line of /proc/self/maps: one kernel mapping (VMA).
@@ -30,6 +32,7 @@ struct MapsLine {
 
   /// Where in the file the byte at `address` is. Precondition: covers(address).
   [[nodiscard]] std::uint64_t file_offset_of(std::uint64_t address) const noexcept {
+    COW_CHECK(covers(address));
     return offset + (address - begin);
   }
 };

@@ -10,6 +10,7 @@
 #include <cow/fault.hpp>
 #include <cow/region.hpp>
 
+#include "base/check.hpp"
 #include "tool/maps_line.hpp"
 
 namespace cow::tool {
@@ -52,6 +53,7 @@ struct StepTimes {
 
 /// The median of each step by itself. Precondition: `samples` is not empty.
 [[nodiscard]] inline StepTimes median_step_times(const std::vector<StepTimes>& samples) {
+  COW_CHECK(!samples.empty());
   StepTimes median;
   for (const auto member :
        {&StepTimes::fault, &StepTimes::deliver, &StepTimes::locate, &StepTimes::allocate,
