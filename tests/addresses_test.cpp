@@ -50,7 +50,8 @@ bool can_write_by_force() {
 
 }  // namespace
 
-TEST_CASE("MADV_REMOVE takes a page's bytes from snapshots and clones, and discard does not") {
+TEST_CASE("MADV_REMOVE takes a page's bytes from snapshots and clones, and discard does not",
+          "[os]") {
   const bool by_madvise = GENERATE(false, true);
   Region region = filled();
   const Snapshot past = region.snapshot();
@@ -67,7 +68,7 @@ TEST_CASE("MADV_REMOVE takes a page's bytes from snapshots and clones, and disca
   CHECK(support::load(clone.bytes(), 1) == kept);
 }
 
-TEST_CASE("a guard page that the program makes in a region does not hold") {
+TEST_CASE("a guard page that the program makes in a region does not hold", "[os]") {
   const bool stored_before = GENERATE(false, true);
   Region region = Region::create(pages * support::page_bytes(), support::single_page_options());
   if (stored_before) region = filled();
@@ -77,7 +78,7 @@ TEST_CASE("a guard page that the program makes in a region does not hold") {
   CHECK(support::load(region.bytes(), 8) == 9);
 }
 
-TEST_CASE("a region of its own gives a stack guard pages that hold whatever shares it") {
+TEST_CASE("a region of its own gives a stack guard pages that hold whatever shares it", "[os]") {
   Region region = filled();
   const Snapshot past = region.snapshot();
   const Region clone = region.clone();
@@ -96,7 +97,7 @@ TEST_CASE("a region of its own gives a stack guard pages that hold whatever shar
   }
 }
 
-TEST_CASE("a debugger's write to a zero page does not last, and no snapshot has it") {
+TEST_CASE("a debugger's write to a zero page does not last, and no snapshot has it", "[os]") {
   if (!can_write_by_force()) return;
   Region region = Region::create(pages * support::page_bytes(), support::options());
   REQUIRE(write_by_force(region.data(), 'D'));
@@ -112,7 +113,8 @@ TEST_CASE("a debugger's write to a zero page does not last, and no snapshot has 
   CHECK(support::load(now.bytes(), 0) == 'E');
 }
 
-TEST_CASE("a debugger's write is refused at shared pages, and changes one view of a snapshot") {
+TEST_CASE("a debugger's write is refused at shared pages, and changes one view of a snapshot",
+          "[os]") {
   if (!can_write_by_force()) return;
   const Region region = filled();
   const Snapshot past = region.snapshot();
@@ -125,7 +127,7 @@ TEST_CASE("a debugger's write is refused at shared pages, and changes one view o
   CHECK(cow::diff(past, region.snapshot()).empty());
 }
 
-TEST_CASE("an alternate signal stack in a region needs a lease") {
+TEST_CASE("an alternate signal stack in a region needs a lease", "[os]") {
   const bool leased = GENERATE(false, true);
   CAPTURE(leased);
   const auto result = support::run_in_child([&]() -> std::string {
@@ -156,7 +158,8 @@ TEST_CASE("an alternate signal stack in a region needs a lease") {
   CHECK((leased ? result.exited() : result.died_of(SIGSEGV)));
 }
 
-TEST_CASE("a region that MADV_DONTFORK was said of is missing in a child, the parent goes on") {
+TEST_CASE("a region that MADV_DONTFORK was said of is missing in a child, the parent goes on",
+          "[os]") {
   Region region = filled();
   if (support::is_emulated() || ::madvise(region.data(), region.size(), MADV_DONTFORK) != 0) {
     WARN("skipped: there is no MADV_DONTFORK here");

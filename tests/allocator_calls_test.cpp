@@ -9,7 +9,8 @@
 using cow::Region;
 using cow::Snapshot;
 
-TEST_CASE("a page that the program made writable is stored to without a fault, in its snapshots") {
+TEST_CASE("a page that the program made writable is stored to without a fault, in its snapshots",
+          "[os]") {
   Region region = Region::create(4 * support::page_bytes(), support::options());
   support::fill(region.bytes(), 1);
   const Snapshot past = region.snapshot();
@@ -22,7 +23,7 @@ TEST_CASE("a page that the program made writable is stored to without a fault, i
   CHECK(support::load(past.bytes(), 1) != 0xee);
 }
 
-TEST_CASE("MADV_DONTNEED makes no zeros of a region's pages and gives no memory back") {
+TEST_CASE("MADV_DONTNEED makes no zeros of a region's pages and gives no memory back", "[os]") {
   Region region = Region::create(4 * support::page_bytes(), support::options());
   support::fill(region.bytes(), 1);
   const std::size_t in_use = cow::process_stats().bytes_in_use;

@@ -51,8 +51,8 @@ Ranges random_ranges(support::Random& random, std::size_t pages) {
 
 }  // namespace
 
-TEST_CASE(
-    "applying the diff of two snapshots to the first gives the second, and shares its frames") {
+TEST_CASE("applying the diff of two snapshots to the first gives the second, and shares its frames",
+          "[api]") {
   Region region = filled(1300 * support::page_bytes(), 1);
   const Snapshot before = region.snapshot();
   for (const std::size_t page : {0u, 5u, 6u, 511u, 512u, 1299u}) support::flip(region, page);
@@ -67,7 +67,7 @@ TEST_CASE(
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("apply leaves other pages as they are, stored to or not") {
+TEST_CASE("apply leaves other pages as they are, stored to or not", "[api]") {
   Region region = filled(700 * support::page_bytes(), 2);
   const Snapshot past = region.snapshot();
   for (std::size_t page = 0; page < 700; page += 2) support::flip(region, page);
@@ -81,7 +81,7 @@ TEST_CASE("apply leaves other pages as they are, stored to or not") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("random ranges applied among relatives match plain bytes") {
+TEST_CASE("random ranges applied among relatives match plain bytes", "[api]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -116,7 +116,7 @@ TEST_CASE("random ranges applied among relatives match plain bytes") {
   }
 }
 
-TEST_CASE("a snapshot of another family is applied by copying") {
+TEST_CASE("a snapshot of another family is applied by copying", "[api]") {
   Region region = filled(600 * support::page_bytes() - 9, 3);
   Region other = filled(600 * support::page_bytes() - 9, 4);
   const Snapshot from = other.snapshot();
@@ -130,7 +130,7 @@ TEST_CASE("a snapshot of another family is applied by copying") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("while a lease lives, apply copies, and leased pages keep their frames") {
+TEST_CASE("while a lease lives, apply copies, and leased pages keep their frames", "[api]") {
   Region region = filled(40 * support::page_bytes(), 5);
   const Snapshot past = region.snapshot();
   support::fill(region.bytes(), 6);
@@ -144,7 +144,8 @@ TEST_CASE("while a lease lives, apply copies, and leased pages keep their frames
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("apply refuses pages past the end and snapshots of another size, and changes nothing") {
+TEST_CASE("apply refuses pages past the end and snapshots of another size, and changes nothing",
+          "[api]") {
   Region region = filled(10 * support::page_bytes(), 7);
   const Snapshot own = region.snapshot();
   const Snapshot larger = filled(11 * support::page_bytes(), 8).snapshot();

@@ -246,7 +246,8 @@ void share(Region& region, std::size_t round, std::vector<Snapshot>& kept, Obser
 
 }  // namespace
 
-TEST_CASE("signal handlers store into regions at 1 kHz per thread, and nothing is lost or torn") {
+TEST_CASE("signal handlers store into regions at 1 kHz per thread, and nothing is lost or torn",
+          "[fault]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   if (!can_tick()) return;
@@ -289,8 +290,8 @@ TEST_CASE("signal handlers store into regions at 1 kHz per thread, and nothing i
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE(
-    "a restore that signals interrupt comes before or after a handler's stores, not between") {
+TEST_CASE("a restore that signals interrupt comes before or after a handler's stores, not between",
+          "[fault]") {
   if (!can_tick()) return;
   const TickActions actions;
   Region region = Region::create(pages * support::page_bytes(), support::options());

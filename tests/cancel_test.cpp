@@ -128,7 +128,7 @@ struct Cancelled {
 
 }  // namespace
 
-TEST_CASE("no control call is a place where a cancelled thread ends") {
+TEST_CASE("no control call is a place where a cancelled thread ends", "[fault]") {
   Cancelled cancelled;
   pthread_t thread{};
   REQUIRE(::pthread_create(&thread, nullptr, Cancelled::run, &cancelled) == 0);
@@ -138,7 +138,7 @@ TEST_CASE("no control call is a place where a cancelled thread ends") {
   CHECK(cancelled.complaint == "");
 }
 
-TEST_CASE("threads that are cancelled in the middle of a fault leave no lock behind") {
+TEST_CASE("threads that are cancelled in the middle of a fault leave no lock behind", "[fault]") {
   if (support::has_thread_sanitizer) {
     WARN("skipped: ThreadSanitizer's runtime cannot be cancelled at any moment");
     return;

@@ -76,7 +76,7 @@ Region filled() {
 
 }  // namespace
 
-TEST_CASE("libcow knows whether it still owns SIGSEGV, and takes it back when asked") {
+TEST_CASE("libcow knows whether it still owns SIGSEGV, and takes it back when asked", "[fault]") {
   Region region = filled();
   CHECK(cow::owns_sigsegv());
   {
@@ -95,7 +95,7 @@ TEST_CASE("libcow knows whether it still owns SIGSEGV, and takes it back when as
   support::store(region, 4, 0xff);
 }
 
-TEST_CASE("every control call puts libcow's handler back in front") {
+TEST_CASE("every control call puts libcow's handler back in front", "[fault]") {
   Region region = filled();
   const cow::Snapshot snapshot = region.snapshot();
   const std::vector<std::pair<std::string, std::function<void()>>> calls{
@@ -119,7 +119,7 @@ TEST_CASE("every control call puts libcow's handler back in front") {
   }
 }
 
-TEST_CASE("a framework that comes and goes around every step does no harm") {
+TEST_CASE("a framework that comes and goes around every step does no harm", "[fault]") {
   Region region = Region::create(10 * support::page_bytes(), support::options());
   for (unsigned round = 0; round < 50; ++round) {
     const ForeignAction outer(exit_if_forbidden);
@@ -138,7 +138,8 @@ TEST_CASE("a framework that comes and goes around every step does no harm") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a fault that is not ours reaches the handler that was there before, with its address") {
+TEST_CASE("a fault that is not ours reaches the handler that was there before, with its address",
+          "[fault]") {
   Region region = filled();
   const auto result = support::run_in_child([&]() -> std::string {
     const ForeignAction foreign(exit_if_forbidden);
@@ -152,7 +153,8 @@ TEST_CASE("a fault that is not ours reaches the handler that was there before, w
   CHECK(exit_code(result) == foreign_exit);
 }
 
-TEST_CASE("two foreign handlers in turn: the last one installed gets the foreign fault") {
+TEST_CASE("two foreign handlers in turn: the last one installed gets the foreign fault",
+          "[fault]") {
   Region region = filled();
   const auto result = support::run_in_child([&]() -> std::string {
     const ForeignAction first([](int, siginfo_t*, void*) { ::_exit(foreign_exit + 2); });
@@ -168,7 +170,7 @@ TEST_CASE("two foreign handlers in turn: the last one installed gets the foreign
   CHECK(exit_code(result) == foreign_exit);
 }
 
-TEST_CASE("a handler behind ours that calls ours in turn does not make a circle") {
+TEST_CASE("a handler behind ours that calls ours in turn does not make a circle", "[fault]") {
   Region region = filled();
   const auto result = support::run_in_child([&]() -> std::string {
     support::die_silently_of_faults();
@@ -194,7 +196,7 @@ TEST_CASE("a handler behind ours that calls ours in turn does not make a circle"
   CHECK(result.died_of(SIGSEGV));
 }
 
-TEST_CASE("a handler that stays in front can let libcow resolve the faults on regions") {
+TEST_CASE("a handler that stays in front can let libcow resolve the faults on regions", "[fault]") {
   Region region = filled();
   const cow::Snapshot snapshot = region.snapshot();
   asked = 0;
@@ -216,7 +218,7 @@ TEST_CASE("a handler that stays in front can let libcow resolve the faults on re
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("try_handle_fault leaves alone what is not a store to a region") {
+TEST_CASE("try_handle_fault leaves alone what is not a store to a region", "[fault]") {
   const auto elsewhere = support::run_in_child([]() -> std::string {
     const Region region = filled();
     const ForeignAction front(ask_cow_first);
@@ -238,7 +240,7 @@ TEST_CASE("try_handle_fault leaves alone what is not a store to a region") {
   CHECK(exit_code(snapshot_bytes) == foreign_exit);
 }
 
-TEST_CASE("without any other handler a foreign fault ends the process by SIGSEGV") {
+TEST_CASE("without any other handler a foreign fault ends the process by SIGSEGV", "[fault]") {
   Region region = filled();
   const auto result = support::run_in_child([&]() -> std::string {
     support::die_silently_of_faults();
@@ -251,7 +253,8 @@ TEST_CASE("without any other handler a foreign fault ends the process by SIGSEGV
   CHECK(result.died_of(SIGSEGV));
 }
 
-TEST_CASE("a handler that mended a foreign fault still gets a signal that is sent later") {
+TEST_CASE("a handler that mended a foreign fault still gets a signal that is sent later",
+          "[fault]") {
   Region region = filled();
   const auto result = support::run_in_child([&]() -> std::string {
     static std::atomic<int> calls{0};

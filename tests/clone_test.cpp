@@ -45,7 +45,7 @@ Twin make_twin(std::size_t pages, std::uint64_t pattern) {
 
 }  // namespace
 
-TEST_CASE("a lazy clone shows the same bytes at its own address and shares every page") {
+TEST_CASE("a lazy clone shows the same bytes at its own address and shares every page", "[mm]") {
   Region original = filled(700, 1);
   const std::size_t in_use = cow::process_stats().bytes_in_use;
   Region clone = original.clone();
@@ -63,7 +63,7 @@ TEST_CASE("a lazy clone shows the same bytes at its own address and shares every
   CHECK(clone.stats().faults == 0);
 }
 
-TEST_CASE("a clone of a region that nobody stored to has no frames either") {
+TEST_CASE("a clone of a region that nobody stored to has no frames either", "[mm]") {
   const std::size_t before = cow::process_stats().bytes_in_use;
   Region original = Region::create(600 * support::page_bytes(), support::options());
   Region clone = original.clone();
@@ -77,7 +77,7 @@ TEST_CASE("a clone of a region that nobody stored to has no frames either") {
   CHECK(support::all_zero(clone.bytes().first(599 * support::page_bytes())));
 }
 
-TEST_CASE("the first store to a shared page copies exactly one page, the second none") {
+TEST_CASE("the first store to a shared page copies exactly one page, the second none", "[mm]") {
   Region original = filled(100, 1, support::options());
   Region clone = original.clone();
   const bool clone_first = GENERATE(true, false);
@@ -106,7 +106,8 @@ TEST_CASE("the first store to a shared page copies exactly one page, the second 
   CHECK(support::broken_invariant(other) == "");
 }
 
-TEST_CASE("once one side has copied a page, the other is its sole owner and copies nothing") {
+TEST_CASE("once one side has copied a page, the other is its sole owner and copies nothing",
+          "[mm]") {
   Region original = filled(100, 1);
   Region clone = original.clone();
   const bool clone_first = GENERATE(true, false);
@@ -130,7 +131,7 @@ TEST_CASE("once one side has copied a page, the other is its sole owner and copi
   CHECK(support::load(second.bytes(), 42) == 0xbb);
 }
 
-TEST_CASE("when the sibling goes, the survivor's stores upgrade pages and copy none") {
+TEST_CASE("when the sibling goes, the survivor's stores upgrade pages and copy none", "[mm]") {
   Region survivor = filled(600, 1);
   {
     const Region clone = survivor.clone();
@@ -150,7 +151,7 @@ TEST_CASE("when the sibling goes, the survivor's stores upgrade pages and copy n
   CHECK(support::broken_invariant(survivor) == "");
 }
 
-TEST_CASE("a clone outlives the region it was made from") {
+TEST_CASE("a clone outlives the region it was made from", "[mm]") {
   const std::size_t before = cow::process_stats().bytes_in_use;
   {
     Region clone = [] {
@@ -169,7 +170,7 @@ TEST_CASE("a clone outlives the region it was made from") {
   CHECK(cow::process_stats().bytes_in_use == before);
 }
 
-TEST_CASE("an eager clone owns every page and its stores never fault") {
+TEST_CASE("an eager clone owns every page and its stores never fault", "[mm]") {
   Region original = filled(130, 1);
   const std::size_t in_use = cow::process_stats().bytes_in_use;
   const std::uint64_t copied = original.stats().pages_copied;
@@ -190,7 +191,7 @@ TEST_CASE("an eager clone owns every page and its stores never fault") {
   CHECK(support::broken_invariant(original) == "");
 }
 
-TEST_CASE("an eager clone of shared, private and never-stored pages is a true copy") {
+TEST_CASE("an eager clone of shared, private and never-stored pages is a true copy", "[mm]") {
   Region original = Region::create(50 * support::page_bytes() + 3, support::options());
   for (std::size_t page = 0; page < 51; page += 3) support::store(original, page, 0x11);
   const Region lazy = original.clone();
@@ -203,7 +204,7 @@ TEST_CASE("an eager clone of shared, private and never-stored pages is a true co
   CHECK(support::broken_invariant(eager) == "");
 }
 
-TEST_CASE("a clone made with pages already private shares those too") {
+TEST_CASE("a clone made with pages already private shares those too", "[mm]") {
   Twin original = make_twin(64, 1);
   std::vector<Twin> clones;
   for (unsigned i = 0; i < 8; ++i) {
@@ -217,7 +218,7 @@ TEST_CASE("a clone made with pages already private shares those too") {
   for (const Twin& clone : clones) CHECK(clone.complaint() == "");
 }
 
-TEST_CASE("sixteen clones that store to a page each cost sixteen pages") {
+TEST_CASE("sixteen clones that store to a page each cost sixteen pages", "[mm]") {
   Region base = filled(256, 1);
   const std::size_t in_use = cow::process_stats().bytes_in_use;
   std::vector<Region> clones;
@@ -231,7 +232,7 @@ TEST_CASE("sixteen clones that store to a page each cost sixteen pages") {
   CHECK(cow::process_stats().bytes_in_use == in_use);
 }
 
-TEST_CASE("the stores at both sides of a page table's leaf keep to their own page") {
+TEST_CASE("the stores at both sides of a page table's leaf keep to their own page", "[mm]") {
   Twin original = make_twin(1300, 1);
   Twin clone = original.clone();
   unsigned value = 0;
@@ -246,7 +247,7 @@ TEST_CASE("the stores at both sides of a page table's leaf keep to their own pag
   CHECK(support::broken_invariant(original.region) == "");
 }
 
-TEST_CASE("the last page of a region that does not fill it is copied like any other") {
+TEST_CASE("the last page of a region that does not fill it is copied like any other", "[mm]") {
   const std::size_t page = support::page_bytes();
   Region original = Region::create(2 * page + 1, support::options());
   support::fill(original.bytes(), 1);
@@ -263,7 +264,7 @@ TEST_CASE("the last page of a region that does not fill it is copied like any ot
   CHECK(tiny_clone.bytes()[0] == std::byte{1});
 }
 
-TEST_CASE("a chain of clones may be two hundred deep and dropped from either end") {
+TEST_CASE("a chain of clones may be two hundred deep and dropped from either end", "[mm]") {
   const bool oldest_first = GENERATE(true, false);
   CAPTURE(oldest_first);
   const std::size_t before = cow::process_stats().bytes_in_use;
@@ -292,7 +293,8 @@ TEST_CASE("a chain of clones may be two hundred deep and dropped from either end
   CHECK(cow::process_stats().bytes_in_use == before);
 }
 
-TEST_CASE("a tree of clones of any shape keeps every member's bytes, dropped in any order") {
+TEST_CASE("a tree of clones of any shape keeps every member's bytes, dropped in any order",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -322,7 +324,7 @@ TEST_CASE("a tree of clones of any shape keeps every member's bytes, dropped in 
   }
 }
 
-TEST_CASE("a page that many clones share is copied by all of them but the last") {
+TEST_CASE("a page that many clones share is copied by all of them but the last", "[mm]") {
   Region base = filled(8, 1);
   std::vector<Region> sharers;
   for (int i = 0; i < 9; ++i) sharers.push_back(base.clone());
@@ -342,7 +344,8 @@ TEST_CASE("a page that many clones share is copied by all of them but the last")
   CHECK(upgraded == 1);
 }
 
-TEST_CASE("a sequential overwrite of a clone takes fewer faults than pages, and copies each once") {
+TEST_CASE("a sequential overwrite of a clone takes fewer faults than pages, and copies each once",
+          "[mm]") {
   Region original = filled(1024, 1, support::options());
   Region clone = original.clone();
   support::fill(clone.bytes(), 2);
@@ -354,7 +357,7 @@ TEST_CASE("a sequential overwrite of a clone takes fewer faults than pages, and 
   CHECK(support::shows(original.bytes(), 1));
 }
 
-TEST_CASE("with windows off a fault never takes a neighbour along") {
+TEST_CASE("with windows off a fault never takes a neighbour along", "[mm]") {
   Region original = filled(200, 1);
   Region clone = original.clone();
   support::fill(clone.bytes(), 2);
@@ -362,7 +365,8 @@ TEST_CASE("with windows off a fault never takes a neighbour along") {
   CHECK(clone.stats().pages_copied == 200);
 }
 
-TEST_CASE("a first store among pages that were never stored to copies none of the stored ones") {
+TEST_CASE("a first store among pages that were never stored to copies none of the stored ones",
+          "[mm]") {
   Region original = Region::create(512 * support::page_bytes(), support::single_page_options());
   for (std::size_t page = 0; page < 100; ++page) support::store(original, page, 1);
   const Region copy = original.clone(CloneMode::eager);  // its other pages are zero pages
@@ -373,7 +377,7 @@ TEST_CASE("a first store among pages that were never stored to copies none of th
   CHECK(support::broken_invariant(clone) == "");
 }
 
-TEST_CASE("a region with many live clones is still overwritten in windows") {
+TEST_CASE("a region with many live clones is still overwritten in windows", "[mm]") {
   constexpr std::size_t pages = 256;
   Region region = filled(pages, 1, support::options());
   std::vector<Region> clones;

@@ -38,7 +38,7 @@ std::string line_at(const Region& region, std::size_t line, std::size_t first, s
 
 }  // namespace
 
-TEST_CASE("describe() has a line for each run of pages that are alike") {
+TEST_CASE("describe() has a line for each run of pages that are alike", "[api]") {
   Region region = Region::create(pages * support::page_bytes(), support::single_page_options());
   CHECK(lines_of(region).size() == 2);
   CHECK(line_at(region, 1, 0, pages) == "r--z         40 zeros");
@@ -59,7 +59,7 @@ TEST_CASE("describe() has a line for each run of pages that are alike") {
   CHECK(line_at(region, 3, 11, pages - 11).rfind("r--c         29 home at ", 0) == 0);
 }
 
-TEST_CASE("describe() shows leases, and its first line is what stats() says") {
+TEST_CASE("describe() shows leases, and its first line is what stats() says", "[api]") {
   Region region = Region::create(pages * support::page_bytes(), support::single_page_options());
   support::fill(region.bytes(), 1);
   const cow::Snapshot snapshot = region.snapshot();
@@ -72,7 +72,8 @@ TEST_CASE("describe() shows leases, and its first line is what stats() says") {
             std::to_string(stats.faults) + " faults");
 }
 
-TEST_CASE("describe() of a region of many pages of which one was stored to is a few lines") {
+TEST_CASE("describe() of a region of many pages of which one was stored to is a few lines",
+          "[api]") {
   Region region = Region::create(std::size_t{1} << 34, support::options());
   support::store(region, 5000, 1);
   CHECK(lines_of(region).size() <= 6);

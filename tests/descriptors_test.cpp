@@ -235,12 +235,13 @@ void check_use(const Use& use, Fate fate, rlim_t descriptors) {
 
 }  // namespace
 
-TEST_CASE("whatever uses a frame file leaves a file of the program's under its number alone") {
+TEST_CASE("whatever uses a frame file leaves a file of the program's under its number alone",
+          "[os]") {
   const std::size_t index = GENERATE(range(std::size_t{0}, uses().size()));
   check_use(uses()[index], Fate::reused, 0);
 }
 
-TEST_CASE("the same where the number is nobody's, and with few descriptors to be had") {
+TEST_CASE("the same where the number is nobody's, and with few descriptors to be had", "[os]") {
   const std::size_t index = GENERATE(range(std::size_t{0}, uses().size()));
   check_use(uses()[index], Fate::closed, 0);
   constexpr rlim_t kFew = 24;
@@ -274,13 +275,15 @@ std::string store_with_own_table(bool made_before, const OwnFile* own) {
 
 }  // namespace
 
-TEST_CASE("a thread with its own descriptor table stores to regions that it has descriptors of") {
+TEST_CASE("a thread with its own descriptor table stores to regions that it has descriptors of",
+          "[os]") {
   const auto result = support::run_in_child([] { return store_with_own_table(true, nullptr); });
   CHECK(result.complaint == "");
   CHECK(result.exited());
 }
 
-TEST_CASE("a thread that lacks the descriptor ends the process with a line and changes nothing") {
+TEST_CASE("a thread that lacks the descriptor ends the process with a line and changes nothing",
+          "[os]") {
   const bool has_own_file = GENERATE(false, true);
   CAPTURE(has_own_file);
   const OwnFile own;

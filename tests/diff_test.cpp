@@ -72,7 +72,7 @@ bool well_formed(const Ranges& ranges, std::size_t pages) {
 
 }  // namespace
 
-TEST_CASE("two snapshots with no store between them do not differ") {
+TEST_CASE("two snapshots with no store between them do not differ", "[mm]") {
   Region region = filled(1200, 1, support::options());
   const Snapshot first = region.snapshot();
   const Snapshot second = region.snapshot();
@@ -84,7 +84,7 @@ TEST_CASE("two snapshots with no store between them do not differ") {
   CHECK(cow::diff(first, Region::from_snapshot(first).snapshot()).empty());
 }
 
-TEST_CASE("diff names exactly the pages that were stored to, neighbours joined") {
+TEST_CASE("diff names exactly the pages that were stored to, neighbours joined", "[mm]") {
   Region region = filled(1300, 1, support::options());
   const Snapshot before = region.snapshot();
   for (const std::size_t page : {0u, 5u, 6u, 7u, 9u, 511u, 512u, 1298u, 1299u}) {
@@ -96,14 +96,14 @@ TEST_CASE("diff names exactly the pages that were stored to, neighbours joined")
   CHECK(cow::diff(after, before) == expected);
 }
 
-TEST_CASE("diff of a region overwritten from end to end is one range") {
+TEST_CASE("diff of a region overwritten from end to end is one range", "[mm]") {
   Region region = filled(1300, 1, support::options());
   const Snapshot before = region.snapshot();
   support::fill(region.bytes(), 2);
   CHECK(cow::diff(before, region.snapshot()) == Ranges{{0, 1300}});
 }
 
-TEST_CASE("diff sees the first stores to a region that was all zeros") {
+TEST_CASE("diff sees the first stores to a region that was all zeros", "[mm]") {
   Region region = Region::create(600 * support::page_bytes() + 1, support::options());
   const Snapshot empty = region.snapshot();
   CHECK(cow::diff(empty, region.snapshot()).empty());
@@ -113,7 +113,7 @@ TEST_CASE("diff sees the first stores to a region that was all zeros") {
   CHECK(cow::diff(empty, region.snapshot()) == Ranges{{0, 1}, {300, 1}, {600, 1}});
 }
 
-TEST_CASE("pages that a window took along without a store are not part of a diff") {
+TEST_CASE("pages that a window took along without a store are not part of a diff", "[mm]") {
   Region region = filled(400, 1, support::options());
   const Snapshot before = region.snapshot();
   // Rewriting 100 pages in order makes windows grow past the end of the run.
@@ -129,7 +129,7 @@ TEST_CASE("pages that a window took along without a store are not part of a diff
   CHECK(cow::diff(zeros, fresh.snapshot()) == Ranges{{200, 101}});
 }
 
-TEST_CASE("a page a window took along counts from the store that changes it later on") {
+TEST_CASE("a page a window took along counts from the store that changes it later on", "[mm]") {
   Region region = filled(400, 1, support::options());
   const Snapshot first = region.snapshot();
   for (std::size_t page = 0; page < 70; ++page) support::flip(region, page, page % 50);
@@ -141,7 +141,7 @@ TEST_CASE("a page a window took along counts from the store that changes it late
   CHECK(cow::diff(first, third) == Ranges{{0, 130}});
 }
 
-TEST_CASE("a store of what is there already is a store: frames are compared, not bytes") {
+TEST_CASE("a store of what is there already is a store: frames are compared, not bytes", "[mm]") {
   Region region = Region::create(100 * support::page_bytes(), support::single_page_options());
   const Snapshot start = region.snapshot();
   support::flip(region, 10);
@@ -156,7 +156,7 @@ TEST_CASE("a store of what is there already is a store: frames are compared, not
   CHECK(cow::diff(start, after) == Ranges{{10, 1}, {20, 1}});
 }
 
-TEST_CASE("diff compares any two members of a family") {
+TEST_CASE("diff compares any two members of a family", "[mm]") {
   Region original = filled(100, 1, support::options());
   const Snapshot start = original.snapshot();
   Region left = original.clone();
@@ -173,7 +173,7 @@ TEST_CASE("diff compares any two members of a family") {
   CHECK(cow::diff(of_right, of_left) == Ranges{{10, 1}, {20, 1}, {30, 1}});
 }
 
-TEST_CASE("diff after a restore names no page that was never stored to") {
+TEST_CASE("diff after a restore names no page that was never stored to", "[mm]") {
   Region region = filled(100, 1, support::options());
   const Snapshot start = region.snapshot();
   Pages ever_stored{3};
@@ -191,7 +191,7 @@ TEST_CASE("diff after a restore names no page that was never stored to") {
   }
 }
 
-TEST_CASE("snapshots of regions that are gone can still be compared") {
+TEST_CASE("snapshots of regions that are gone can still be compared", "[mm]") {
   Snapshot first = Region::create(1, support::options()).snapshot();
   Snapshot second = first;
   {
@@ -203,7 +203,7 @@ TEST_CASE("snapshots of regions that are gone can still be compared") {
   CHECK(cow::diff(first, second) == Ranges{{4, 1}});
 }
 
-TEST_CASE("diff holds every changed page, and of the unchanged ones only those stored to") {
+TEST_CASE("diff holds every changed page, and of the unchanged ones only those stored to", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -249,7 +249,7 @@ TEST_CASE("diff holds every changed page, and of the unchanged ones only those s
   }
 }
 
-TEST_CASE("an eager clone that nobody stored to does not differ from its original") {
+TEST_CASE("an eager clone that nobody stored to does not differ from its original", "[mm]") {
   Region region = Region::create(100 * support::page_bytes(), support::options());
   for (std::size_t page = 0; page < 100; page += 3) support::store(region, page, 4);
   const Region copy = region.clone(cow::CloneMode::eager);

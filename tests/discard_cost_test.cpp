@@ -48,7 +48,8 @@ class FewMappings {
 
 }  // namespace
 
-TEST_CASE("discarded pages give back their frames at once, and none of them is kept for others") {
+TEST_CASE("discarded pages give back their frames at once, and none of them is kept for others",
+          "[mm]") {
   Region region = filled();
   REQUIRE(pages_in_use() == pages);
   discard_pages(region, 100, 700);
@@ -64,7 +65,7 @@ TEST_CASE("discarded pages give back their frames at once, and none of them is k
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("threads that store to other pages lose nothing while pages are discarded") {
+TEST_CASE("threads that store to other pages lose nothing while pages are discarded", "[mm]") {
   Region region = filled(1, support::options());
   const std::size_t rounds = support::scaled(2000);
   std::atomic<bool> stop{false};
@@ -97,7 +98,7 @@ TEST_CASE("threads that store to other pages lose nothing while pages are discar
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a discard takes at most two mappings more, and none where it joins zeros") {
+TEST_CASE("a discard takes at most two mappings more, and none where it joins zeros", "[mm]") {
   Region region = filled();
   REQUIRE(region.stats().mappings == 1);
   discard_pages(region, 100, 50);
@@ -114,7 +115,8 @@ TEST_CASE("a discard takes at most two mappings more, and none where it joins ze
   CHECK(support::count_mappings(region) == 1);
 }
 
-TEST_CASE("short of mappings, a discard takes none: the frames are emptied where they are") {
+TEST_CASE("short of mappings, a discard takes none: the frames are emptied where they are",
+          "[mm]") {
   Region region = filled();
   const std::vector<std::byte> past = support::plain_copy(region.bytes());
   const Snapshot unread = region.snapshot();
@@ -138,7 +140,7 @@ TEST_CASE("short of mappings, a discard takes none: the frames are emptied where
   CHECK(cow::diff(unread, region.snapshot()) == changed);
 }
 
-TEST_CASE("with every mapping used up by others, pages are discarded all the same") {
+TEST_CASE("with every mapping used up by others, pages are discarded all the same", "[mm]") {
   const auto result = support::run_in_child([]() -> std::string {
     Region region = filled();
     Region relative = region.clone();
@@ -161,7 +163,8 @@ TEST_CASE("with every mapping used up by others, pages are discarded all the sam
   CHECK(result.exited());
 }
 
-TEST_CASE("rounds of snapshots, discards and stores leave no more pieces, homes or frames") {
+TEST_CASE("rounds of snapshots, discards and stores leave no more pieces, homes or frames",
+          "[mm]") {
   Region region = filled();
   std::optional<Snapshot> last;
   std::size_t most_mappings = 0;
@@ -179,7 +182,7 @@ TEST_CASE("rounds of snapshots, discards and stores leave no more pieces, homes 
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("what was discarded goes in pieces: no store waits for all of it") {
+TEST_CASE("what was discarded goes in pieces: no store waits for all of it", "[mm]") {
   Region region = Region::create(8192 * support::page_bytes(), support::options());
   support::fill(region.bytes(), 1);
   cow::FamilyList& all = cow::FamilyList::instance();
@@ -192,7 +195,7 @@ TEST_CASE("what was discarded goes in pieces: no store waits for all of it") {
   CHECK(pages_in_use() == 0);
 }
 
-TEST_CASE("a discard of what was never touched costs nothing, however large it is") {
+TEST_CASE("a discard of what was never touched costs nothing, however large it is", "[mm]") {
   // An emulator keeps a record of every page, touched or not.
   const std::size_t bytes = std::size_t{1} << (support::is_emulated() ? 34 : 40);
   Region region = Region::create(bytes, support::options());

@@ -29,7 +29,8 @@ using discarding::pages;
 using discarding::pages_in_use;
 using discarding::with_zeros;
 
-TEST_CASE("discard makes whole pages zero and leaves parts of pages alone, whatever the granule") {
+TEST_CASE("discard makes whole pages zero and leaves parts of pages alone, whatever the granule",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -59,7 +60,7 @@ TEST_CASE("discard makes whole pages zero and leaves parts of pages alone, whate
   }
 }
 
-TEST_CASE("snapshots, views, clones and children keep what they saw of discarded pages") {
+TEST_CASE("snapshots, views, clones and children keep what they saw of discarded pages", "[mm]") {
   Region region = filled();
   const std::vector<std::byte> past = support::plain_copy(region.bytes());
   const Snapshot unread = region.snapshot();
@@ -83,7 +84,7 @@ TEST_CASE("snapshots, views, clones and children keep what they saw of discarded
   CHECK(support::broken_invariant(clone) == "");
 }
 
-TEST_CASE("a child discards pages of its own, and the parent keeps them") {
+TEST_CASE("a child discards pages of its own, and the parent keeps them", "[mm]") {
   Region region = filled();
   const auto result = support::run_in_child([&]() -> std::string {
     discard_pages(region, 0, 600);
@@ -97,7 +98,7 @@ TEST_CASE("a child discards pages of its own, and the parent keeps them") {
   CHECK(support::shows(region.bytes(), 1));
 }
 
-TEST_CASE("a store to a discarded page faults like the first one to a page never touched") {
+TEST_CASE("a store to a discarded page faults like the first one to a page never touched", "[mm]") {
   Region region = filled();
   discard_pages(region, 600, 20);  // in one leaf
   const cow::RegionStats before = region.stats();
@@ -115,7 +116,7 @@ TEST_CASE("a store to a discarded page faults like the first one to a page never
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a diff names the discarded pages and no page that was zero before") {
+TEST_CASE("a diff names the discarded pages and no page that was zero before", "[mm]") {
   Region region = Region::create(pages * support::page_bytes(), support::single_page_options());
   for (std::size_t page = 0; page < 40; ++page) support::store(region, page, 1);
   const Snapshot before = region.snapshot();
@@ -128,7 +129,8 @@ TEST_CASE("a diff names the discarded pages and no page that was zero before") {
   CHECK(cow::diff(after, region.snapshot()) == std::vector<PageRange>{{35, 1}});
 }
 
-TEST_CASE("restore brings discarded pages back, also in a loop that copies hot pages alone") {
+TEST_CASE("restore brings discarded pages back, also in a loop that copies hot pages alone",
+          "[mm]") {
   Region region = filled();
   const Snapshot past = region.snapshot();
   discard_pages(region, 10, 800);
@@ -154,7 +156,7 @@ TEST_CASE("restore brings discarded pages back, also in a loop that copies hot p
   }
 }
 
-TEST_CASE("pages that snapshots copy since they are hot are discarded like others") {
+TEST_CASE("pages that snapshots copy since they are hot are discarded like others", "[mm]") {
   Region region = filled();
   std::vector<Snapshot> snapshots;
   for (unsigned round = 1; round < 6; ++round) {
@@ -173,7 +175,8 @@ TEST_CASE("pages that snapshots copy since they are hot are discarded like other
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("discarded pages of an opened file show zeros, never the file, whoever touched them") {
+TEST_CASE("discarded pages of an opened file show zeros, never the file, whoever touched them",
+          "[mm]") {
   const support::Folder folder;
   const std::size_t page = support::page_bytes();
   std::vector<std::byte> content(pages * page - 5);
@@ -200,7 +203,7 @@ TEST_CASE("discarded pages of an opened file show zeros, never the file, whoever
   CHECK(support::read_file(folder / "file") == content);
 }
 
-TEST_CASE("with frames reserved, discarded pages keep theirs, and no store needs another") {
+TEST_CASE("with frames reserved, discarded pages keep theirs, and no store needs another", "[mm]") {
   cow::RegionOptions options = support::single_page_options();
   options.reserve_frames = true;
   Region region = filled(1, options);
@@ -217,7 +220,7 @@ TEST_CASE("with frames reserved, discarded pages keep theirs, and no store needs
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a leased page that is discarded is zeros in its frame, and the lease holds") {
+TEST_CASE("a leased page that is discarded is zeros in its frame, and the lease holds", "[mm]") {
   Region region = filled();
   std::optional<cow::WriteLease> lease = support::lease_pages(region, 50, 4);
   const Snapshot past = region.snapshot();
@@ -239,7 +242,7 @@ TEST_CASE("a leased page that is discarded is zeros in its frame, and the lease 
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("with huge pages a region discards single pages and all of them") {
+TEST_CASE("with huge pages a region discards single pages and all of them", "[mm]") {
   cow::RegionOptions options = support::single_page_options();
   options.huge_pages = true;
   Region region = filled(1, options);
@@ -252,7 +255,7 @@ TEST_CASE("with huge pages a region discards single pages and all of them") {
   CHECK(pages_in_use() == 0);
 }
 
-TEST_CASE("discarded pages are saved as zeros, in full and as a delta") {
+TEST_CASE("discarded pages are saved as zeros, in full and as a delta", "[mm]") {
   const support::Folder folder;
   Region region = filled();
   const Snapshot base = region.snapshot();
@@ -266,7 +269,7 @@ TEST_CASE("discarded pages are saved as zeros, in full and as a delta") {
   CHECK(support::difference(now, Region::load(folder / "changed").bytes()) == "");
 }
 
-TEST_CASE("a loaded region that is discarded from is no base for what follows its image") {
+TEST_CASE("a loaded region that is discarded from is no base for what follows its image", "[mm]") {
   const support::Folder folder;
   const Region region = filled();
   const Snapshot full = region.snapshot();
@@ -277,7 +280,8 @@ TEST_CASE("a loaded region that is discarded from is no base for what follows it
   CHECK_THROWS_AS(Region::load({folder / "full", folder / "delta"}), std::system_error);
 }
 
-TEST_CASE("a discard past the end, or of a region that was moved from, is refused in words") {
+TEST_CASE("a discard past the end, or of a region that was moved from, is refused in words",
+          "[mm]") {
   Region region = filled();
   const std::size_t size = region.size();
   constexpr std::size_t most = std::numeric_limits<std::size_t>::max();

@@ -123,7 +123,7 @@ long wake_all(std::uint32_t& word) {
 
 }  // namespace
 
-TEST_CASE("a store to a protected page by a thread that blocks SIGSEGV ends the process") {
+TEST_CASE("a store to a protected page by a thread that blocks SIGSEGV ends the process", "[api]") {
   Region region = filled();
   const Snapshot snapshot = region.snapshot();
   const auto result = support::run_in_child([&]() -> std::string {
@@ -139,7 +139,7 @@ TEST_CASE("a store to a protected page by a thread that blocks SIGSEGV ends the 
   CHECK(result.died_of(SIGSEGV));
 }
 
-TEST_CASE("a thread that blocks every signal but SIGSEGV stores as ever") {
+TEST_CASE("a thread that blocks every signal but SIGSEGV stores as ever", "[api]") {
   Region region = filled();
   const Snapshot snapshot = region.snapshot();
   sigset_t blocked;
@@ -153,7 +153,8 @@ TEST_CASE("a thread that blocks every signal but SIGSEGV stores as ever") {
   CHECK(support::shows(snapshot.bytes(), 1));
 }
 
-TEST_CASE("where libc stores with every signal blocked, a result in a region needs a lease") {
+TEST_CASE("where libc stores with every signal blocked, a result in a region needs a lease",
+          "[api]") {
   const bool leased = GENERATE(false, true);
   CAPTURE(leased);
   const auto result = support::run_in_child([&]() -> std::string {
@@ -176,7 +177,7 @@ TEST_CASE("where libc stores with every signal blocked, a result in a region nee
   CHECK((leased ? result.exited() : result.died_of(SIGSEGV)));
 }
 
-TEST_CASE("the kernel reads pages in every state without a lease and without a copy") {
+TEST_CASE("the kernel reads pages in every state without a lease and without a copy", "[api]") {
   Region region = Region::create(1024 * support::page_bytes(), support::options());
   support::fill(region.bytes().first(4 * support::page_bytes()), 1);
   const Region clone = region.clone();
@@ -193,7 +194,8 @@ TEST_CASE("the kernel reads pages in every state without a lease and without a c
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a mutex and a condition variable of one process work in a region, whatever shares it") {
+TEST_CASE("a mutex and a condition variable of one process work in a region, whatever shares it",
+          "[api]") {
   Region region = Region::create(pages * support::page_bytes(), support::options());
   auto* const game = new (region.data()) PingPong;
   const auto last = static_cast<std::uint64_t>(support::scaled(2000));
@@ -214,7 +216,7 @@ TEST_CASE("a mutex and a condition variable of one process work in a region, wha
   game->~PingPong();
 }
 
-TEST_CASE("a lock that is held when a snapshot is taken is held again after restore") {
+TEST_CASE("a lock that is held when a snapshot is taken is held again after restore", "[api]") {
   Region region = Region::create(pages * support::page_bytes(), support::options());
   auto* const held = new (region.data()) std::atomic<bool>(false);
   held->store(true, std::memory_order_relaxed);
@@ -224,7 +226,8 @@ TEST_CASE("a lock that is held when a snapshot is taken is held again after rest
   CHECK(held->load());
 }
 
-TEST_CASE("a futex that is not private to the process loses its waiters when its page is copied") {
+TEST_CASE("a futex that is not private to the process loses its waiters when its page is copied",
+          "[api]") {
   if (support::is_emulated()) {
     WARN("skipped: this emulator does not tell whether a thread waits");
     return;
@@ -241,7 +244,7 @@ TEST_CASE("a futex that is not private to the process loses its waiters when its
   waiter.join();
 }
 
-TEST_CASE("a family takes one descriptor, whatever is made of it") {
+TEST_CASE("a family takes one descriptor, whatever is made of it", "[api]") {
   const Region first = filled();
   const std::vector<int> before = process_view::descriptors();
   {
@@ -260,7 +263,7 @@ TEST_CASE("a family takes one descriptor, whatever is made of it") {
   CHECK(process_view::descriptors() == before);
 }
 
-TEST_CASE("what regions hold counts as shared memory of the process") {
+TEST_CASE("what regions hold counts as shared memory of the process", "[api]") {
   constexpr std::size_t size = std::size_t{32} << 20;  // the kernel counts in steps
   Region region = Region::create(size, support::options());
   const std::size_t before = shared_memory_bytes();
@@ -268,7 +271,7 @@ TEST_CASE("what regions hold counts as shared memory of the process") {
   CHECK(shared_memory_bytes() >= before + size / 2);
 }
 
-TEST_CASE("regions and snapshots in static storage may be destroyed after main") {
+TEST_CASE("regions and snapshots in static storage may be destroyed after main", "[api]") {
   const auto result = support::run_in_child([]() -> std::string {
     static Region region = filled();
     static Snapshot snapshot = region.snapshot();

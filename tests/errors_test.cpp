@@ -121,7 +121,7 @@ std::string complaint_about_survivor(Region& region, const Snapshot& snapshot,
 
 }  // namespace
 
-TEST_CASE("a region of no bytes is refused with a sentence") {
+TEST_CASE("a region of no bytes is refused with a sentence", "[api]") {
   const Held before = held_now();
   const Refusal refusal = refusal_of([] { (void)Region::create(0, support::options()); });
   CHECK(refusal.kind == Refusal::Kind::invalid_argument);
@@ -130,7 +130,8 @@ TEST_CASE("a region of no bytes is refused with a sentence") {
   CHECK(held_now() == before);
 }
 
-TEST_CASE("a size that no address space can hold is refused, whatever rounding does to it") {
+TEST_CASE("a size that no address space can hold is refused, whatever rounding does to it",
+          "[api]") {
   const Held before = held_now();
   for (const std::size_t size :
        {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - support::page_bytes() + 1,
@@ -147,7 +148,7 @@ TEST_CASE("a size that no address space can hold is refused, whatever rounding d
   }
 }
 
-TEST_CASE("a granule that is no power of two from the host's page to 2 MiB is refused") {
+TEST_CASE("a granule that is no power of two from the host's page to 2 MiB is refused", "[api]") {
   const auto host_page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const Held before = held_now();
   for (const std::size_t granule :
@@ -164,7 +165,7 @@ TEST_CASE("a granule that is no power of two from the host's page to 2 MiB is re
   CHECK(held_now() == before);
 }
 
-TEST_CASE("a snapshot of another family is refused, and the region stays as it was") {
+TEST_CASE("a snapshot of another family is refused, and the region stays as it was", "[api]") {
   Region region = Region::create(10 * support::page_bytes(), support::options());
   Region stranger = Region::create(10 * support::page_bytes(), support::options());
   support::fill(region.bytes(), 1);
@@ -196,7 +197,7 @@ TEST_CASE("a snapshot of another family is refused, and the region stays as it w
 
 // NOLINTBEGIN(bugprone-use-after-move): what a moved-from object does is the subject.
 
-TEST_CASE("every member of a moved-from region says that it was moved from") {
+TEST_CASE("every member of a moved-from region says that it was moved from", "[api]") {
   Region region = Region::create(10 * support::page_bytes(), support::options());
   support::fill(region.bytes(), 1);
   const Snapshot snapshot = region.snapshot();
@@ -226,7 +227,7 @@ TEST_CASE("every member of a moved-from region says that it was moved from") {
   CHECK_THROWS_AS(taker.snapshot(), std::logic_error);
 }
 
-TEST_CASE("a moved-from snapshot says so, to every call that is given it") {
+TEST_CASE("a moved-from snapshot says so, to every call that is given it", "[api]") {
   Region region = Region::create(10 * support::page_bytes(), support::options());
   support::fill(region.bytes(), 1);
   Snapshot empty = region.snapshot();
@@ -257,7 +258,8 @@ TEST_CASE("a moved-from snapshot says so, to every call that is given it") {
 
 // NOLINTEND(bugprone-use-after-move)
 
-TEST_CASE("with the address space exhausted, what needs more of it throws and the rest works on") {
+TEST_CASE("with the address space exhausted, what needs more of it throws and the rest works on",
+          "[api]") {
   const auto result = support::run_in_child([]() -> std::string {
     Region kept = Region::create(64 * support::page_bytes(), support::options());
     support::fill(kept.bytes(), 1);
@@ -301,7 +303,7 @@ TEST_CASE("with the address space exhausted, what needs more of it throws and th
   CHECK(result.exited());
 }
 
-TEST_CASE("with no file descriptor left, create throws and existing regions work on") {
+TEST_CASE("with no file descriptor left, create throws and existing regions work on", "[api]") {
   const auto result = support::run_in_child([]() -> std::string {
     Region kept = Region::create(64 * support::page_bytes(), support::options());
     support::fill(kept.bytes(), 1);
@@ -346,7 +348,8 @@ TEST_CASE("with no file descriptor left, create throws and existing regions work
   CHECK(result.exited());
 }
 
-TEST_CASE("with a file-size limit in force, what would pass it throws and nothing is lost") {
+TEST_CASE("with a file-size limit in force, what would pass it throws and nothing is lost",
+          "[api]") {
   const bool signal_ignored = GENERATE(true, false);
   CAPTURE(signal_ignored);
   const auto result = support::run_in_child([&]() -> std::string {

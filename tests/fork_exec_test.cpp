@@ -109,7 +109,7 @@ void pause_a_little() { std::this_thread::sleep_for(std::chrono::microseconds(20
 
 }  // namespace
 
-TEST_CASE("vfork, with _exit or with exec, leaves regions and their mappings alone") {
+TEST_CASE("vfork, with _exit or with exec, leaves regions and their mappings alone", "[os]") {
 #if defined(COW_TEST_THREAD_SANITIZER)
   constexpr bool is_fork = true;  // ThreadSanitizer makes every vfork a fork, which protects pages
 #else
@@ -136,7 +136,7 @@ TEST_CASE("vfork, with _exit or with exec, leaves regions and their mappings alo
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("vfork beside threads that fault: no store is lost") {
+TEST_CASE("vfork beside threads that fault: no store is lost", "[os]") {
   Region region = Region::create(pages * support::page_bytes(), support::options());
   std::atomic<bool> stopping{false};
   std::uint64_t added = 0;
@@ -161,7 +161,7 @@ TEST_CASE("vfork beside threads that fault: no store is lost") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("posix_spawn leaves regions and their mappings alone") {
+TEST_CASE("posix_spawn leaves regions and their mappings alone", "[os]") {
   Region region = filled(1);
   const Snapshot snapshot = region.snapshot();
   support::store(region, 3, 0xff);
@@ -183,7 +183,7 @@ TEST_CASE("posix_spawn leaves regions and their mappings alone") {
   CHECK(support::shows(snapshot.bytes(), 1));
 }
 
-TEST_CASE("no descriptor of a region is inherited by another program") {
+TEST_CASE("no descriptor of a region is inherited by another program", "[os]") {
   Region region = filled(1);
   const Region other = filled(2);
   support::ForkedChild child(
@@ -208,7 +208,7 @@ TEST_CASE("no descriptor of a region is inherited by another program") {
   CHECK(descriptors_of_a_program(files[0]).find("memfd:cow-frames") != std::string::npos);
 }
 
-TEST_CASE("a child that closed every descriptor goes on reading what it had") {
+TEST_CASE("a child that closed every descriptor goes on reading what it had", "[os]") {
   constexpr std::uint32_t turns = 12;
   const std::size_t in_use = cow::process_stats().bytes_in_use;
   Region region = filled(1);

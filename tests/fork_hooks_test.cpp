@@ -55,8 +55,8 @@ void store() {
 
 }  // namespace
 
-TEST_CASE(
-    "functions that run around fork() store to regions, and parent and child keep their own") {
+TEST_CASE("functions that run around fork() store to regions, and parent and child keep their own",
+          "[os]") {
   const auto result = support::run_in_child([]() -> std::string {
     Region region = Region::create(8 * support::page_bytes(), support::options());
     support::fill(region.bytes(), 1);
@@ -82,7 +82,7 @@ TEST_CASE(
   CHECK(result.exited());
 }
 
-TEST_CASE("a mutex in a region may be taken before fork() and given back on both sides") {
+TEST_CASE("a mutex in a region may be taken before fork() and given back on both sides", "[os]") {
   const auto result = support::run_in_child([]() -> std::string {
     Region region = Region::create(8 * support::page_bytes(), support::options());
     static std::mutex* lock = nullptr;
@@ -100,8 +100,8 @@ TEST_CASE("a mutex in a region may be taken before fork() and given back on both
   CHECK(result.exited());
 }
 
-TEST_CASE(
-    "a store by a function that was registered before libcow's ends the process with a line") {
+TEST_CASE("a store by a function that was registered before libcow's ends the process with a line",
+          "[os]") {
   if (support::has_sanitizer) {
     WARN("skipped: nothing can be registered before a sanitizer is ready");
     return;

@@ -197,7 +197,8 @@ class Household {
 
 }  // namespace
 
-TEST_CASE("random operations in processes of four generations match plain copies of bytes") {
+TEST_CASE("random operations in processes of four generations match plain copies of bytes",
+          "[api]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   const std::size_t in_use = cow::process_stats().bytes_in_use;

@@ -73,7 +73,8 @@ class MissingPage {
 
 }  // namespace
 
-TEST_CASE("a FaultRecorder can be read in a child that was forked in the middle of a record") {
+TEST_CASE("a FaultRecorder can be read in a child that was forked in the middle of a record",
+          "[api]") {
   MissingPage page;
   if (!page.works()) {
     WARN("skipped: this kernel gives no userfaultfd to hold a thread with");
@@ -95,7 +96,8 @@ TEST_CASE("a FaultRecorder can be read in a child that was forked in the middle 
   CHECK(support::load(region.bytes(), 1) == 1);
 }
 
-TEST_CASE("who asks a FaultRecorder in the middle of a record sleeps until it is complete") {
+TEST_CASE("who asks a FaultRecorder in the middle of a record sleeps until it is complete",
+          "[api]") {
   MissingPage page;
   if (!page.works() || support::is_emulated()) {
     WARN("skipped: this kernel gives no userfaultfd to hold a thread with");
@@ -115,7 +117,7 @@ TEST_CASE("who asks a FaultRecorder in the middle of a record sleeps until it is
   CHECK(size == 1);
 }
 
-TEST_CASE("a FaultRecorder refuses records that lie in a region") {
+TEST_CASE("a FaultRecorder refuses records that lie in a region", "[api]") {
   Region region = zeroed();
   auto* const records = reinterpret_cast<cow::FaultRecord*>(region.data());
   CHECK_THROWS_AS(cow::FaultRecorder(records, 8), std::logic_error);
@@ -126,7 +128,7 @@ TEST_CASE("a FaultRecorder refuses records that lie in a region") {
   CHECK(recorder.size() == 1);
 }
 
-TEST_CASE("a recorder of a thread that a child does not have records nothing there") {
+TEST_CASE("a recorder of a thread that a child does not have records nothing there", "[api]") {
   Region region = zeroed();
   support::fill(region.bytes(), 1);
   std::atomic<bool> recording{false};

@@ -183,7 +183,7 @@ std::size_t batches(std::size_t forks) { return support::scaled(forks / batch_si
 
 }  // namespace
 
-TEST_CASE("thousands of children, ended in every way, leave the parent what it held") {
+TEST_CASE("thousands of children, ended in every way, leave the parent what it held", "[api]") {
   const bool waits = GENERATE(true, false);
   CAPTURE(waits);
   std::optional<ChildSignalIgnored> ignored;
@@ -220,7 +220,7 @@ TEST_CASE("thousands of children, ended in every way, leave the parent what it h
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("the first child, too, costs its parent nothing when it is gone") {
+TEST_CASE("the first child, too, costs its parent nothing when it is gone", "[api]") {
   Region region = filled(1);
   (void)region.clone();  // opens the room that a fork needs as well
   const std::string before = holdings();
@@ -235,7 +235,8 @@ TEST_CASE("the first child, too, costs its parent nothing when it is gone") {
   CHECK(support::shows(region.bytes(), 1));
 }
 
-TEST_CASE("memory comes back from children although the parent stores, clones and restores") {
+TEST_CASE("memory comes back from children although the parent stores, clones and restores",
+          "[api]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -266,7 +267,7 @@ TEST_CASE("memory comes back from children although the parent stores, clones an
   CHECK(holdings_in_the_end(at_first) == at_first);
 }
 
-TEST_CASE("a child that became another program is gone, though its process lives on") {
+TEST_CASE("a child that became another program is gone, though its process lives on", "[api]") {
   Region region = filled(1);
   (void)region.clone();  // opens the room that a fork needs as well
   const std::string before = holdings();
@@ -302,7 +303,8 @@ TEST_CASE("a child that became another program is gone, though its process lives
   CHECK(support::shows(region.bytes(), 2));
 }
 
-TEST_CASE("frames are kept for a grandchild whose parent has ended, and given back after it") {
+TEST_CASE("frames are kept for a grandchild whose parent has ended, and given back after it",
+          "[api]") {
   const bool ends_by_exec = GENERATE(false, true);
   CAPTURE(ends_by_exec);
   Region region = filled(1);

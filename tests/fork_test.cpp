@@ -44,7 +44,7 @@ std::size_t bytes_in_use_after_a_control_call(const Region& region, std::size_t 
 
 }  // namespace
 
-TEST_CASE("a child reads what the parent had, whatever the parent stores after the fork") {
+TEST_CASE("a child reads what the parent had, whatever the parent stores after the fork", "[api]") {
   Region region = filled(1);
   const bool shared_before = GENERATE(false, true);
   CAPTURE(shared_before);
@@ -64,7 +64,7 @@ TEST_CASE("a child reads what the parent had, whatever the parent stores after t
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("the parent reads what it had, whatever a child stores") {
+TEST_CASE("the parent reads what it had, whatever a child stores", "[api]") {
   Region region = filled(1);
   const bool shared_before = GENERATE(false, true);
   CAPTURE(shared_before);
@@ -84,7 +84,7 @@ TEST_CASE("the parent reads what it had, whatever a child stores") {
   if (snapshot) CHECK(support::shows(snapshot->bytes(), 1));
 }
 
-TEST_CASE("parent and child store to the same and to other pages in turn") {
+TEST_CASE("parent and child store to the same and to other pages in turn", "[api]") {
   Region region = filled(1);
   const std::vector<std::byte> before = support::plain_copy(region.bytes());
   // `side` stores to the pages that leave remainder 0 by side + 2, a few in each turn.
@@ -120,7 +120,8 @@ TEST_CASE("parent and child store to the same and to other pages in turn") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("pages that nobody stored to stay zero on the side that does not store to them") {
+TEST_CASE("pages that nobody stored to stay zero on the side that does not store to them",
+          "[api]") {
   Region region = Region::create(pages * support::page_bytes(), support::options());
   ForkedChild child([&](Peer& parent) -> std::string {
     support::store(region, 1, 0xcc);
@@ -138,7 +139,7 @@ TEST_CASE("pages that nobody stored to stay zero on the side that does not store
   CHECK(support::load(region.bytes(), 1) == 0xbb);
 }
 
-TEST_CASE("clones, snapshots, restores and new regions all work in a child") {
+TEST_CASE("clones, snapshots, restores and new regions all work in a child", "[api]") {
   Region region = filled(1);
   const Snapshot before = region.snapshot();
   support::fill(region.bytes(), 2);
@@ -175,7 +176,7 @@ TEST_CASE("clones, snapshots, restores and new regions all work in a child") {
   CHECK(support::shows(before.bytes(), 1));
 }
 
-TEST_CASE("a child that drops everything takes nothing from its parent") {
+TEST_CASE("a child that drops everything takes nothing from its parent", "[api]") {
   Region region = filled(1);
   std::optional<Region> other = region.clone();
   support::fill(other->bytes(), 2);
@@ -196,7 +197,8 @@ TEST_CASE("a child that drops everything takes nothing from its parent") {
   CHECK(support::shows(snapshot->bytes(), 1));
 }
 
-TEST_CASE("a child keeps its bytes when the parent drops everything and makes new regions") {
+TEST_CASE("a child keeps its bytes when the parent drops everything and makes new regions",
+          "[api]") {
   std::optional<Region> region = filled(1);
   std::optional<Snapshot> snapshot = region->snapshot();
   support::fill(region->bytes(), 2);
@@ -221,7 +223,7 @@ TEST_CASE("a child keeps its bytes when the parent drops everything and makes ne
   CHECK(result.exited());
 }
 
-TEST_CASE("frames that a child may still read are not used again while it lives") {
+TEST_CASE("frames that a child may still read are not used again while it lives", "[api]") {
   Region region = filled(1);
   ForkedChild child([&](Peer& parent) -> std::string {
     for (int i = 0; i < 20; ++i) {
@@ -243,7 +245,7 @@ TEST_CASE("frames that a child may still read are not used again while it lives"
   CHECK(child.wait().complaint == "");
 }
 
-TEST_CASE("grandchildren see what their own parent had") {
+TEST_CASE("grandchildren see what their own parent had", "[api]") {
   Region region = filled(1);
   const auto result = support::run_in_child([&]() -> std::string {
     support::fill(region.bytes().first(region.size() / 2), 2);
@@ -274,7 +276,7 @@ TEST_CASE("grandchildren see what their own parent had") {
   CHECK(support::shows(region.bytes(), 1));
 }
 
-TEST_CASE("many children at once each keep the bytes of their own moment") {
+TEST_CASE("many children at once each keep the bytes of their own moment", "[api]") {
   Region region = filled(0);
   std::vector<std::unique_ptr<ForkedChild>> children;
   for (std::uint64_t i = 0; i < 12; ++i) {
@@ -292,7 +294,7 @@ TEST_CASE("many children at once each keep the bytes of their own moment") {
   CHECK(support::shows(region.bytes(), 50));
 }
 
-TEST_CASE("what was kept for children is given back once they are gone") {
+TEST_CASE("what was kept for children is given back once they are gone", "[api]") {
   const std::size_t before = cow::process_stats().bytes_in_use;
   {
     Region region = filled(1);
@@ -313,7 +315,7 @@ TEST_CASE("what was kept for children is given back once they are gone") {
   CHECK(bytes_in_use_after_a_control_call(other, before) == before);
 }
 
-TEST_CASE("forks beside threads that fault neither hang nor mix up the bytes") {
+TEST_CASE("forks beside threads that fault neither hang nor mix up the bytes", "[api]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   constexpr std::size_t threads = 4;

@@ -132,7 +132,8 @@ std::string live_through(Region& region, const Counters& counters, unsigned gene
 
 }  // namespace
 
-TEST_CASE("children forked beside eight threads that fault store, snapshot, restore and fork") {
+TEST_CASE("children forked beside eight threads that fault store, snapshot, restore and fork",
+          "[api]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   Region region = zeroed();
@@ -154,7 +155,7 @@ TEST_CASE("children forked beside eight threads that fault store, snapshot, rest
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a thread other than the first forks while another makes and drops regions") {
+TEST_CASE("a thread other than the first forks while another makes and drops regions", "[api]") {
   if (!allocator_survives_fork) {
     WARN("skipped: AddressSanitizer's allocator hangs in a child of a program with threads");
     return;
@@ -222,7 +223,7 @@ TEST_CASE("a thread other than the first forks while another makes and drops reg
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a child starts threads that store, and forks from them") {
+TEST_CASE("a child starts threads that store, and forks from them", "[api]") {
   if (!allocator_survives_fork) {
     WARN("skipped: AddressSanitizer's allocator hangs in a child of a program with threads");
     return;
@@ -265,7 +266,8 @@ TEST_CASE("a child starts threads that store, and forks from them") {
   CHECK(support::difference(plain, region.bytes()) == "");
 }
 
-TEST_CASE("when two threads fork at once, a child keeps alive nothing of the other's child") {
+TEST_CASE("when two threads fork at once, a child keeps alive nothing of the other's child",
+          "[api]") {
   Region region = zeroed();
   support::fill(region.bytes(), 1);
   int line[2];

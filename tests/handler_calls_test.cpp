@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -243,7 +244,7 @@ std::string stress(std::size_t rounds) {
 
 }  // namespace
 
-TEST_CASE("a thread under the tests' filter dies of any other call") {
+TEST_CASE("a thread under the tests' filter dies of any other call", "[fault]") {
   if (!can_filter()) return;
   const auto result = support::run_in_child([]() -> std::string {
     CallFilter filter;
@@ -256,14 +257,17 @@ TEST_CASE("a thread under the tests' filter dies of any other call") {
 }
 
 TEST_CASE(
-    "storing threads make no system call but mmap, mprotect, pwrite, fallocate, lseek and futex") {
+    "storing threads make no system call but mmap, mprotect, pwrite, fallocate, lseek and futex",
+    "[fault]") {
   if (!can_filter()) return;
-  const auto result = support::run_in_child([] { return stress(support::scaled(60)); });
+  const std::size_t rounds = std::max<std::size_t>(6, support::scaled(60));  // one may fault little
+  const auto result = support::run_in_child([rounds] { return stress(rounds); });
   CHECK(result.complaint == "");
   CHECK(result.exited());
 }
 
-TEST_CASE("a fault that finds no kernel mapping left adds munmap, and looks at what is mapped") {
+TEST_CASE("a fault that finds no kernel mapping left adds munmap, and looks at what is mapped",
+          "[fault]") {
   if (!can_filter()) return;
   for (const FaultKind& kind : support::fault_kinds()) {
     if (!support::needs_mapping(kind)) continue;
@@ -278,7 +282,7 @@ TEST_CASE("a fault that finds no kernel mapping left adds munmap, and looks at w
   }
 }
 
-TEST_CASE("a fault that finds no memory for its window adds no call") {
+TEST_CASE("a fault that finds no memory for its window adds no call", "[fault]") {
   if (!can_filter()) return;
   for (const FaultKind& kind : support::fault_kinds()) {
     CallFilter filter;
@@ -290,7 +294,7 @@ TEST_CASE("a fault that finds no memory for its window adds no call") {
   }
 }
 
-TEST_CASE("a fault in a family with huge pages adds madvise") {
+TEST_CASE("a fault in a family with huge pages adds madvise", "[fault]") {
   if (!can_filter()) return;
   const support::HugePageSetting setting("advise");
   if (!setting.is_set()) {
@@ -315,7 +319,7 @@ TEST_CASE("a fault in a family with huge pages adds madvise") {
   }
 }
 
-TEST_CASE("a fault in a family that is kept out of cores adds madvise") {
+TEST_CASE("a fault in a family that is kept out of cores adds madvise", "[fault]") {
   if (!can_filter()) return;
   const std::array<FaultKind, 2> kinds{{
       {"a zero page",
@@ -335,7 +339,7 @@ TEST_CASE("a fault in a family that is kept out of cores adds madvise") {
   }
 }
 
-TEST_CASE("a FaultRecorder adds an allocating fallocate and the clock") {
+TEST_CASE("a FaultRecorder adds an allocating fallocate and the clock", "[fault]") {
   if (!can_filter()) return;
   static cow::FaultRecord record;
   for (const FaultKind& kind : support::fault_kinds()) {
@@ -351,7 +355,7 @@ TEST_CASE("a FaultRecorder adds an allocating fallocate and the clock") {
   }
 }
 
-TEST_CASE("handing a foreign fault on adds rt_sigprocmask") {
+TEST_CASE("handing a foreign fault on adds rt_sigprocmask", "[fault]") {
   if (!can_filter()) return;
   const auto result = support::run_in_child([]() -> std::string {
     static std::atomic<bool> mended{false};
@@ -374,7 +378,8 @@ TEST_CASE("handing a foreign fault on adds rt_sigprocmask") {
   CHECK(result.exited());
 }
 
-TEST_CASE("a store that cannot be given a frame writes a line, and makes the calls to die") {
+TEST_CASE("a store that cannot be given a frame writes a line, and makes the calls to die",
+          "[fault]") {
   if (!can_filter()) return;
   CallFilter filter;
   filter.refuse(SYS_pwrite64, {}, ENOSPC);

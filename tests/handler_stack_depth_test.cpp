@@ -108,7 +108,7 @@ support::ChildResult resolve_all_on(std::size_t stack_bytes) {
 
 }  // namespace
 
-TEST_CASE("every kind of fault takes less than 2 KiB of the signal stack") {
+TEST_CASE("every kind of fault takes less than 2 KiB of the signal stack", "[fault]") {
   if (!has_plain_frames()) return;
   AlternateStack stack(ample_bytes);
   const std::size_t plain = depth_of_plain_handler(stack);
@@ -124,7 +124,7 @@ TEST_CASE("every kind of fault takes less than 2 KiB of the signal stack") {
   }
 }
 
-TEST_CASE("a recorded fault takes less than 2 KiB of the signal stack") {
+TEST_CASE("a recorded fault takes less than 2 KiB of the signal stack", "[fault]") {
   if (!has_plain_frames()) return;
   AlternateStack stack(ample_bytes);
   const std::size_t plain = depth_of_plain_handler(stack);
@@ -139,7 +139,8 @@ TEST_CASE("a recorded fault takes less than 2 KiB of the signal stack") {
   }
 }
 
-TEST_CASE("a foreign fault that is handed on takes less than 2 KiB before the other handler") {
+TEST_CASE("a foreign fault that is handed on takes less than 2 KiB before the other handler",
+          "[fault]") {
   if (!has_plain_frames()) return;
   AlternateStack stack(ample_bytes);
   const std::size_t plain = depth_of_plain_handler(stack);
@@ -150,7 +151,8 @@ TEST_CASE("a foreign fault that is handed on takes less than 2 KiB before the ot
   CHECK(depth - plain < most_bytes);
 }
 
-TEST_CASE("a fault that finds no kernel mapping left takes less than 2 KiB of the signal stack") {
+TEST_CASE("a fault that finds no kernel mapping left takes less than 2 KiB of the signal stack",
+          "[fault]") {
   if (!has_plain_frames()) return;
   if (support::is_emulated()) {
     WARN("skipped: the emulator ends when it finds no mapping left");
@@ -173,7 +175,8 @@ TEST_CASE("a fault that finds no kernel mapping left takes less than 2 KiB of th
   }
 }
 
-TEST_CASE("a fault that finds no memory for its window takes less than 2 KiB of the stack") {
+TEST_CASE("a fault that finds no memory for its window takes less than 2 KiB of the stack",
+          "[fault]") {
   if (!has_plain_frames()) return;
   if (!support::has_call_filters()) {
     WARN("skipped: no system call can be made to fail here");
@@ -197,14 +200,15 @@ TEST_CASE("a fault that finds no memory for its window takes less than 2 KiB of 
   }
 }
 
-TEST_CASE("every kind of fault is resolved on the smallest alternate stack plus 4 KiB") {
+TEST_CASE("every kind of fault is resolved on the smallest alternate stack plus 4 KiB", "[fault]") {
   if (!has_plain_frames()) return;
   const auto result = resolve_all_on(AlternateStack::minimal_bytes() + 4096);
   CHECK(result.complaint == "");
   CHECK(result.exited());
 }
 
-TEST_CASE("every kind of fault is resolved with 4 KiB of stack beyond what the kernel takes") {
+TEST_CASE("every kind of fault is resolved with 4 KiB of stack beyond what the kernel takes",
+          "[fault]") {
   if (!has_plain_frames()) return;
   // The system's minimum is for the largest frame there can be; this process may have a small one.
   std::size_t plain = 0;

@@ -201,7 +201,7 @@ void compare_with_control(const std::string& removed) {
 
 }  // namespace
 
-TEST_CASE("without libcow the handlers of these tests are asked as they should be") {
+TEST_CASE("without libcow the handlers of these tests are asked as they should be", "[fault]") {
   CHECK(outcome({"ABC", "", 'A'}, false) == "asked CBA, mended");
   CHECK(outcome({"ABC", "", 'C'}, false) == "asked C, mended");
   CHECK(outcome({"ABC", "", '-'}, false) == "asked CBA, died of SIGSEGV");
@@ -212,23 +212,28 @@ TEST_CASE("without libcow the handlers of these tests are asked as they should b
   CHECK(outcome({"ABC", "AB", 'A'}, false) == "asked A, mended");
 }
 
-TEST_CASE("three handlers around libcow's are asked as without it, and each mends its own faults") {
+TEST_CASE("three handlers around libcow's are asked as without it, and each mends its own faults",
+          "[fault]") {
   compare_with_control("");
 }
 
-TEST_CASE("handlers that leave last in, first out leave each other and the regions alone") {
+TEST_CASE("handlers that leave last in, first out leave each other and the regions alone",
+          "[fault]") {
   for (const char* const removed : {"C", "CB", "CBA"}) compare_with_control(removed);
 }
 
-TEST_CASE("handlers that leave first in, first out do no more harm than without libcow") {
+TEST_CASE("handlers that leave first in, first out do no more harm than without libcow",
+          "[fault]") {
   for (const char* const removed : {"A", "AB", "ABC"}) compare_with_control(removed);
 }
 
-TEST_CASE("a handler that leaves from the middle does no more harm than without libcow") {
+TEST_CASE("a handler that leaves from the middle does no more harm than without libcow",
+          "[fault]") {
   for (const char* const removed : {"B", "BC", "BAC"}) compare_with_control(removed);
 }
 
-TEST_CASE("a handler that goes in front again and again is asked once, and makes no circle") {
+TEST_CASE("a handler that goes in front again and again is asked once, and makes no circle",
+          "[fault]") {
   for (const char* const installed : {"ALAL", "ALALAL", "LALAL", "ALBLBL", "LALBLBL"}) {
     CAPTURE(installed);
     const bool has_b = std::string(installed).find('B') != std::string::npos;
@@ -238,7 +243,8 @@ TEST_CASE("a handler that goes in front again and again is asked once, and makes
   }
 }
 
-TEST_CASE("a handler that goes in front again, with no control call after it, makes no circle") {
+TEST_CASE("a handler that goes in front again, with no control call after it, makes no circle",
+          "[fault]") {
   for (const char* const installed : {"ALA", "LALA", "ALBLAB"}) {
     CAPTURE(installed);
     CHECK(outcome({installed, "", 'A'}, true).find(", mended") != std::string::npos);
@@ -246,7 +252,8 @@ TEST_CASE("a handler that goes in front again, with no control call after it, ma
   }
 }
 
-TEST_CASE("a handler that was left by a jump is asked again, in front of whom it may be") {
+TEST_CASE("a handler that was left by a jump is asked again, in front of whom it may be",
+          "[fault]") {
   const auto result = support::run_in_child([]() -> std::string {
     static struct sigaction found {};
     static std::atomic<int> calls{0};
@@ -285,7 +292,8 @@ TEST_CASE("a handler that was left by a jump is asked again, in front of whom it
   CHECK(result.exited());
 }
 
-TEST_CASE("a handler that raises again what it was given gets it, or what it had found does") {
+TEST_CASE("a handler that raises again what it was given gets it, or what it had found does",
+          "[fault]") {
   const auto result = support::run_in_child([]() -> std::string {
     start_with_default_action();
     static std::atomic<int> first_calls{0};
@@ -315,7 +323,7 @@ TEST_CASE("a handler that raises again what it was given gets it, or what it had
   CHECK(result.exited());
 }
 
-TEST_CASE("a handler behind libcow's that leaves SIGSEGV open may store to a region") {
+TEST_CASE("a handler behind libcow's that leaves SIGSEGV open may store to a region", "[fault]") {
   const auto result = support::run_in_child([]() -> std::string {
     constexpr std::size_t rounds = 5;
     start_with_default_action();

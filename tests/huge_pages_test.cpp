@@ -104,7 +104,8 @@ std::string use(Region& region) {
 
 }  // namespace
 
-TEST_CASE("with huge pages allowed a written region is mapped by them, also after a snapshot") {
+TEST_CASE("with huge pages allowed a written region is mapped by them, also after a snapshot",
+          "[os]") {
   const support::HugePageSetting setting("advise");
   if (!is_allowed(setting)) return;
   const Region region = written_region();
@@ -116,7 +117,7 @@ TEST_CASE("with huge pages allowed a written region is mapped by them, also afte
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a store to a protected huge page copies one page") {
+TEST_CASE("a store to a protected huge page copies one page", "[os]") {
   const support::HugePageSetting setting("advise");
   if (!is_allowed(setting)) return;
   Region region = written_region();
@@ -134,7 +135,7 @@ TEST_CASE("a store to a protected huge page copies one page") {
   CHECK(support::broken_invariant(clone) == "");
 }
 
-TEST_CASE("pages of a clone merge into one mapping with huge pages allowed, too") {
+TEST_CASE("pages of a clone merge into one mapping with huge pages allowed, too", "[os]") {
   const support::HugePageSetting setting("advise");
   if (!is_allowed(setting)) return;
   const Region region = written_region();
@@ -146,7 +147,7 @@ TEST_CASE("pages of a clone merge into one mapping with huge pages allowed, too"
   CHECK(support::broken_invariant(clone) == "");
 }
 
-TEST_CASE("parts of huge pages are given back") {
+TEST_CASE("parts of huge pages are given back", "[os]") {
   const support::HugePageSetting setting("advise");
   if (!is_allowed(setting)) return;
   Region region = Region::create(huge_pages * huge_page_bytes(), huge());
@@ -163,7 +164,7 @@ TEST_CASE("parts of huge pages are given back") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("whatever the system says of huge pages, regions work the same") {
+TEST_CASE("whatever the system says of huge pages, regions work the same", "[os]") {
   const std::string word = GENERATE("never", "deny", "advise", "within_size", "always", "force");
   const bool is_for_everybody = word == "within_size" || word == "always" || word == "force";
   if (is_for_everybody && std::getenv("COW_TEST_ALONE") == nullptr) {
@@ -186,7 +187,7 @@ TEST_CASE("whatever the system says of huge pages, regions work the same") {
   CHECK(use(region) == "");
 }
 
-TEST_CASE("the model test holds with huge pages allowed") {
+TEST_CASE("the model test holds with huge pages allowed", "[os]") {
   const support::HugePageSetting setting("advise");
   if (!is_allowed(setting)) return;
   const std::string scale = std::to_string(0.1 * static_cast<double>(support::scaled(1000)) / 1000);

@@ -44,7 +44,7 @@ void pause_for(std::size_t nanoseconds) {
 
 }  // namespace
 
-TEST_CASE("a process that is killed while it saves leaves the old file or the new one") {
+TEST_CASE("a process that is killed while it saves leaves the old file or the new one", "[api]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);

@@ -90,7 +90,7 @@ void put_header(Bytes& file, ImageHeader header) {
 
 }  // namespace
 
-TEST_CASE("an image with any bit flipped is refused") {
+TEST_CASE("an image with any bit flipped is refused", "[api]") {
   const Chain chain;
   support::Random random(support::seed());
   for (const auto& [path, paths] : {std::pair{chain.full, Paths{chain.full}},
@@ -115,7 +115,7 @@ TEST_CASE("an image with any bit flipped is refused") {
   }
 }
 
-TEST_CASE("an image that was cut anywhere, or has something added, is refused") {
+TEST_CASE("an image that was cut anywhere, or has something added, is refused", "[api]") {
   const Chain chain;
   support::Random random(support::seed());
   const Bytes good = support::read_file(chain.full);
@@ -131,7 +131,7 @@ TEST_CASE("an image that was cut anywhere, or has something added, is refused") 
   }
 }
 
-TEST_CASE("files that are no images are refused, and others say what they are") {
+TEST_CASE("files that are no images are refused, and others say what they are", "[api]") {
   const Chain chain;
   support::write_file(chain.folder / "text", Bytes(1000, std::byte{'a'}));
   CHECK(complaint_about_refusal({chain.folder / "text"}, "text") == "");
@@ -143,7 +143,7 @@ TEST_CASE("files that are no images are refused, and others say what they are") 
         }).find("is a folder") != std::string::npos);
 }
 
-TEST_CASE("a chain in another order, with a gap, or of strangers is refused") {
+TEST_CASE("a chain in another order, with a gap, or of strangers is refused", "[api]") {
   const Chain chain;
   const Chain other;
   CHECK(Region::load(Paths{chain.full, chain.delta, chain.next}).size() > 0);
@@ -156,7 +156,7 @@ TEST_CASE("a chain in another order, with a gap, or of strangers is refused") {
   CHECK(complaint_about_refusal({other.full, other.delta, chain.next}, "next") == "");
 }
 
-TEST_CASE("a forged header, its checksums right, is refused") {
+TEST_CASE("a forged header, its checksums right, is refused", "[api]") {
   const Chain chain;
   const std::vector<std::function<void(ImageHeader&)>> forgeries{
       [](ImageHeader& h) { h.size_bytes = 0; },
@@ -199,7 +199,7 @@ TEST_CASE("a forged header, its checksums right, is refused") {
   }
 }
 
-TEST_CASE("a forged list of pages, its checksums right, is refused") {
+TEST_CASE("a forged list of pages, its checksums right, is refused", "[api]") {
   const Chain chain;
   const Bytes good = support::read_file(chain.full);
   const ImageHeader header = header_of(good);
@@ -222,7 +222,7 @@ TEST_CASE("a forged list of pages, its checksums right, is refused") {
   CHECK(forge(4, 0) == "");   // a page's checksum
 }
 
-TEST_CASE("an image of holes that claims pages takes no memory for them") {
+TEST_CASE("an image of holes that claims pages takes no memory for them", "[api]") {
   const Chain chain;
   const Bytes good = support::read_file(chain.full);
   ImageHeader header = header_of(good);
@@ -256,7 +256,7 @@ TEST_CASE("an image of holes that claims pages takes no memory for them") {
   }
 }
 
-TEST_CASE("mapped, an image is checked up to its pages, and a delta in full") {
+TEST_CASE("mapped, an image is checked up to its pages, and a delta in full", "[api]") {
   const Chain chain;
   cow::LoadOptions mapped;
   mapped.mode = LoadMode::mapped;

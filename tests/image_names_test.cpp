@@ -34,7 +34,7 @@ cow::Snapshot something() {
 
 }  // namespace
 
-TEST_CASE("a chain can be named in braces, whatever the names are") {
+TEST_CASE("a chain can be named in braces, whatever the names are", "[api]") {
   const support::Folder folder;
   Region region = Region::create(support::page_bytes());
   const cow::Snapshot base = region.snapshot();
@@ -76,7 +76,7 @@ TEST_CASE("a chain can be named in braces, whatever the names are") {
   std::filesystem::current_path("/");
 }
 
-TEST_CASE("a save keeps the mode of the file that it replaces") {
+TEST_CASE("a save keeps the mode of the file that it replaces", "[api]") {
   const support::Folder folder;
   const cow::Snapshot snapshot = something();
   const mode_t mask = ::umask(022);
@@ -92,7 +92,7 @@ TEST_CASE("a save keeps the mode of the file that it replaces") {
   ::umask(mask);
 }
 
-TEST_CASE("a save keeps the owner of the file that it replaces, where it may") {
+TEST_CASE("a save keeps the owner of the file that it replaces, where it may", "[api]") {
   if (::geteuid() != 0) {
     WARN("skipped: only root can give files away");
     return;
@@ -108,7 +108,8 @@ TEST_CASE("a save keeps the owner of the file that it replaces, where it may") {
   CHECK(mode_of(image) == 04754);
 }
 
-TEST_CASE("where a save may not keep the owner, nobody is allowed what he was not before") {
+TEST_CASE("where a save may not keep the owner, nobody is allowed what he was not before",
+          "[api]") {
   if (::geteuid() != 0) {
     WARN("skipped: only root can make files of somebody else");
     return;

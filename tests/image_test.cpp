@@ -68,7 +68,7 @@ std::string check_loaded(const std::vector<std::filesystem::path>& files, const 
 
 }  // namespace
 
-TEST_CASE("what is saved comes back, whatever the size") {
+TEST_CASE("what is saved comes back, whatever the size", "[api]") {
   const Folder folder;
   for (const std::size_t pages : {1u, 2u, 511u, 512u, 513u, 1300u}) {
     const Region region = mixed_region(pages, pages);
@@ -81,7 +81,7 @@ TEST_CASE("what is saved comes back, whatever the size") {
   CHECK(Region::load(folder / "image.cow").size() == 1300 * support::page_bytes() - 100);
 }
 
-TEST_CASE("a region of zeros is saved in next to nothing") {
+TEST_CASE("a region of zeros is saved in next to nothing", "[api]") {
   const Folder folder;
   Region region = Region::create(4000 * support::page_bytes(), support::options());
   support::store(region, 77, 1);
@@ -96,7 +96,8 @@ TEST_CASE("a region of zeros is saved in next to nothing") {
   CHECK(support::difference(region.bytes(), loaded.bytes()) == "");
 }
 
-TEST_CASE("a chain of deltas comes back as the last snapshot, and each prefix as its own") {
+TEST_CASE("a chain of deltas comes back as the last snapshot, and each prefix as its own",
+          "[api]") {
   const Folder folder;
   const std::size_t pages = 1200;
   Region region = mixed_region(pages, 5);
@@ -125,7 +126,7 @@ TEST_CASE("a chain of deltas comes back as the last snapshot, and each prefix as
   }
 }
 
-TEST_CASE("a delta of nothing is a file without pages") {
+TEST_CASE("a delta of nothing is a file without pages", "[api]") {
   const Folder folder;
   Region region = mixed_region(600, 6);
   const Snapshot before = region.snapshot();
@@ -137,7 +138,8 @@ TEST_CASE("a delta of nothing is a file without pages") {
         "");
 }
 
-TEST_CASE("after a load, the chain goes on from a snapshot taken before anything is stored") {
+TEST_CASE("after a load, the chain goes on from a snapshot taken before anything is stored",
+          "[api]") {
   const Folder folder;
   Region first = mixed_region(700, 7);
   first.snapshot().save(folder / "full");
@@ -166,7 +168,8 @@ TEST_CASE("after a load, the chain goes on from a snapshot taken before anything
   CHECK_THROWS_AS(Region::load({folder / "full", folder / "delta"}), std::system_error);
 }
 
-TEST_CASE("a file that replaces the one a region is mapped from does not change the region") {
+TEST_CASE("a file that replaces the one a region is mapped from does not change the region",
+          "[api]") {
   const Folder folder;
   Region region = mixed_region(600, 8);
   const Bytes bytes = support::plain_copy(region.bytes());
@@ -179,7 +182,7 @@ TEST_CASE("a file that replaces the one a region is mapped from does not change 
   CHECK(check_loaded({folder / "image.cow"}, changed) == "");
 }
 
-TEST_CASE("clones, snapshots and children of a mapped image see its zero pages") {
+TEST_CASE("clones, snapshots and children of a mapped image see its zero pages", "[api]") {
   const Folder folder;
   Region region = Region::create(1500 * support::page_bytes(), support::options());
   for (std::size_t page = 0; page < 1500; page += 3) support::store(region, page, 5);
@@ -211,7 +214,8 @@ TEST_CASE("clones, snapshots and children of a mapped image see its zero pages")
   CHECK(support::broken_invariant(mapped) == "");
 }
 
-TEST_CASE("a snapshot is saved as it was, while threads store and further snapshots come and go") {
+TEST_CASE("a snapshot is saved as it was, while threads store and further snapshots come and go",
+          "[api]") {
   const Folder folder;
   const std::size_t pages = 3000;
   Region region = mixed_region(pages, 9);
@@ -246,7 +250,7 @@ TEST_CASE("a snapshot is saved as it was, while threads store and further snapsh
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a child made by fork can save what it has, also under the lock of nobody") {
+TEST_CASE("a child made by fork can save what it has, also under the lock of nobody", "[api]") {
   const Folder folder;
   Region region = mixed_region(900, 10);
   const Snapshot snapshot = region.snapshot();
@@ -263,7 +267,7 @@ TEST_CASE("a child made by fork can save what it has, also under the lock of nob
   CHECK(check_loaded({folder / "full"}, bytes) == "");
 }
 
-TEST_CASE("progress is told up to the end, and can stop a save without a trace") {
+TEST_CASE("progress is told up to the end, and can stop a save without a trace", "[api]") {
   const Folder folder;
   Region region = mixed_region(2000, 11);
   const Snapshot snapshot = region.snapshot();
@@ -298,7 +302,8 @@ TEST_CASE("progress is told up to the end, and can stop a save without a trace")
   CHECK(last.bytes_written > 0);
 }
 
-TEST_CASE("a save that cannot be made says so with the file's name and leaves nothing behind") {
+TEST_CASE("a save that cannot be made says so with the file's name and leaves nothing behind",
+          "[api]") {
   const Folder folder;
   Region region = mixed_region(20, 12);
   const Snapshot snapshot = region.snapshot();
@@ -324,7 +329,7 @@ TEST_CASE("a save that cannot be made says so with the file's name and leaves no
   CHECK(folder.names().empty());
 }
 
-TEST_CASE("a symbolic link is replaced by a save, and its target is left alone") {
+TEST_CASE("a symbolic link is replaced by a save, and its target is left alone", "[api]") {
   const Folder folder;
   support::write_file(folder / "target", Bytes(3, std::byte{7}));
   std::filesystem::create_symlink("target", folder / "link");
@@ -333,7 +338,7 @@ TEST_CASE("a symbolic link is replaced by a save, and its target is left alone")
   CHECK(std::filesystem::is_regular_file(std::filesystem::symlink_status(folder / "link")));
 }
 
-TEST_CASE("load takes the images' page size, and refuses another") {
+TEST_CASE("load takes the images' page size, and refuses another", "[api]") {
   const Folder folder;
   cow::RegionOptions options;
   options.granule_bytes = std::max<std::size_t>(support::page_bytes(), 65536);
@@ -349,7 +354,7 @@ TEST_CASE("load takes the images' page size, and refuses another") {
   CHECK_THROWS_AS(Region::load(std::vector<std::filesystem::path>{}), std::invalid_argument);
 }
 
-TEST_CASE("loaded frames can be reserved, and then no store asks for more") {
+TEST_CASE("loaded frames can be reserved, and then no store asks for more", "[api]") {
   const Folder folder;
   Region region = mixed_region(600, 15);
   region.snapshot().save(folder / "image.cow");
@@ -363,7 +368,7 @@ TEST_CASE("loaded frames can be reserved, and then no store asks for more") {
   }
 }
 
-TEST_CASE("a snapshot is saved where there is no /proc") {
+TEST_CASE("a snapshot is saved where there is no /proc", "[api]") {
   const support::Folder folder;
   const auto result = support::run_in_child([&]() -> std::string {
     Region region = Region::create(40 * support::page_bytes(), support::options());

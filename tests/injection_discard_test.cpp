@@ -53,12 +53,13 @@ std::string verify_discarded(World& world) {
 
 }  // namespace
 
-TEST_CASE("discard among failures throws and changes nothing, or is right") {
+TEST_CASE("discard among failures throws and changes nothing, or is right", "[mm]") {
   check({nothing, discard<0>, verify_discarded<0>});
   check({nothing, discard<1>, verify_discarded<1>});
 }
 
-TEST_CASE("discard short of mappings, among failures, throws and changes nothing, or is right") {
+TEST_CASE("discard short of mappings, among failures, throws and changes nothing, or is right",
+          "[mm]") {
   check({[](World& world) {
            world.break_into_pieces(16);
            world.run_short_of_mappings();
@@ -66,6 +67,6 @@ TEST_CASE("discard short of mappings, among failures, throws and changes nothing
          discard<0>, verify_discarded<0>});
 }
 
-TEST_CASE("with a lease, discard among failures throws and changes nothing, or is right") {
+TEST_CASE("with a lease, discard among failures throws and changes nothing, or is right", "[mm]") {
   check({lease_some, discard<0>, verify_discarded<0>});
 }

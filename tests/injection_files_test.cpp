@@ -181,7 +181,7 @@ std::string verify_merged(World& world) {
 
 }  // namespace
 
-TEST_CASE("open among failures throws, or shows the file") {
+TEST_CASE("open among failures throws, or shows the file", "[api]") {
   g_files.emplace();
   check({nothing,
          [](World& world) {
@@ -192,37 +192,38 @@ TEST_CASE("open among failures throws, or shows the file") {
   g_files.reset();
 }
 
-TEST_CASE("load among failures throws and leaves nothing, or is right") {
+TEST_CASE("load among failures throws and leaves nothing, or is right", "[api]") {
   g_files.emplace();
   check({nothing, load<LoadMode::copied>, verify_loaded});
   g_files.reset();
 }
 
-TEST_CASE("load of a mapped image among failures throws and leaves nothing, or is right") {
+TEST_CASE("load of a mapped image among failures throws and leaves nothing, or is right", "[api]") {
   g_files.emplace();
   check({nothing, load<LoadMode::mapped>, verify_loaded});
   g_files.reset();
 }
 
-TEST_CASE("save among failures throws and leaves the file as it was, or replaces it") {
+TEST_CASE("save among failures throws and leaves the file as it was, or replaces it", "[api]") {
   check_save(false);
 }
 
-TEST_CASE("save_delta among failures throws and leaves the file as it was, or replaces it") {
+TEST_CASE("save_delta among failures throws and leaves the file as it was, or replaces it",
+          "[api]") {
   check_save(true);
 }
 
-TEST_CASE("apply among failures throws and changes nothing, or is right") {
+TEST_CASE("apply among failures throws and changes nothing, or is right", "[api]") {
   check({nothing, apply<0>, verify_applied<0>}, last_words);
 }
 
-TEST_CASE(
-    "apply of another family's pages among failures throws and changes nothing, or is right") {
+TEST_CASE("apply of another family's pages among failures throws and changes nothing, or is right",
+          "[api]") {
   check({[](World& world) { world.keep(world.regions[3].snapshot(), world.plain[3], false); },
          apply<3>, verify_applied<3>},
         last_words);
 }
 
-TEST_CASE("merge among failures throws and changes nothing, or is right") {
+TEST_CASE("merge among failures throws and changes nothing, or is right", "[api]") {
   check({keep_both_sides, merge, verify_merged}, last_words);
 }

@@ -141,10 +141,18 @@ void check(bool in_child, bool with_lease) {
 
 }  // namespace
 
-TEST_CASE("fork among failures in the parent keeps parent and child apart") { check(false, false); }
+TEST_CASE("fork among failures in the parent keeps parent and child apart", "[api]") {
+  check(false, false);
+}
 
-TEST_CASE("fork among failures in the parent keeps leased pages apart, too") { check(false, true); }
+TEST_CASE("fork among failures in the parent keeps leased pages apart, too", "[api]") {
+  check(false, true);
+}
 
-TEST_CASE("fork among failures in the child keeps parent and child apart") { check(true, false); }
+TEST_CASE("fork among failures in the child keeps parent and child apart", "[api]") {
+  check(true, false);
+}
 
-TEST_CASE("fork among failures in the child keeps leased pages apart, too") { check(true, true); }
+TEST_CASE("fork among failures in the child keeps leased pages apart, too", "[api]") {
+  check(true, true);
+}

@@ -46,7 +46,7 @@ std::string refused_among_four(const Window& window) {
 
 }  // namespace
 
-TEST_CASE("the k-th system call of a window fails, and no other") {
+TEST_CASE("the k-th system call of a window fails, and no other", "[tests]") {
   const Outcome outcome = outcome_of({What::system_call, Often::once, 3}, &refused_among_four);
   if (!outcome.traceable) return;
   CHECK(outcome.complaint == "0010");
@@ -54,7 +54,7 @@ TEST_CASE("the k-th system call of a window fails, and no other") {
   CHECK(outcome.refused_calls == " fcntl");
 }
 
-TEST_CASE("from the k-th on, every system call of a window fails") {
+TEST_CASE("from the k-th on, every system call of a window fails", "[tests]") {
   const Plan plan{What::system_call, Often::from_then_on, 3};
   const Outcome outcome = outcome_of(plan, &refused_among_four);
   if (!outcome.traceable) return;
@@ -62,7 +62,7 @@ TEST_CASE("from the k-th on, every system call of a window fails") {
   CHECK(outcome.refused == 2);
 }
 
-TEST_CASE("the loop over k ends when there is nothing left to fail") {
+TEST_CASE("the loop over k ends when there is nothing left to fail", "[tests]") {
   unsigned runs = 0;
   const injection::Tally tally = injection::each_failure(
       {What::system_call, Often::once}, &refused_among_four,
@@ -75,7 +75,7 @@ TEST_CASE("the loop over k ends when there is nothing left to fail") {
   CHECK(tally.complaints.size() == 1);
 }
 
-TEST_CASE("the k-th allocation of a window fails, and no other") {
+TEST_CASE("the k-th allocation of a window fails, and no other", "[tests]") {
   const Often often = GENERATE(Often::once, Often::from_then_on);
   const Plan plan{What::allocation, often, 2};
   if (const std::string reason = injection::reason_to_skip(plan); !reason.empty()) {
@@ -100,7 +100,7 @@ TEST_CASE("the k-th allocation of a window fails, and no other") {
   CHECK(outcome.exited());
 }
 
-TEST_CASE("a call that is half done has done one half") {
+TEST_CASE("a call that is half done has done one half", "[tests]") {
   const auto body = [](const Window& window) -> std::string {
     const std::size_t page = support::page_bytes();
     const auto map = [&](int protection, void* where, int flags) {
@@ -129,7 +129,7 @@ TEST_CASE("a call that is half done has done one half") {
   CHECK(outcome.refused == 2);  // one in each window
 }
 
-TEST_CASE("a transfer cut short moves one half, and one interrupted nothing") {
+TEST_CASE("a transfer cut short moves one half, and one interrupted nothing", "[tests]") {
   const auto body = [](const Window& window) -> std::string {
     const int file = ::memfd_create("transfer", MFD_CLOEXEC);
     const char text[] = "twelve bytes";
@@ -148,7 +148,7 @@ TEST_CASE("a transfer cut short moves one half, and one interrupted nothing") {
   CHECK(outcome_of({What::interrupted, Often::once, 1}, body).complaint == "-1 12");
 }
 
-TEST_CASE("a child that dies, or says what it should not, is not taken for a survivor") {
+TEST_CASE("a child that dies, or says what it should not, is not taken for a survivor", "[tests]") {
   const Plan plan{What::system_call, Often::from_then_on, 1};
   Outcome outcome;
   CHECK(injection::judge_survivor(plan, outcome) == "");

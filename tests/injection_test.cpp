@@ -66,7 +66,7 @@ std::string verify_snapshot(World& world) {
 
 }  // namespace
 
-TEST_CASE("create among failures throws or makes a region of zeros") {
+TEST_CASE("create among failures throws or makes a region of zeros", "[api]") {
   check({nothing,
          [](World& world) {
            world.made = Region::create(world.regions[0].size(), support::options());
@@ -76,27 +76,27 @@ TEST_CASE("create among failures throws or makes a region of zeros") {
          }});
 }
 
-TEST_CASE("a lazy clone among failures throws and changes nothing, or is right") {
+TEST_CASE("a lazy clone among failures throws and changes nothing, or is right", "[api]") {
   check({nothing, [](World& world) { world.made = world.regions[0].clone(); }, verify_clone});
 }
 
-TEST_CASE("an eager clone among failures throws and changes nothing, or is right") {
+TEST_CASE("an eager clone among failures throws and changes nothing, or is right", "[api]") {
   check({nothing, [](World& world) { world.made = world.regions[0].clone(CloneMode::eager); },
          verify_clone});
 }
 
-TEST_CASE("a clone of a region in many pieces among failures throws, or is right") {
+TEST_CASE("a clone of a region in many pieces among failures throws, or is right", "[api]") {
   check({[](World& world) { world.break_into_pieces(16); },
          [](World& world) { world.made = world.regions[0].clone(); }, verify_clone});
 }
 
-TEST_CASE("a clone of a region of several leaves among failures throws, or is right") {
+TEST_CASE("a clone of a region of several leaves among failures throws, or is right", "[api]") {
   check({nothing, [](World& world) { world.made = world.regions[0].clone(); }, verify_clone, 540},
         &injection::judge_survivor,
         {{What::system_call, Often::once}, {What::half_done, Often::once}});
 }
 
-TEST_CASE("a clone that is made of copies, among failures, throws or is right") {
+TEST_CASE("a clone that is made of copies, among failures, throws or is right", "[api]") {
   check({[](World& world) {
            world.break_into_pieces(8);
            world.run_short_of_mappings();
@@ -104,11 +104,12 @@ TEST_CASE("a clone that is made of copies, among failures, throws or is right") 
          [](World& world) { world.made = world.regions[0].clone(); }, verify_clone});
 }
 
-TEST_CASE("a snapshot among failures throws and changes nothing, or is right") {
+TEST_CASE("a snapshot among failures throws and changes nothing, or is right", "[api]") {
   check({nothing, take_snapshot, verify_snapshot});
 }
 
-TEST_CASE("a region's first snapshot among failures throws and changes nothing, or is right") {
+TEST_CASE("a region's first snapshot among failures throws and changes nothing, or is right",
+          "[api]") {
   check({nothing, [](World& world) { world.taken = world.regions[3].snapshot(); },
          [](World& world) -> std::string {
            world.keep(std::move(*world.taken), world.plain[3], false);
@@ -117,7 +118,7 @@ TEST_CASE("a region's first snapshot among failures throws and changes nothing, 
          }});
 }
 
-TEST_CASE("a snapshot's bytes, among failures, are refused or right") {
+TEST_CASE("a snapshot's bytes, among failures, are refused or right", "[api]") {
   check({nothing, [](World& world) { (void)world.pasts[0].snapshot.bytes(); },
          [](World& world) -> std::string {
            world.pasts[0].mapped = true;
@@ -125,12 +126,12 @@ TEST_CASE("a snapshot's bytes, among failures, are refused or right") {
          }});
 }
 
-TEST_CASE("a region from a snapshot, among failures, is refused or right") {
+TEST_CASE("a region from a snapshot, among failures, is refused or right", "[api]") {
   check({nothing, [](World& world) { world.made = Region::from_snapshot(world.pasts[1].snapshot); },
          [](World& world) { return take_over(world, world.pasts[1].bytes); }});
 }
 
-TEST_CASE("with a child that holds frames, a clone among failures throws, or is right") {
+TEST_CASE("with a child that holds frames, a clone among failures throws, or is right", "[api]") {
   check({[](World& world) { world.hold_by_child(); },
          [](World& world) { world.made = world.regions[0].clone(); }, verify_clone});
 }
@@ -158,28 +159,28 @@ void store_to_all_of_region_3(World& world) {
 
 }  // namespace
 
-TEST_CASE("restore among failures throws and changes nothing, or is right") {
+TEST_CASE("restore among failures throws and changes nothing, or is right", "[api]") {
   check({nothing, restore<0, 0>, verify_restored<0, 0>}, last_words);
 }
 
-TEST_CASE("restore to a mapped snapshot among failures throws, or is right") {
+TEST_CASE("restore to a mapped snapshot among failures throws, or is right", "[api]") {
   check({nothing, restore<0, 1>, verify_restored<0, 1>}, last_words);
 }
 
-TEST_CASE("restore to a relative's snapshot among failures throws, or is right") {
+TEST_CASE("restore to a relative's snapshot among failures throws, or is right", "[api]") {
   check({nothing, restore<2, 2>, verify_restored<2, 2>}, last_words);
 }
 
-TEST_CASE("restore of zero pages among failures throws, or is right") {
+TEST_CASE("restore of zero pages among failures throws, or is right", "[api]") {
   check({store_to_all_of_region_3, restore<3, 3>, verify_restored<3, 3>}, last_words);
 }
 
-TEST_CASE("restore of a region in many pieces among failures throws, or is right") {
+TEST_CASE("restore of a region in many pieces among failures throws, or is right", "[api]") {
   check({[](World& world) { world.break_into_pieces(16); }, restore<0, 0>, verify_restored<0, 0>},
         last_words);
 }
 
-TEST_CASE("restore by copies among failures throws, or is right") {
+TEST_CASE("restore by copies among failures throws, or is right", "[api]") {
   check({[](World& world) {
            world.break_into_pieces(64);
            world.run_short_of_mappings();
@@ -188,7 +189,7 @@ TEST_CASE("restore by copies among failures throws, or is right") {
         last_words);
 }
 
-TEST_CASE("diff among failures throws, or names every page that differs") {
+TEST_CASE("diff among failures throws, or names every page that differs", "[api]") {
   check({[](World& world) { world.keep(world.regions[2].snapshot(), world.plain[2], false); },
          [](World& world) {
            world.ranges = cow::diff(world.pasts[0].snapshot, world.pasts[3].snapshot);
@@ -206,7 +207,7 @@ TEST_CASE("diff among failures throws, or names every page that differs") {
          }});
 }
 
-TEST_CASE("process_stats among failures throws, or tells what it tells otherwise") {
+TEST_CASE("process_stats among failures throws, or tells what it tells otherwise", "[api]") {
   check({nothing, [](World& world) { world.process_stats = cow::process_stats(); },
          [](World& world) -> std::string {
            const cow::ProcessStats stats = cow::process_stats();
@@ -218,7 +219,7 @@ TEST_CASE("process_stats among failures throws, or tells what it tells otherwise
          }});
 }
 
-TEST_CASE("reinstall_handler among failures throws, or puts libcow in front") {
+TEST_CASE("reinstall_handler among failures throws, or puts libcow in front", "[api]") {
   check({[](World&) { std::signal(SIGSEGV, SIG_DFL); }, [](World&) { cow::reinstall_handler(); },
          [](World&) -> std::string {
            return cow::owns_sigsegv() ? "" : "libcow's action is not in front";
@@ -226,11 +227,12 @@ TEST_CASE("reinstall_handler among failures throws, or puts libcow in front") {
          24, false});
 }
 
-TEST_CASE("a snapshot that has to put libcow in front first, among failures, throws or is right") {
+TEST_CASE("a snapshot that has to put libcow in front first, among failures, throws or is right",
+          "[api]") {
   check({[](World&) { std::signal(SIGSEGV, SIG_DFL); }, take_snapshot, verify_snapshot, 24, false});
 }
 
-TEST_CASE("regions and snapshots that go, among failures, take nothing from the others") {
+TEST_CASE("regions and snapshots that go, among failures, take nothing from the others", "[api]") {
   check({[](World& world) { world.break_into_pieces(16); },
          [](World& world) {
            world.pasts.erase(world.pasts.begin(), world.pasts.begin() + 2);
@@ -242,7 +244,7 @@ TEST_CASE("regions and snapshots that go, among failures, take nothing from the 
          }});
 }
 
-TEST_CASE("a family that goes, among failures, takes nothing from another") {
+TEST_CASE("a family that goes, among failures, takes nothing from another", "[api]") {
   check({nothing, [](World& world) { world.regions.pop_back(); },
          [](World& world) -> std::string {
            world.plain.pop_back();
@@ -250,7 +252,7 @@ TEST_CASE("a family that goes, among failures, takes nothing from another") {
          }});
 }
 
-TEST_CASE("the first region of a process, among failures, is refused or right") {
+TEST_CASE("the first region of a process, among failures, is refused or right", "[api]") {
   const Tally tally = injection::loop_over_call(
       injection::all_plans(),
       [](const Window& window, bool) -> std::string {
@@ -267,7 +269,7 @@ TEST_CASE("the first region of a process, among failures, is refused or right") 
   if (tally.skipped.empty()) CHECK(tally.runs > 0);
 }
 
-TEST_CASE("a lease among failures is refused and changes nothing, or holds") {
+TEST_CASE("a lease among failures is refused and changes nothing, or holds", "[api]") {
   check({nothing,
          [](World& world) {
            const std::size_t page = support::page_bytes();
@@ -286,15 +288,15 @@ void lease_some(World& world) {
 
 }  // namespace
 
-TEST_CASE("with a lease, a snapshot among failures throws or is right") {
+TEST_CASE("with a lease, a snapshot among failures throws or is right", "[api]") {
   check({lease_some, take_snapshot, verify_snapshot});
 }
 
-TEST_CASE("with a lease, a clone among failures throws or is right") {
+TEST_CASE("with a lease, a clone among failures throws or is right", "[api]") {
   check({lease_some, [](World& world) { world.made = world.regions[0].clone(); }, verify_clone});
 }
 
-TEST_CASE("with a lease, restore among failures throws and changes nothing, or is right") {
+TEST_CASE("with a lease, restore among failures throws and changes nothing, or is right", "[api]") {
   check({lease_some, restore<0, 0>, verify_restored<0, 0>}, last_words);
 }
 
@@ -307,7 +309,8 @@ void warm_up(World& world) {
   }
 }
 
-TEST_CASE("a quiescent snapshot among failures throws or is right, and hot pages stay writable") {
+TEST_CASE("a quiescent snapshot among failures throws or is right, and hot pages stay writable",
+          "[api]") {
   check({warm_up, take_quiescent, verify_snapshot});
 }
 
@@ -331,7 +334,8 @@ void warm_up_in_pieces(World& world) {
   }
 }
 
-TEST_CASE("a quiescent snapshot whose copies lie apart, among failures, throws or is right") {
+TEST_CASE("a quiescent snapshot whose copies lie apart, among failures, throws or is right",
+          "[api]") {
   check({warm_up_in_pieces, take_quiescent, verify_snapshot, 600}, &injection::judge_survivor,
         {{What::system_call, Often::once},
          {What::system_call, Often::from_then_on},
@@ -345,18 +349,19 @@ void begin_loop(World& world) {
   for (const std::size_t page : {0u, 1u, 5u, 20u}) world.store(0, page, 41);
 }
 
-TEST_CASE("a rollback loop among failures throws and changes nothing, or is right") {
+TEST_CASE("a rollback loop among failures throws and changes nothing, or is right", "[api]") {
   check({begin_loop, restore<0, 0>, verify_restored<0, 0>}, last_words);
 }
 
-TEST_CASE("with reserved frames, create, clone and snapshot among failures throw or are right") {
+TEST_CASE("with reserved frames, create, clone and snapshot among failures throw or are right",
+          "[api]") {
   check({nothing, [](World& world) { world.made = world.regions[0].clone(); }, verify_clone, 24,
          true, true});
   check({nothing, take_snapshot, verify_snapshot, 24, true, true});
 }
 
-TEST_CASE(
-    "in a forked child, control calls among failures throw and change nothing, or are right") {
+TEST_CASE("in a forked child, control calls among failures throw and change nothing, or are right",
+          "[api]") {
   World world(24);
   const Scenario scenarios[] = {
       {nothing, [](World& child) { child.made = child.regions[0].clone(); }, verify_clone},

@@ -113,7 +113,7 @@ std::string writable_neighbour(const std::byte* begin, std::size_t length) {
 
 }  // namespace
 
-TEST_CASE("frame files are sealed, close on exec, and cannot change their size") {
+TEST_CASE("frame files are sealed, close on exec, and cannot change their size", "[os]") {
   const Region region = filled(1);
   const Region other = filled(2);
   const std::vector<int> files = process_view::frame_files();
@@ -138,7 +138,7 @@ TEST_CASE("frame files are sealed, close on exec, and cannot change their size")
   CHECK(support::shows(other.bytes(), 2));
 }
 
-TEST_CASE("a frame file cannot be executed, nor can it be made executable") {
+TEST_CASE("a frame file cannot be executed, nor can it be made executable", "[os]") {
   Region region = filled(1);
   const char program[] = "#!/bin/true\n";
   std::memcpy(region.data(), program, sizeof(program));
@@ -161,7 +161,7 @@ TEST_CASE("a frame file cannot be executed, nor can it be made executable") {
   }
 }
 
-TEST_CASE("no page that shows frames is executable") {
+TEST_CASE("no page that shows frames is executable", "[os]") {
   Region region = filled(1);
   const Snapshot snapshot = region.snapshot();
   (void)snapshot.bytes();
@@ -180,7 +180,8 @@ TEST_CASE("no page that shows frames is executable") {
   }
 }
 
-TEST_CASE("a child that stores by force to a view of a snapshot does not reach its parent") {
+TEST_CASE("a child that stores by force to a view of a snapshot does not reach its parent",
+          "[os]") {
   Region region = filled(1);
   const Snapshot snapshot = region.snapshot();
   support::fill(region.bytes().first(region.size() / 2), 2);
@@ -206,7 +207,7 @@ TEST_CASE("a child that stores by force to a view of a snapshot does not reach i
   }
 }
 
-TEST_CASE("a store by force to a view changes the snapshot for nobody else") {
+TEST_CASE("a store by force to a view changes the snapshot for nobody else", "[os]") {
   Region region = filled(1);
   const Snapshot snapshot = region.snapshot();
   support::store(region, 3, 0xff);
@@ -240,7 +241,8 @@ TEST_CASE("a store by force to a view changes the snapshot for nobody else") {
 }
 
 TEST_CASE(
-    "a store by force is possible to a plain private page, so that the tests above say something") {
+    "a store by force is possible to a plain private page, so that the tests above say something",
+    "[os]") {
   const std::size_t bytes = std::size_t{1} << 16;
   void* const page = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   REQUIRE(page != MAP_FAILED);
@@ -251,7 +253,7 @@ TEST_CASE(
   ::munmap(page, bytes);
 }
 
-TEST_CASE("the bytes before and behind a region and a view are out of bounds") {
+TEST_CASE("the bytes before and behind a region and a view are out of bounds", "[os]") {
   for (const std::size_t granule : {std::size_t{0}, std::size_t{1} << 16, std::size_t{1} << 21}) {
     CAPTURE(granule);
     cow::RegionOptions options;
@@ -272,7 +274,7 @@ TEST_CASE("the bytes before and behind a region and a view are out of bounds") {
   }
 }
 
-TEST_CASE("nothing writable can lie right beside a region, a view or page tables") {
+TEST_CASE("nothing writable can lie right beside a region, a view or page tables", "[os]") {
   const std::size_t host_page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   for (const std::size_t granule : {std::size_t{0}, std::size_t{1} << 16, std::size_t{1} << 21}) {
     CAPTURE(granule);

@@ -104,7 +104,7 @@ void churn(const Region& base, support::Random& random) {
 
 }  // namespace
 
-TEST_CASE("what everybody dropped is in no frame any more after trim()") {
+TEST_CASE("what everybody dropped is in no frame any more after trim()", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -132,7 +132,8 @@ TEST_CASE("what everybody dropped is in no frame any more after trim()") {
   CHECK(support::difference(plain, base.bytes()) == "");
 }
 
-TEST_CASE("what only children held is in no frame any more after trim() when they are gone") {
+TEST_CASE("what only children held is in no frame any more after trim() when they are gone",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -159,7 +160,7 @@ TEST_CASE("what only children held is in no frame any more after trim() when the
   }
 }
 
-TEST_CASE("a new region shows zeros, whatever the frames before it held") {
+TEST_CASE("a new region shows zeros, whatever the frames before it held", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -189,7 +190,7 @@ TEST_CASE("a new region shows zeros, whatever the frames before it held") {
   CHECK(support::all_zero(base.bytes()));
 }
 
-TEST_CASE("a region that goes back to zeros keeps nothing of what it held") {
+TEST_CASE("a region that goes back to zeros keeps nothing of what it held", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -218,7 +219,7 @@ TEST_CASE("a region that goes back to zeros keeps nothing of what it held") {
   }
 }
 
-TEST_CASE("what one family does leaves every byte of the others as it was") {
+TEST_CASE("what one family does leaves every byte of the others as it was", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -261,7 +262,7 @@ TEST_CASE("what one family does leaves every byte of the others as it was") {
   }
 }
 
-TEST_CASE("no page of a family is mapped from the frame file of another") {
+TEST_CASE("no page of a family is mapped from the frame file of another", "[mm]") {
   std::vector<Region> regions;
   std::vector<Snapshot> snapshots;
   for (std::uint64_t i = 0; i < 4; ++i) {

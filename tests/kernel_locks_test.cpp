@@ -103,7 +103,7 @@ Word left_by_clear_at_exit(Word& word) {
 
 }  // namespace
 
-TEST_CASE("futex operations by which the kernel writes fail with EFAULT without a lease") {
+TEST_CASE("futex operations by which the kernel writes fail with EFAULT without a lease", "[mm]") {
   const bool leased = GENERATE(false, true);
   CAPTURE(leased);
   const int expected = leased ? 0 : EFAULT;
@@ -129,8 +129,8 @@ TEST_CASE("futex operations by which the kernel writes fail with EFAULT without 
   CHECK(*to_set == (leased ? 1 : 0));
 }
 
-TEST_CASE(
-    "a waiter is moved to a lock in a region with a lease, or once the program stored to it") {
+TEST_CASE("a waiter is moved to a lock in a region with a lease, or once the program stored to it",
+          "[mm]") {
   if (support::is_emulated()) {
     WARN("skipped: emulators do not move waiters");
     return;
@@ -157,7 +157,7 @@ TEST_CASE(
   CHECK(waiter.join() == 0);
 }
 
-TEST_CASE("a robust mutex whose owner has ended says so only under a lease") {
+TEST_CASE("a robust mutex whose owner has ended says so only under a lease", "[mm]") {
   if (support::is_emulated()) {
     WARN("skipped: emulators keep no lists of robust mutexes");
     return;
@@ -186,7 +186,8 @@ TEST_CASE("a robust mutex whose owner has ended says so only under a lease") {
   ::pthread_mutexattr_destroy(&attributes);
 }
 
-TEST_CASE("the word that the kernel clears when a thread ends is cleared only under a lease") {
+TEST_CASE("the word that the kernel clears when a thread ends is cleared only under a lease",
+          "[mm]") {
   if (support::is_emulated() || support::has_sanitizer) {
     WARN("skipped: an emulator or a sanitizer takes part in how threads end");
     return;
@@ -197,7 +198,8 @@ TEST_CASE("the word that the kernel clears when a thread ends is cleared only un
   CHECK(left_by_clear_at_exit(*word) == (leased ? 0 : 5));
 }
 
-TEST_CASE("a mutex with priority inheritance works under a lease while snapshots are taken") {
+TEST_CASE("a mutex with priority inheritance works under a lease while snapshots are taken",
+          "[mm]") {
   Region region = Region::create(4 * support::page_bytes(), support::options());
   pthread_mutexattr_t attributes;
   ::pthread_mutexattr_init(&attributes);

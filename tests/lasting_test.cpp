@@ -111,7 +111,8 @@ injection::Outcome traced_round(std::size_t rounds, std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("after thousands of snapshots a round of snapshot, stores and drop costs what it did "
-          "after ten") {
+          "after ten",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   LongLife life(seed);
@@ -130,7 +131,7 @@ TEST_CASE("after thousands of snapshots a round of snapshot, stores and drop cos
   CHECK(support::broken_invariant(life.region()) == "");
 }
 
-TEST_CASE("after thousands of snapshots a round makes as many system calls as after ten") {
+TEST_CASE("after thousands of snapshots a round makes as many system calls as after ten", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   const injection::Outcome early = traced_round(kFewRounds, seed);

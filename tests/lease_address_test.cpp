@@ -32,7 +32,7 @@ bool is_empty(const WriteLease& lease) { return lease.data() == nullptr && lease
 
 }  // namespace
 
-TEST_CASE("a lease by address is that of the region it lies in") {
+TEST_CASE("a lease by address is that of the region it lies in", "[api]") {
   Region first = filled(1);
   Region second = filled(2);
   Region clone = second.clone();
@@ -58,7 +58,7 @@ TEST_CASE("a lease by address is that of the region it lies in") {
   }
 }
 
-TEST_CASE("a lease on an address in no region is empty") {
+TEST_CASE("a lease on an address in no region is empty", "[api]") {
   std::array<std::byte, 64> local{};
   const std::vector<std::byte> heap(64);
   CHECK(is_empty(cow::write_lease(local.data(), local.size())));
@@ -75,7 +75,7 @@ TEST_CASE("a lease on an address in no region is empty") {
   CHECK(region.stats().pages_leased == 0);
 }
 
-TEST_CASE("a lease by address has the bytes that are in the region and no others") {
+TEST_CASE("a lease by address has the bytes that are in the region and no others", "[api]") {
   Region region = filled(1);
   const Snapshot past = region.snapshot();
   const std::size_t page = support::page_bytes();
@@ -101,7 +101,7 @@ TEST_CASE("a lease by address has the bytes that are in the region and no others
   CHECK(support::shows(past.bytes(), 1));
 }
 
-TEST_CASE("a lease by address outlives its region, and another region's end") {
+TEST_CASE("a lease by address outlives its region, and another region's end", "[api]") {
   const std::size_t page = support::page_bytes();
   std::optional<Region> region = filled(1);
   std::byte* const begin = region->data();
@@ -115,7 +115,8 @@ TEST_CASE("a lease by address outlives its region, and another region's end") {
   CHECK(is_empty(cow::write_lease(begin, page)));
 }
 
-TEST_CASE("leases by address beside snapshots: each of the kernel's writes arrives whole") {
+TEST_CASE("leases by address beside snapshots: each of the kernel's writes arrives whole",
+          "[api]") {
   Region region = Region::create(64 * support::page_bytes(), support::options());
   support::fill(region.bytes(), 1);
   std::atomic<unsigned> running{3};
@@ -143,7 +144,7 @@ TEST_CASE("leases by address beside snapshots: each of the kernel's writes arriv
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a lease by address copies what it has to and nothing twice") {
+TEST_CASE("a lease by address copies what it has to and nothing twice", "[api]") {
   Region region = Region::create(32 * support::page_bytes(), support::single_page_options());
   support::fill(region.bytes(), 1);
   const Snapshot past = region.snapshot();

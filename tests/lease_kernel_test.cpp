@@ -170,7 +170,7 @@ class LeasedWrites {
 
 }  // namespace
 
-TEST_CASE("without a lease the kernel refuses to write to a protected page") {
+TEST_CASE("without a lease the kernel refuses to write to a protected page", "[mm]") {
   std::size_t shown = 0;
   std::string silent;
   const std::string complaints = for_each_case([&](const KernelWriter& writer, const Place& place) {
@@ -198,7 +198,8 @@ TEST_CASE("without a lease the kernel refuses to write to a protected page") {
 }
 
 TEST_CASE(
-    "without a lease a read into pages of which some are protected ends short, without an error") {
+    "without a lease a read into pages of which some are protected ends short, without an error",
+    "[mm]") {
   const Descriptor file(::memfd_create("source", MFD_CLOEXEC));
   Region region = Region::create(8 * support::page_bytes(), support::single_page_options());
   support::fill(region.bytes(), 1);
@@ -218,7 +219,7 @@ TEST_CASE(
   CHECK(support::shows(region.bytes(), 1));
 }
 
-TEST_CASE("with a lease the kernel's writes arrive and reach no snapshot") {
+TEST_CASE("with a lease the kernel's writes arrive and reach no snapshot", "[mm]") {
   std::size_t calls = 0;
   std::string missing;
   const std::string complaints = for_each_case([&](const KernelWriter& writer, const Place& place) {
@@ -233,7 +234,7 @@ TEST_CASE("with a lease the kernel's writes arrive and reach no snapshot") {
   CHECK(calls >= 4 * 22);
 }
 
-TEST_CASE("a lease of all pages takes a read that is longer than one page") {
+TEST_CASE("a lease of all pages takes a read that is longer than one page", "[mm]") {
   Region region = filled(1);
   const Snapshot before = region.snapshot();
   const Descriptor file(::memfd_create("source", MFD_CLOEXEC));
@@ -280,7 +281,7 @@ struct UdpPair {
 
 }  // namespace
 
-TEST_CASE("UDP loses no datagram while snapshots are taken of what it is received into") {
+TEST_CASE("UDP loses no datagram while snapshots are taken of what it is received into", "[mm]") {
   const UdpPair udp;
   if (!udp.connect()) {
     WARN("skipped: there is no loopback network here");

@@ -30,7 +30,8 @@ Region filled(std::uint64_t pattern) {
 
 }  // namespace
 
-TEST_CASE("memory under a lease stays when its region is destroyed, and goes with the lease") {
+TEST_CASE("memory under a lease stays when its region is destroyed, and goes with the lease",
+          "[mm]") {
   const cow::ProcessStats before = cow::process_stats();
   std::optional<Region> region = filled(1);
   std::optional<Snapshot> past = region->snapshot();
@@ -65,7 +66,7 @@ TEST_CASE("memory under a lease stays when its region is destroyed, and goes wit
   CHECK(cow::process_stats().mappings_in_use == before.mappings_in_use);
 }
 
-TEST_CASE("stores to pages beside a lease are served when the region is gone") {
+TEST_CASE("stores to pages beside a lease are served when the region is gone", "[mm]") {
   std::optional<Region> region = filled(1);
   const Snapshot past = region->snapshot();
   const WriteLease lease = lease_pages(*region, 3, 1);
@@ -76,7 +77,7 @@ TEST_CASE("stores to pages beside a lease are served when the region is gone") {
   CHECK(support::shows(past.bytes(), 1));
 }
 
-TEST_CASE("a region that is assigned to leaves its memory to its leases") {
+TEST_CASE("a region that is assigned to leaves its memory to its leases", "[mm]") {
   const std::size_t before = cow::process_stats().regions;
   {
     Region region = filled(1);
@@ -91,7 +92,7 @@ TEST_CASE("a region that is assigned to leaves its memory to its leases") {
   CHECK(cow::process_stats().regions == before);
 }
 
-TEST_CASE("thousands of small leases are counted page by page") {
+TEST_CASE("thousands of small leases are counted page by page", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -133,7 +134,7 @@ TEST_CASE("thousands of small leases are counted page by page") {
   CHECK(support::all_zero(zeros.bytes()));
 }
 
-TEST_CASE("leased pages are copied in pieces where the frames of snapshots have gaps") {
+TEST_CASE("leased pages are copied in pieces where the frames of snapshots have gaps", "[mm]") {
   Region region = Region::create(pages * support::page_bytes(), support::single_page_options());
   support::fill(region.bytes(), 1);
   constexpr std::size_t rounds = 512;  // as many as fill the first extent for such frames
@@ -158,7 +159,7 @@ TEST_CASE("leased pages are copied in pieces where the frames of snapshots have 
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a child's kernel writes arrive in the child alone, its leases hold there, too") {
+TEST_CASE("a child's kernel writes arrive in the child alone, its leases hold there, too", "[mm]") {
   Region region = filled(1);
   const Snapshot past = region.snapshot();
   std::optional<WriteLease> lease = lease_pages(region, 3, 4);
@@ -191,7 +192,7 @@ TEST_CASE("a child's kernel writes arrive in the child alone, its leases hold th
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("what the kernel writes for the parent after a fork is not seen by the child") {
+TEST_CASE("what the kernel writes for the parent after a fork is not seen by the child", "[mm]") {
   const bool shared_before = GENERATE(false, true);
   const bool zero_pages = GENERATE(false, true);
   CAPTURE(shared_before, zero_pages);
@@ -234,7 +235,7 @@ TEST_CASE("what the kernel writes for the parent after a fork is not seen by the
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("leases hold in grandchildren, each on frames of its own") {
+TEST_CASE("leases hold in grandchildren, each on frames of its own", "[mm]") {
   Region region = filled(1);
   const WriteLease lease = region.write_lease(100, region.size() - 200);
   const auto result = support::run_in_child([&]() -> std::string {
@@ -258,7 +259,7 @@ TEST_CASE("leases hold in grandchildren, each on frames of its own") {
   CHECK(support::shows(region.bytes(), 1));
 }
 
-TEST_CASE("many forks with leases keep nothing once the children are gone") {
+TEST_CASE("many forks with leases keep nothing once the children are gone", "[mm]") {
   Region region = filled(1);
   const WriteLease lease = lease_pages(region, 3, 20);
   REQUIRE(kernel_fills(lease.bytes(), 1));
@@ -281,7 +282,7 @@ TEST_CASE("many forks with leases keep nothing once the children are gone") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a lease of a region that is gone holds in a child") {
+TEST_CASE("a lease of a region that is gone holds in a child", "[mm]") {
   std::optional<Region> region = filled(1);
   std::optional<WriteLease> lease = lease_pages(*region, 3, 4);
   region.reset();

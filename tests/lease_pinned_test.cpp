@@ -85,7 +85,8 @@ struct Pipe {
 
 }  // namespace
 
-TEST_CASE("READ_FIXED into a lease that was registered before a snapshot leaves it unchanged") {
+TEST_CASE("READ_FIXED into a lease that was registered before a snapshot leaves it unchanged",
+          "[mm]") {
   const std::size_t page = GENERATE(std::size_t{0}, pages / 2, pages - 1);
   CAPTURE(page);
   Region region = filled(1);
@@ -115,7 +116,8 @@ TEST_CASE("READ_FIXED into a lease that was registered before a snapshot leaves 
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("what is pinned under a lease stays what the region shows, whatever is done to it") {
+TEST_CASE("what is pinned under a lease stays what the region shows, whatever is done to it",
+          "[mm]") {
   Region region = filled(1);
   const Snapshot start = region.snapshot();
   const std::size_t bytes = support::page_bytes();
@@ -152,7 +154,7 @@ TEST_CASE("what is pinned under a lease stays what the region shows, whatever is
   CHECK(ring.unpin());
 }
 
-TEST_CASE("zero pages that are restored under a lease keep the frames that are pinned") {
+TEST_CASE("zero pages that are restored under a lease keep the frames that are pinned", "[mm]") {
   Region region = Region::create(pages * support::page_bytes(), support::options());
   const Snapshot zeros = region.snapshot();
   const WriteLease lease = region.write_lease(0, region.size());
@@ -168,7 +170,7 @@ TEST_CASE("zero pages that are restored under a lease keep the frames that are p
   CHECK(ring.unpin());
 }
 
-TEST_CASE("a read that is under way during a snapshot ends in the region") {
+TEST_CASE("a read that is under way during a snapshot ends in the region", "[mm]") {
   const bool fixed = GENERATE(false, true);
   CAPTURE(fixed);
   Region region = filled(1);
@@ -196,7 +198,7 @@ TEST_CASE("a read that is under way during a snapshot ends in the region") {
   CHECK(ring.unpin());
 }
 
-TEST_CASE("a read that is under way ends in the lease when the region is gone") {
+TEST_CASE("a read that is under way ends in the lease when the region is gone", "[mm]") {
   const std::size_t regions = cow::process_stats().regions;
   std::optional<Region> region = filled(1);
   const Snapshot before = region->snapshot();
@@ -231,7 +233,7 @@ Descriptor direct_file(std::span<const std::byte> contents) {
 
 }  // namespace
 
-TEST_CASE("O_DIRECT reads into leased pages") {
+TEST_CASE("O_DIRECT reads into leased pages", "[mm]") {
   const std::size_t page = GENERATE(std::size_t{0}, pages / 2, pages - 1);
   CAPTURE(page);
   const std::size_t bytes = support::page_bytes();
@@ -267,7 +269,7 @@ TEST_CASE("O_DIRECT reads into leased pages") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("pages that were spliced into a pipe under a lease are the region's own") {
+TEST_CASE("pages that were spliced into a pipe under a lease are the region's own", "[mm]") {
   Region region = filled(1);
   const std::size_t bytes = support::page_bytes();
   const WriteLease lease = region.write_lease(bytes, 2 * bytes);

@@ -48,7 +48,7 @@ std::vector<std::size_t> writable_pages(const Region& region) {
 
 }  // namespace
 
-TEST_CASE("a lease names the bytes that were asked for") {
+TEST_CASE("a lease names the bytes that were asked for", "[mm]") {
   Region region = filled(5, 1);
   const WriteLease lease = region.write_lease(100, 2 * support::page_bytes());
   CHECK(lease.data() == region.data() + 100);
@@ -59,7 +59,7 @@ TEST_CASE("a lease names the bytes that were asked for") {
   CHECK(support::shows(region.bytes(), 1));
 }
 
-TEST_CASE("a lease of no bytes is allowed everywhere and does nothing") {
+TEST_CASE("a lease of no bytes is allowed everywhere and does nothing", "[mm]") {
   Region region = filled(5, 1);
   const Snapshot snapshot = region.snapshot();
   for (const std::size_t offset : {std::size_t{0}, std::size_t{77}, region.size()}) {
@@ -73,7 +73,7 @@ TEST_CASE("a lease of no bytes is allowed everywhere and does nothing") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a lease past the end is refused with a sentence and changes nothing") {
+TEST_CASE("a lease past the end is refused with a sentence and changes nothing", "[mm]") {
   Region region = filled(5, 1);
   const Snapshot snapshot = region.snapshot();
   const std::size_t most = std::numeric_limits<std::size_t>::max();
@@ -96,7 +96,7 @@ TEST_CASE("a lease past the end is refused with a sentence and changes nothing")
   CHECK_THROWS_AS(region.write_lease(0, 1), std::logic_error);
 }
 
-TEST_CASE("a lease of n shared pages copies n pages and takes no fault") {
+TEST_CASE("a lease of n shared pages copies n pages and takes no fault", "[mm]") {
   const bool shared_with_clone = GENERATE(false, true);
   CAPTURE(shared_with_clone);
   Region region = filled(40, 1, support::single_page_options());
@@ -119,7 +119,7 @@ TEST_CASE("a lease of n shared pages copies n pages and takes no fault") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a lease of pages that nobody shares copies nothing") {
+TEST_CASE("a lease of pages that nobody shares copies nothing", "[mm]") {
   Region region = filled(40, 1);
   const cow::RegionStats before = region.stats();
   const bool protected_before = GENERATE(false, true);
@@ -130,7 +130,8 @@ TEST_CASE("a lease of pages that nobody shares copies nothing") {
   CHECK(region.stats().pages_leased == 7);
 }
 
-TEST_CASE("a snapshot during a lease copies the leased pages, once each, and protects the others") {
+TEST_CASE("a snapshot during a lease copies the leased pages, once each, and protects the others",
+          "[mm]") {
   Region region = filled(40, 1, support::single_page_options());
   const WriteLease lease = lease_pages(region, 10, 4);
   const std::size_t in_use = cow::process_stats().bytes_in_use;
@@ -147,7 +148,7 @@ TEST_CASE("a snapshot during a lease copies the leased pages, once each, and pro
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("leased pages are ordinary pages again when the lease has ended") {
+TEST_CASE("leased pages are ordinary pages again when the lease has ended", "[mm]") {
   Region region = filled(40, 1, support::single_page_options());
   std::optional<WriteLease> lease = lease_pages(region, 10, 4);
   const Snapshot during = region.snapshot();
@@ -167,7 +168,8 @@ TEST_CASE("leased pages are ordinary pages again when the lease has ended") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("nested and overlapping leases hold until the last of each page ends, in any order") {
+TEST_CASE("nested and overlapping leases hold until the last of each page ends, in any order",
+          "[mm]") {
   constexpr std::size_t pages = 8;
   using Range = std::pair<std::size_t, std::size_t>;
   const std::array<Range, 5> ranges = {{{0, 8}, {1, 4}, {3, 6}, {2, 3}, {1, 4}}};
@@ -201,7 +203,7 @@ TEST_CASE("nested and overlapping leases hold until the last of each page ends, 
   } while (std::next_permutation(order.begin(), order.end()));
 }
 
-TEST_CASE("a lease that is moved goes on, and one that is assigned to has ended") {
+TEST_CASE("a lease that is moved goes on, and one that is assigned to has ended", "[mm]") {
   Region region = filled(8, 1);
   WriteLease first = lease_pages(region, 0, 2);
   WriteLease second(std::move(first));
@@ -229,7 +231,7 @@ TEST_CASE("a lease that is moved goes on, and one that is assigned to has ended"
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a lease of zero pages gives them memory, and only them") {
+TEST_CASE("a lease of zero pages gives them memory, and only them", "[mm]") {
   const std::size_t before = cow::process_stats().bytes_in_use;
   Region region = Region::create(1200 * support::page_bytes(), support::options());
   const Snapshot past = region.snapshot();
@@ -250,7 +252,7 @@ TEST_CASE("a lease of zero pages gives them memory, and only them") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("diff reports the leased pages that were written, by whomever, and no others") {
+TEST_CASE("diff reports the leased pages that were written, by whomever, and no others", "[mm]") {
   Region region = filled(600, 1);
   const Snapshot before = region.snapshot();
   std::optional<WriteLease> lease = lease_pages(region, 508, 8);
@@ -272,7 +274,7 @@ TEST_CASE("diff reports the leased pages that were written, by whomever, and no 
   CHECK(cow::diff(behind, last) == std::vector<PageRange>{{510, 1}});
 }
 
-TEST_CASE("restore during a lease brings back the bytes and keeps the pages leased") {
+TEST_CASE("restore during a lease brings back the bytes and keeps the pages leased", "[mm]") {
   Region region = filled(600, 1);
   const Snapshot start = region.snapshot();
   const WriteLease lease = lease_pages(region, 300, 250);
@@ -295,7 +297,8 @@ TEST_CASE("restore during a lease brings back the bytes and keeps the pages leas
   CHECK(support::difference(later_bytes, later.bytes()) == "");
 }
 
-TEST_CASE("a clone of a leased region is equal, takes no lease along, and then goes its own way") {
+TEST_CASE("a clone of a leased region is equal, takes no lease along, and then goes its own way",
+          "[mm]") {
   const auto mode = GENERATE(cow::CloneMode::lazy, cow::CloneMode::eager);
   CAPTURE(mode);
   Region region = filled(600, 1);
@@ -319,7 +322,7 @@ TEST_CASE("a clone of a leased region is equal, takes no lease along, and then g
   CHECK(support::broken_invariant(clone) == "");
 }
 
-TEST_CASE("a region made from a snapshot can be leased, and the snapshot does not change") {
+TEST_CASE("a region made from a snapshot can be leased, and the snapshot does not change", "[mm]") {
   const bool mapped = GENERATE(false, true);
   CAPTURE(mapped);
   std::optional<Region> first = filled(20, 1);
@@ -337,7 +340,7 @@ TEST_CASE("a region made from a snapshot can be leased, and the snapshot does no
   CHECK(support::shows(other.bytes(), 3));
 }
 
-TEST_CASE("a lease goes on when its region is moved, and ends afterwards") {
+TEST_CASE("a lease goes on when its region is moved, and ends afterwards", "[mm]") {
   Region region = filled(20, 1);
   const Snapshot past = region.snapshot();
   std::optional<WriteLease> lease = lease_pages(region, 3, 4);

@@ -41,7 +41,7 @@ class Complaint {
 
 }  // namespace
 
-TEST_CASE("a lease that one thread began is used by another and ended by a third") {
+TEST_CASE("a lease that one thread began is used by another and ended by a third", "[mm]") {
   Region region = Region::create(40 * support::page_bytes(), support::options());
   support::fill(region.bytes(), 1);
   const Snapshot past = region.snapshot();
@@ -61,7 +61,7 @@ TEST_CASE("a lease that one thread began is used by another and ended by a third
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("the last lease of a region that is gone may end on any thread") {
+TEST_CASE("the last lease of a region that is gone may end on any thread", "[mm]") {
   const cow::ProcessStats before = cow::process_stats();
   std::vector<WriteLease> leases;
   {
@@ -166,7 +166,8 @@ std::string stays_as_it_is(const Cut& cut) {
 
 }  // namespace
 
-TEST_CASE("eight threads lease and let the kernel write beside stores, snapshots and clones") {
+TEST_CASE("eight threads lease and let the kernel write beside stores, snapshots and clones",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   constexpr std::size_t pages = 600;
@@ -214,7 +215,8 @@ TEST_CASE("eight threads lease and let the kernel write beside stores, snapshots
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("stores of threads to leased pages and beside them are not lost during snapshots") {
+TEST_CASE("stores of threads to leased pages and beside them are not lost during snapshots",
+          "[mm]") {
   constexpr std::size_t pages = 40;
   constexpr std::size_t threads = 4;
   Region region = Region::create(pages * support::page_bytes(), support::options());
@@ -257,7 +259,7 @@ TEST_CASE("stores of threads to leased pages and beside them are not lost during
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("forks beside threads that lease neither hang nor mix up the bytes") {
+TEST_CASE("forks beside threads that lease neither hang nor mix up the bytes", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   constexpr std::size_t pages = 40;

@@ -72,7 +72,7 @@ void store_to_every(Region& region, std::size_t nth, unsigned value) {
 
 }  // namespace
 
-TEST_CASE("a clone that was overwritten is dropped in pieces, and all it had comes back") {
+TEST_CASE("a clone that was overwritten is dropped in pieces, and all it had comes back", "[mm]") {
   cow::RegionOptions options = support::options();
   options.reserve_frames = GENERATE(false, true);
   Region region = written_region(1, options);
@@ -94,7 +94,7 @@ TEST_CASE("a clone that was overwritten is dropped in pieces, and all it had com
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a region of many small mappings is dropped in pieces") {
+TEST_CASE("a region of many small mappings is dropped in pieces", "[mm]") {
   Region region = written_region(1, support::single_page_options());
   (void)region.clone();
   const std::size_t mappings = cow::process_stats().mappings_in_use;
@@ -107,7 +107,7 @@ TEST_CASE("a region of many small mappings is dropped in pieces") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a snapshot that holds frames alone is dropped in pieces, read or not") {
+TEST_CASE("a snapshot that holds frames alone is dropped in pieces, read or not", "[mm]") {
   const bool is_read = GENERATE(false, true);
   CAPTURE(is_read);
   Region region = written_region(1, support::single_page_options());
@@ -123,7 +123,7 @@ TEST_CASE("a snapshot that holds frames alone is dropped in pieces, read or not"
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("what was kept for a child that has ended is given back in pieces") {
+TEST_CASE("what was kept for a child that has ended is given back in pieces", "[mm]") {
   Region region = written_region(1);
   {
     support::ForkedChild child(
@@ -141,7 +141,7 @@ TEST_CASE("what was kept for a child that has ended is given back in pieces") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("recycled frames that no control call needed go back in pieces") {
+TEST_CASE("recycled frames that no control call needed go back in pieces", "[mm]") {
   Region region = written_region(1);
   {
     Region clone = region.clone();
@@ -158,7 +158,7 @@ TEST_CASE("recycled frames that no control call needed go back in pieces") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("who takes a lock piece by piece lets those go first who wait for it") {
+TEST_CASE("who takes a lock piece by piece lets those go first who wait for it", "[mm]") {
   cow::os::Lock lock{cow::os::LockRank::family};
   for (int round = 0; round < 20; ++round) {
     std::atomic<int> served{0};
@@ -182,7 +182,7 @@ TEST_CASE("who takes a lock piece by piece lets those go first who wait for it")
   }
 }
 
-TEST_CASE("a fork between two pieces of a drop leaves parent and child whole") {
+TEST_CASE("a fork between two pieces of a drop leaves parent and child whole", "[mm]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   const bool drops_view = GENERATE(false, true);
   CAPTURE(drops_view);
@@ -270,7 +270,7 @@ std::string complaint_about_sparse_drop(std::size_t gib) {
 
 }  // namespace
 
-TEST_CASE("dropping and trimming a sparse region costs what was stored to, not its size") {
+TEST_CASE("dropping and trimming a sparse region costs what was stored to, not its size", "[mm]") {
   if (support::is_emulated()) return;
   for (const std::size_t gib : {std::size_t{1}, std::size_t{32}, std::size_t{1024}}) {
     const auto result = support::run_in_child([&] { return complaint_about_sparse_drop(gib); });
@@ -310,7 +310,7 @@ unsigned calls_of_a_snapshot(std::size_t children) {
 
 }  // namespace
 
-TEST_CASE("a control call asks only some of many children whether they have ended") {
+TEST_CASE("a control call asks only some of many children whether they have ended", "[mm]") {
   const std::string reason = injection::reason_to_skip({});
   if (!reason.empty()) {
     WARN("skipped: " << reason);
@@ -322,7 +322,7 @@ TEST_CASE("a control call asks only some of many children whether they have ende
   CHECK(with_many == with_few);
 }
 
-TEST_CASE("children that have ended are found behind any number that live") {
+TEST_CASE("children that have ended are found behind any number that live", "[mm]") {
   Region region = Region::create(40 * support::page_bytes(), support::options());
   support::fill(region.bytes(), 1);
   const std::size_t in_use = cow::process_stats().bytes_in_use;

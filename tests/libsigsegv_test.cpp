@@ -7,7 +7,9 @@
 
 #if !defined(COW_TEST_LIBSIGSEGV)
 
-TEST_CASE("libsigsegv and libcow in one process") { WARN("skipped: libsigsegv is not installed"); }
+TEST_CASE("libsigsegv and libcow in one process", "[fault]") {
+  WARN("skipped: libsigsegv is not installed");
+}
 
 #else
 
@@ -137,7 +139,7 @@ void touch_nobodys_page() {
 
 }  // namespace
 
-TEST_CASE("libsigsegv first, then libcow: each handles its own faults") {
+TEST_CASE("libsigsegv first, then libcow: each handles its own faults", "[fault]") {
   const auto result = in_child([]() -> std::string {
     if (sigsegv_install_handler(&dispatch) != 0) return "libsigsegv refuses";
     const Area area;
@@ -148,7 +150,8 @@ TEST_CASE("libsigsegv first, then libcow: each handles its own faults") {
   CHECK(result.exited());
 }
 
-TEST_CASE("libcow first, then libsigsegv: from the next control call each handles its own faults") {
+TEST_CASE("libcow first, then libsigsegv: from the next control call each handles its own faults",
+          "[fault]") {
   const auto result = in_child([]() -> std::string {
     Region region = new_region();
     const cow::Snapshot snapshot = region.snapshot();
@@ -161,7 +164,8 @@ TEST_CASE("libcow first, then libsigsegv: from the next control call each handle
   CHECK(result.exited());
 }
 
-TEST_CASE("reinstall_handler is enough for pages that were protected before libsigsegv came") {
+TEST_CASE("reinstall_handler is enough for pages that were protected before libsigsegv came",
+          "[fault]") {
   const auto result = in_child([]() -> std::string {
     Region region = new_region();
     const cow::Snapshot snapshot = region.snapshot();
@@ -177,7 +181,7 @@ TEST_CASE("reinstall_handler is enough for pages that were protected before libs
   CHECK(result.exited());
 }
 
-TEST_CASE("libsigsegv comes and goes, and regions go on after the next control call") {
+TEST_CASE("libsigsegv comes and goes, and regions go on after the next control call", "[fault]") {
   const auto result = in_child([]() -> std::string {
     Region region = new_region();
     for (unsigned round = 0; round < 5; ++round) {
@@ -199,7 +203,7 @@ TEST_CASE("libsigsegv comes and goes, and regions go on after the next control c
   CHECK(result.exited());
 }
 
-TEST_CASE("libsigsegv and libcow on threads of their own do not disturb each other") {
+TEST_CASE("libsigsegv and libcow on threads of their own do not disturb each other", "[fault]") {
   const auto result = in_child([]() -> std::string {
     if (sigsegv_install_handler(&dispatch) != 0) return "libsigsegv refuses";
     const Area area;
@@ -223,7 +227,8 @@ TEST_CASE("libsigsegv and libcow on threads of their own do not disturb each oth
   CHECK(result.exited());
 }
 
-TEST_CASE("a fault that neither libsigsegv nor libcow knows ends the process by SIGSEGV") {
+TEST_CASE("a fault that neither libsigsegv nor libcow knows ends the process by SIGSEGV",
+          "[fault]") {
   for (const bool libcow_is_first : {false, true}) {
     CAPTURE(libcow_is_first);
     const auto result = in_child([&]() -> std::string {
@@ -267,7 +272,8 @@ bool overflows_and_comes_back() {
 
 }  // namespace
 
-TEST_CASE("libsigsegv still catches stack overflows, with libcow in front and regions in use") {
+TEST_CASE("libsigsegv still catches stack overflows, with libcow in front and regions in use",
+          "[fault]") {
   const auto result = in_child([]() -> std::string {
     if (stackoverflow_install_handler(&on_overflow, extra_stack.data(), extra_stack.size()) != 0 ||
         sigsegv_install_handler(&dispatch) != 0) {

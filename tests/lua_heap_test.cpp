@@ -5,7 +5,9 @@
 
 #if !defined(COW_TEST_LUA)
 
-TEST_CASE("a Lua interpreter in a region") { WARN("skipped: Lua 5.4 is not installed"); }
+TEST_CASE("a Lua interpreter in a region", "[examples]") {
+  WARN("skipped: Lua 5.4 is not installed");
+}
 
 #else
 
@@ -34,7 +36,7 @@ std::string evaluate(LuaHeap& heap, const char* source) {
 
 }  // namespace
 
-TEST_CASE("Lua scripts rolled back half-way run to the same result again") {
+TEST_CASE("Lua scripts rolled back half-way run to the same result again", "[examples]") {
   for (const examples::NamedScript& named : examples::lua_scripts) {
     CAPTURE(named.name);
     LuaHeap heap(64 * mib, support::options());
@@ -58,7 +60,8 @@ TEST_CASE("Lua scripts rolled back half-way run to the same result again") {
   }
 }
 
-TEST_CASE("a Lua script rolled back at every step gives the result it gives without") {
+TEST_CASE("a Lua script rolled back at every step gives the result it gives without",
+          "[examples]") {
   for (const examples::NamedScript& named : examples::lua_scripts) {
     CAPTURE(named.name);
     LuaHeap heap(64 * mib, support::options());
@@ -77,7 +80,7 @@ TEST_CASE("a Lua script rolled back at every step gives the result it gives with
   }
 }
 
-TEST_CASE("one Lua heap goes back and forth between several pasts") {
+TEST_CASE("one Lua heap goes back and forth between several pasts", "[examples]") {
   LuaHeap heap(64 * mib, support::options());
   evaluate(heap, "log = {}");
   std::vector<std::pair<ManagedSnapshot, std::string>> past;
@@ -96,7 +99,8 @@ TEST_CASE("one Lua heap goes back and forth between several pasts") {
   }
 }
 
-TEST_CASE("a Lua script that uses up its region is told so, and rolled back it runs on") {
+TEST_CASE("a Lua script that uses up its region is told so, and rolled back it runs on",
+          "[examples]") {
   LuaHeap heap(2 * mib, support::options());
   const ManagedSnapshot snapshot = heap.snapshot();
   const char* const greedy = "local t = {} for i = 1, 1e9 do t[i] = {i, tostring(i)} end";

@@ -39,7 +39,7 @@ class Permission {
 
 }  // namespace
 
-TEST_CASE("without permission a setting is not changed") {
+TEST_CASE("without permission a setting is not changed", "[tests]") {
   const support::Folder folder;
   const std::filesystem::path file = folder / "setting";
   std::ofstream(file) << "before";
@@ -52,7 +52,7 @@ TEST_CASE("without permission a setting is not changed") {
   CHECK(content(file) == "before");
 }
 
-TEST_CASE("a setting that was changed is put back at the end of the scope") {
+TEST_CASE("a setting that was changed is put back at the end of the scope", "[tests]") {
   const Permission permission("1");
   const support::Folder folder;
   const std::filesystem::path file = folder / "setting";
@@ -71,7 +71,8 @@ TEST_CASE("a setting that was changed is put back at the end of the scope") {
   CHECK(content(file) == "before");
 }
 
-TEST_CASE("a setting is put back when the process that changed it is killed, by any signal") {
+TEST_CASE("a setting is put back when the process that changed it is killed, by any signal",
+          "[tests]") {
   const Permission permission("1");
   const support::Folder folder;
   for (const int signal : {SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGSEGV, SIGABRT}) {

@@ -83,7 +83,7 @@ void keeps_elements_aligned() {
 
 }  // namespace
 
-TEST_CASE("an exhausted segment grows in place, whoever asks for memory") {
+TEST_CASE("an exhausted segment grows in place, whoever asks for memory", "[managed]") {
   ManagedRegion region = growing(16 * kib, 64 * mib);
   const std::size_t size = region.get_size();
   CHECK(size <= 16 * kib);
@@ -103,7 +103,7 @@ TEST_CASE("an exhausted segment grows in place, whoever asks for memory") {
   CHECK(region.check_sanity());
 }
 
-TEST_CASE("a limit that is never reached costs next to no memory") {
+TEST_CASE("a limit that is never reached costs next to no memory", "[managed]") {
   const std::size_t before = cow::process_stats().bytes_in_use;
   ManagedRegion region = growing(64 * kib, 16 * gib);
   CHECK(region.region().size() == 16 * gib);
@@ -113,7 +113,7 @@ TEST_CASE("a limit that is never reached costs next to no memory") {
   CHECK(*clone.find<int>("n").first == 1);
 }
 
-TEST_CASE("a segment grows when asked, up to its limit") {
+TEST_CASE("a segment grows when asked, up to its limit", "[managed]") {
   ManagedRegion region = growing(64 * kib, mib);
   const std::size_t size = region.get_size();
   region.grow(100 * kib);
@@ -131,7 +131,7 @@ TEST_CASE("a segment grows when asked, up to its limit") {
   CHECK(region.check_sanity());
 }
 
-TEST_CASE("a full region throws bad_alloc and harms nothing") {
+TEST_CASE("a full region throws bad_alloc and harms nothing", "[managed]") {
   ManagedRegion region = growing(32 * kib, 256 * kib);
   auto* const map = region.construct<cow::map<int, cow::string>>("m")(region.get_allocator<int>());
   auto* const numbers = region.construct<cow::vector<int>>("v")(region.get_allocator<int>());
@@ -180,7 +180,7 @@ TEST_CASE("a full region throws bad_alloc and harms nothing") {
   CHECK(region.all_memory_deallocated());
 }
 
-TEST_CASE("a request that can never be served leaves the segment as small as it was") {
+TEST_CASE("a request that can never be served leaves the segment as small as it was", "[managed]") {
   ManagedRegion region = growing(64 * kib, 4 * mib);
   auto* const numbers = region.construct<cow::vector<int>>("v")(region.get_allocator<int>());
   const std::size_t size = region.get_size();
@@ -194,7 +194,7 @@ TEST_CASE("a request that can never be served leaves the segment as small as it 
   CHECK(region.get_size() == size);
 }
 
-TEST_CASE("clones grow by themselves, and restore takes growth back") {
+TEST_CASE("clones grow by themselves, and restore takes growth back", "[managed]") {
   ManagedRegion region = growing(64 * kib, 4 * mib);
   const ManagedSnapshot small = region.snapshot();
   const std::size_t size = region.get_size();
@@ -211,7 +211,7 @@ TEST_CASE("clones grow by themselves, and restore takes growth back") {
   CHECK(clone.check_sanity());
 }
 
-TEST_CASE("objects are aligned as their type asks, in clones too") {
+TEST_CASE("objects are aligned as their type asks, in clones too", "[managed]") {
   finds_objects_aligned<char>();
   finds_objects_aligned<double>();
   finds_objects_aligned<long double>();
@@ -221,7 +221,7 @@ TEST_CASE("objects are aligned as their type asks, in clones too") {
   finds_objects_aligned<Aligned<128>>();
 }
 
-TEST_CASE("elements of containers are aligned as their type asks") {
+TEST_CASE("elements of containers are aligned as their type asks", "[managed]") {
   keeps_elements_aligned<double>();
   keeps_elements_aligned<Aligned<16>>();
   keeps_elements_aligned<Aligned<32>>();
@@ -230,7 +230,7 @@ TEST_CASE("elements of containers are aligned as their type asks") {
   keeps_elements_aligned<Aligned<4096>>();
 }
 
-TEST_CASE("an over-aligned object whose constructor allocates") {
+TEST_CASE("an over-aligned object whose constructor allocates", "[managed]") {
   struct alignas(64) Index {
     explicit Index(ManagedRegion& region) : numbers(region.get_allocator<int>()) {
       numbers.resize(100, 1);

@@ -63,12 +63,12 @@ bool says(const std::string& text, const char* part) {
 }  // namespace
 
 #if defined(COW_TEST_BOOST_VERSION)
-TEST_CASE("these tests were compiled with the Boost they are meant for") {
+TEST_CASE("these tests were compiled with the Boost they are meant for", "[managed]") {
   CHECK(BOOST_VERSION == COW_TEST_BOOST_VERSION);
 }
 #endif
 
-TEST_CASE("a region that holds a managed segment is opened, wherever it lies") {
+TEST_CASE("a region that holds a managed segment is opened, wherever it lies", "[managed]") {
   ManagedRegion original = small_region();
   Region plain = original.region().clone();
   ManagedRegion clone = ManagedRegion::open(std::move(plain));
@@ -87,7 +87,7 @@ TEST_CASE("a region that holds a managed segment is opened, wherever it lies") {
   CHECK(*taken.find<int>("n").first == 41);
 }
 
-TEST_CASE("a region without a managed segment is not opened, and says so") {
+TEST_CASE("a region without a managed segment is not opened, and says so", "[managed]") {
   Region empty = Region::create(std::size_t{64} << 10, support::options());
   CHECK(says(refusal(empty), "holds no managed segment"));
   support::fill(empty.bytes(), 1);
@@ -96,7 +96,7 @@ TEST_CASE("a region without a managed segment is not opened, and says so") {
   CHECK(says(refusal(tiny), "holds no managed segment"));
 }
 
-TEST_CASE("a managed segment of another version is not opened, and says so") {
+TEST_CASE("a managed segment of another version is not opened, and says so", "[managed]") {
   Region format = with_another(8);
   CHECK(says(refusal(format), "of version 2 and this is libcow for version 1"));
   Region boost = with_another(16);
@@ -105,7 +105,7 @@ TEST_CASE("a managed segment of another version is not opened, and says so") {
   CHECK(says(refusal(manager), "a segment manager of"));
 }
 
-TEST_CASE("a part of a managed segment is not opened, and says so") {
+TEST_CASE("a part of a managed segment is not opened, and says so", "[managed]") {
   const ManagedRegion whole = small_region();
   for (const std::size_t bytes :
        {std::size_t{64}, whole.region().size() / 2, whole.region().size() - 1}) {
@@ -117,7 +117,7 @@ TEST_CASE("a part of a managed segment is not opened, and says so") {
   CHECK(*ManagedRegion::open(std::move(longer)).find<int>("n").first == 41);
 }
 
-TEST_CASE("a managed segment with impossible sizes is not opened, and says so") {
+TEST_CASE("a managed segment with impossible sizes is not opened, and says so", "[managed]") {
   ManagedRegion region = small_region();
   const std::uint64_t size = region.get_size();
   Region damaged = std::move(region).release();

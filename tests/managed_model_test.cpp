@@ -71,7 +71,7 @@ void survives_a_clone(ManagedRegion& region, const char* name, Fill fill, Check 
 
 }  // namespace
 
-TEST_CASE("objects in clones, snapshots and restored regions are those of a model") {
+TEST_CASE("objects in clones, snapshots and restored regions are those of a model", "[managed]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -112,7 +112,7 @@ TEST_CASE("objects in clones, snapshots and restored regions are those of a mode
   }
 }
 
-TEST_CASE("every container works in a region, its clone and its snapshot") {
+TEST_CASE("every container works in a region, its clone and its snapshot", "[managed]") {
   ManagedRegion region = ManagedRegion::create(1U << 14, 1U << 22, support::options());
   const auto push = [](auto& container) {
     for (int i = 0; i < 1000; ++i) container.push_back(static_cast<char>(i % 100));

@@ -64,7 +64,7 @@ std::vector<std::string> names(Iterator begin, Iterator end) {
 
 }  // namespace
 
-TEST_CASE("objects in a region are found by their name, with their number") {
+TEST_CASE("objects in a region are found by their name, with their number", "[managed]") {
   ManagedRegion region = new_region();
   Point* const one = region.construct<Point>("one")(Point{1, 2});
   Point* const many = region.construct<Point>("many")[5](Point{3, 4});
@@ -87,7 +87,7 @@ TEST_CASE("objects in a region are found by their name, with their number") {
   CHECK_FALSE(region.belongs_to_segment(&region));
 }
 
-TEST_CASE("arrays in a region take their arguments from iterators") {
+TEST_CASE("arrays in a region take their arguments from iterators", "[managed]") {
   ManagedRegion region = new_region();
   const int values[] = {3, 1, 4};
   int* const made = region.construct_it<int>("digits")[3](&values[0]);
@@ -95,7 +95,7 @@ TEST_CASE("arrays in a region take their arguments from iterators") {
   CHECK(region.find_or_construct_it<int>("digits")[3](&values[0]) == made);
 }
 
-TEST_CASE("a name in a region is taken once") {
+TEST_CASE("a name in a region is taken once", "[managed]") {
   ManagedRegion region = new_region();
   int* const first = region.construct<int>("n")(1);
   CHECK_THROWS_AS(region.construct<int>("n")(2), boost::interprocess::interprocess_exception);
@@ -108,7 +108,7 @@ TEST_CASE("a name in a region is taken once") {
   CHECK(*region.find_or_construct<int>("n")(2) == 2);
 }
 
-TEST_CASE("a region whose objects are destroyed is empty again") {
+TEST_CASE("a region whose objects are destroyed is empty again", "[managed]") {
   ManagedRegion region = new_region();
   CHECK(region.all_memory_deallocated());
   const std::size_t free_bytes = region.get_free_memory();
@@ -132,7 +132,7 @@ TEST_CASE("a region whose objects are destroyed is empty again") {
   CHECK(region.get_free_memory() == free_bytes);
 }
 
-TEST_CASE("a constructor that throws leaves neither name nor memory in the region") {
+TEST_CASE("a constructor that throws leaves neither name nor memory in the region", "[managed]") {
   struct Fussy {
     explicit Fussy(int& left) {
       if (--left < 0) throw std::runtime_error("no more");
@@ -147,7 +147,7 @@ TEST_CASE("a constructor that throws leaves neither name nor memory in the regio
   CHECK(region.all_memory_deallocated());
 }
 
-TEST_CASE("the named objects of a region can be gone through") {
+TEST_CASE("the named objects of a region can be gone through", "[managed]") {
   ManagedRegion region = new_region();
   for (const char* name : {"pear", "fig", "apple"}) region.construct<int>(name)(1);
   region.construct<Point>(cow::unique_instance)();
@@ -167,7 +167,7 @@ TEST_CASE("the named objects of a region can be gone through") {
         std::vector<std::string>{"pear", "apple"});
 }
 
-TEST_CASE("a clone is the whole object graph at an address of its own") {
+TEST_CASE("a clone is the whole object graph at an address of its own", "[managed]") {
   ManagedRegion original = new_region();
   Book& book = make_book(original);
   for (int i = 0; i < 500; ++i) {
@@ -198,14 +198,14 @@ TEST_CASE("a clone is the whole object graph at an address of its own") {
   CHECK(support::broken_invariant(clone.region()) == "");
 }
 
-TEST_CASE("an eager clone is the whole object graph too") {
+TEST_CASE("an eager clone is the whole object graph too", "[managed]") {
   ManagedRegion original = new_region();
   add_line(original, make_book(original), "a", "b");
   ManagedRegion clone = original.clone(cow::CloneMode::eager);
   CHECK(plain(*clone.find<Book>("book").first) == PlainBook{{"a", {"b"}}});
 }
 
-TEST_CASE("objects outlive the regions they were cloned from") {
+TEST_CASE("objects outlive the regions they were cloned from", "[managed]") {
   std::optional<ManagedRegion> region = new_region();
   make_book(*region);
   PlainBook expected;
@@ -221,7 +221,7 @@ TEST_CASE("objects outlive the regions they were cloned from") {
   CHECK(plain(*region->find<Book>("book").first) == expected);
 }
 
-TEST_CASE("a lookup in a region writes nothing") {
+TEST_CASE("a lookup in a region writes nothing", "[managed]") {
   ManagedRegion region = new_region();
   Book& book = make_book(region);
   for (int i = 0; i < 300; ++i) add_line(region, book, std::to_string(i), "line");
@@ -249,7 +249,7 @@ TEST_CASE("a lookup in a region writes nothing") {
   CHECK(clone.region().stats().faults == 0);
 }
 
-TEST_CASE("a snapshot shows the objects of its moment, read-only") {
+TEST_CASE("a snapshot shows the objects of its moment, read-only", "[managed]") {
   ManagedRegion region = new_region();
   Book& book = make_book(region);
   add_line(region, book, "a", "first");
@@ -269,7 +269,7 @@ TEST_CASE("a snapshot shows the objects of its moment, read-only") {
   CHECK(cow::diff(first.snapshot(), second.snapshot()) != std::vector<cow::PageRange>{});
 }
 
-TEST_CASE("restore returns to a snapshot's objects at the same addresses") {
+TEST_CASE("restore returns to a snapshot's objects at the same addresses", "[managed]") {
   ManagedRegion region = new_region();
   Book& book = make_book(region);
   add_line(region, book, "a", "kept");
@@ -288,7 +288,7 @@ TEST_CASE("restore returns to a snapshot's objects at the same addresses") {
   CHECK(region.check_sanity());
 }
 
-TEST_CASE("a region made from a snapshot has its objects and may change them") {
+TEST_CASE("a region made from a snapshot has its objects and may change them", "[managed]") {
   ManagedRegion region = new_region();
   region.construct<int>("n")(1);
   const ManagedSnapshot snapshot = region.snapshot();
@@ -300,7 +300,7 @@ TEST_CASE("a region made from a snapshot has its objects and may change them") {
   CHECK(*region.find<int>("n").first == 2);
 }
 
-TEST_CASE("a managed region that was moved from says so") {
+TEST_CASE("a managed region that was moved from says so", "[managed]") {
   ManagedRegion region = new_region();
   region.construct<int>("n")(1);
   ManagedRegion other = std::move(region);
@@ -312,7 +312,8 @@ TEST_CASE("a managed region that was moved from says so") {
   CHECK(*region.find<int>("n").first == 1);
 }
 
-TEST_CASE("a managed region is refused at size 0 and has room for its segment at any other") {
+TEST_CASE("a managed region is refused at size 0 and has room for its segment at any other",
+          "[managed]") {
   CHECK_THROWS_AS(ManagedRegion::create(0, support::options()), std::invalid_argument);
   CHECK_THROWS_AS(ManagedRegion::create(0, mib, support::options()), std::invalid_argument);
   CHECK_THROWS_AS(ManagedRegion::create(~std::size_t{0}, support::options()),

@@ -41,7 +41,7 @@ std::map<std::string, std::vector<std::string>> plain(const Words& words) {
 
 }  // namespace
 
-TEST_CASE("restore rolls std::pmr containers back, and their memory with them") {
+TEST_CASE("restore rolls std::pmr containers back, and their memory with them", "[managed]") {
   ManagedRegion region = ManagedRegion::create(64 << 10, 16 * mib, support::options());
   RegionResource resource(region);
   Words& words = *region.construct<Words>("words")(&resource);
@@ -73,7 +73,7 @@ TEST_CASE("restore rolls std::pmr containers back, and their memory with them") 
   CHECK(region.all_memory_deallocated());
 }
 
-TEST_CASE("raw pointers in a clone still point into the region it was made from") {
+TEST_CASE("raw pointers in a clone still point into the region it was made from", "[managed]") {
   ManagedRegion region = ManagedRegion::create(mib, support::options());
   RegionResource resource(region);
   using Numbers = std::pmr::vector<int>;
@@ -85,7 +85,8 @@ TEST_CASE("raw pointers in a clone still point into the region it was made from"
   CHECK_FALSE(clone.belongs_to_segment(cloned->data()));
 }
 
-TEST_CASE("a region's memory resource aligns, compares, and says when there is no more") {
+TEST_CASE("a region's memory resource aligns, compares, and says when there is no more",
+          "[managed]") {
   ManagedRegion region = ManagedRegion::create(mib, support::options());
   ManagedRegion other = ManagedRegion::create(mib, support::options());
   RegionResource resource(region);

@@ -99,7 +99,7 @@ std::string found_in_cores(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-TEST_CASE("what is kept out of cores stays so in every mapping that libcow makes") {
+TEST_CASE("what is kept out of cores stays so in every mapping that libcow makes", "[os]") {
   if (!are_flags_told()) return;
   const bool reserve_frames = GENERATE(false, true);
   CAPTURE(reserve_frames);
@@ -145,7 +145,7 @@ TEST_CASE("what is kept out of cores stays so in every mapping that libcow makes
   CHECK(result.exited());
 }
 
-TEST_CASE("an opened file and a loaded image are kept out of cores, too") {
+TEST_CASE("an opened file and a loaded image are kept out of cores, too", "[os]") {
   if (!are_flags_told()) return;
   const support::Folder folder;
   const Region source = filled(support::single_page_options());
@@ -159,8 +159,8 @@ TEST_CASE("an opened file and a loaded image are kept out of cores, too") {
   }
 }
 
-TEST_CASE(
-    "a core holds regions, and snapshots if the filter says so, and nothing that is kept out") {
+TEST_CASE("a core holds regions, and snapshots if the filter says so, and nothing that is kept out",
+          "[os]") {
   if (!are_cores_files()) {
     WARN("skipped: the kernel does not write cores into the folder where a process dies");
     return;
@@ -191,7 +191,8 @@ TEST_CASE(
   CHECK(holds(core, view) == (!keep_out && private_files));
 }
 
-TEST_CASE("what a program tells the kernel about a region's mapping is lost when a page moves") {
+TEST_CASE("what a program tells the kernel about a region's mapping is lost when a page moves",
+          "[os]") {
   if (!are_flags_told()) return;
   Region region = filled(support::single_page_options());
   REQUIRE(::madvise(region.data(), region.size(), MADV_DONTDUMP) == 0);
@@ -204,7 +205,8 @@ TEST_CASE("what a program tells the kernel about a region's mapping is lost when
   if (may_lock) CHECK(support::bytes_with("lo", region.data(), region.size()) == 0);
 }
 
-TEST_CASE("mlockall with MCL_FUTURE and MCL_ONFAULT locks what regions show, whatever moves") {
+TEST_CASE("mlockall with MCL_FUTURE and MCL_ONFAULT locks what regions show, whatever moves",
+          "[os]") {
   if (support::has_sanitizer) {
     WARN("skipped: a sanitizer's runtime makes nothing of mlockall");
     return;

@@ -47,7 +47,8 @@ Region stamped(std::size_t size, std::size_t member) {
 
 }  // namespace
 
-TEST_CASE("a clone overwritten from end to end adds at most four mappings, whatever its size") {
+TEST_CASE("a clone overwritten from end to end adds at most four mappings, whatever its size",
+          "[mm]") {
   const std::size_t page = support::page_bytes();
   std::vector<std::size_t> sizes{page,       3 * page,        64 * page,
                                  513 * page, 2000 * page + 1, support::large_region_bytes(3)};
@@ -72,7 +73,8 @@ TEST_CASE("a clone overwritten from end to end adds at most four mappings, whate
   }
 }
 
-TEST_CASE("a region overwritten from end to end between snapshots stays a handful of mappings") {
+TEST_CASE("a region overwritten from end to end between snapshots stays a handful of mappings",
+          "[mm]") {
   Region region = stamped(1000 * support::page_bytes(), 0);
   std::vector<Snapshot> history;
   for (unsigned round = 1; round < 12; ++round) {
@@ -86,7 +88,7 @@ TEST_CASE("a region overwritten from end to end between snapshots stays a handfu
   }
 }
 
-TEST_CASE("stats().mappings is the number of lines in /proc/self/maps, after every step") {
+TEST_CASE("stats().mappings is the number of lines in /proc/self/maps, after every step", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -136,7 +138,7 @@ TEST_CASE("stats().mappings is the number of lines in /proc/self/maps, after eve
   }
 }
 
-TEST_CASE("stores to every second page of a large clone run to the end within the budget") {
+TEST_CASE("stores to every second page of a large clone run to the end within the budget", "[mm]") {
   const std::size_t size = support::large_region_bytes(3);
   CAPTURE(size);
   const std::size_t pages = size / support::page_bytes();
@@ -153,7 +155,8 @@ TEST_CASE("stores to every second page of a large clone run to the end within th
   CHECK(support::broken_invariant(clone) == "");
 }
 
-TEST_CASE("stores to every second page of a large new region run to the end within the budget") {
+TEST_CASE("stores to every second page of a large new region run to the end within the budget",
+          "[mm]") {
   const std::size_t size = support::large_region_bytes(2);
   CAPTURE(size);
   const std::size_t pages = size / support::page_bytes();
@@ -169,7 +172,8 @@ TEST_CASE("stores to every second page of a large new region run to the end with
   CHECK(support::count_process_mappings() < support::max_map_count());
 }
 
-TEST_CASE("random stores to all pages of a large clone run to the end beside seven other clones") {
+TEST_CASE("random stores to all pages of a large clone run to the end beside seven other clones",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -209,7 +213,7 @@ TEST_CASE("random stores to all pages of a large clone run to the end beside sev
   CHECK(clones[0].stats().mappings == support::count_mappings(clones[0]));
 }
 
-TEST_CASE("the mappings of all regions together keep to the budget of the process") {
+TEST_CASE("the mappings of all regions together keep to the budget of the process", "[mm]") {
   // Each clone alone would be within the budget; all of them together would not.
   const std::size_t size = support::large_region_bytes(6) / 16;
   const std::size_t pages = size / support::page_bytes();

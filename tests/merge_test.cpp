@@ -94,7 +94,7 @@ PlainMerge merge_plainly(const Bytes& base, const Bytes& ours, const Bytes& thei
 
 }  // namespace
 
-TEST_CASE("pages that one side changed are taken from it, without copying a byte") {
+TEST_CASE("pages that one side changed are taken from it, without copying a byte", "[api]") {
   Sides sides(1300 * support::page_bytes());
   for (const std::size_t page : {1u, 2u, 600u}) support::flip(sides.ours, page);
   for (const std::size_t page : {3u, 700u, 1299u}) support::flip(sides.theirs, page);
@@ -116,7 +116,7 @@ TEST_CASE("pages that one side changed are taken from it, without copying a byte
   CHECK(support::broken_invariant(sides.ours) == "");
 }
 
-TEST_CASE("without a resolver, pages that both changed are reported and show ours") {
+TEST_CASE("without a resolver, pages that both changed are reported and show ours", "[api]") {
   Sides sides(100 * support::page_bytes());
   for (const std::size_t page : {4u, 5u, 6u, 50u}) support::flip(sides.ours, page);
   for (const std::size_t page : {5u, 6u, 50u, 99u}) support::flip(sides.theirs, page, 9);
@@ -131,7 +131,7 @@ TEST_CASE("without a resolver, pages that both changed are reported and show our
   CHECK(result.pages_from_theirs == 1);
 }
 
-TEST_CASE("a resolver is asked about exactly the bytes that both changed differently") {
+TEST_CASE("a resolver is asked about exactly the bytes that both changed differently", "[api]") {
   Sides sides(10 * support::page_bytes());
   const std::size_t at = 3 * support::page_bytes();
   const auto put = [&](Region& region, std::size_t from, const char* text) {
@@ -165,7 +165,7 @@ TEST_CASE("a resolver is asked about exactly the bytes that both changed differe
   CHECK(support::broken_invariant(result.merged) == "");
 }
 
-TEST_CASE("with units of eight bytes, numbers are never mixed") {
+TEST_CASE("with units of eight bytes, numbers are never mixed", "[api]") {
   Sides sides(4 * support::page_bytes());
   support::word_at(sides.ours, 1, 16) ^= 0xff;
   support::word_at(sides.theirs, 1, 16) ^= 0xff00;
@@ -185,7 +185,7 @@ TEST_CASE("with units of eight bytes, numbers are never mixed") {
   CHECK(support::word_at(bytes.merged, 1, 16) == (ours ^ 0xff00));
 }
 
-TEST_CASE("random merges match merges of plain bytes") {
+TEST_CASE("random merges match merges of plain bytes", "[api]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -221,7 +221,7 @@ TEST_CASE("random merges match merges of plain bytes") {
   }
 }
 
-TEST_CASE("what a resolver throws ends the merge, and nothing is left of it") {
+TEST_CASE("what a resolver throws ends the merge, and nothing is left of it", "[api]") {
   Sides sides(30 * support::page_bytes());
   support::flip(sides.ours, 2);
   support::store(sides.theirs, 2, support::load(sides.base.bytes(), 2) ^ 0x0fu);
@@ -233,7 +233,7 @@ TEST_CASE("what a resolver throws ends the merge, and nothing is left of it") {
   CHECK(support::broken_invariant(sides.theirs) == "");
 }
 
-TEST_CASE("merge refuses strangers and units that make no sense") {
+TEST_CASE("merge refuses strangers and units that make no sense", "[api]") {
   Sides sides(30 * support::page_bytes());
   const Snapshot stranger = Sides(30 * support::page_bytes()).base;
   const Snapshot ours = sides.ours.snapshot();

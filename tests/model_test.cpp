@@ -31,7 +31,8 @@ std::string step_without_mappings(Forest& forest) {
 
 }  // namespace
 
-TEST_CASE("random operations on a forest of regions and snapshots match plain copies of bytes") {
+TEST_CASE("random operations on a forest of regions and snapshots match plain copies of bytes",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   constexpr std::size_t rounds = 20;
@@ -60,7 +61,8 @@ TEST_CASE("random operations on a forest of regions and snapshots match plain co
 
 // What keeps the model above from finding that mappings run out: its regions are a few pages long,
 // and there is room for thousands like them.
-TEST_CASE("random operations on a large forest go on to the end with a few hundred mappings") {
+TEST_CASE("random operations on a large forest go on to the end with a few hundred mappings",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   const std::size_t pages = std::max<std::size_t>(

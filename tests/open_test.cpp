@@ -40,7 +40,7 @@ std::string refusal(const std::filesystem::path& path) {
 
 }  // namespace
 
-TEST_CASE("an opened region shows the file's bytes, and zeros behind its end") {
+TEST_CASE("an opened region shows the file's bytes, and zeros behind its end", "[api]") {
   const Folder folder;
   const std::size_t page = support::page_bytes();
   for (const std::size_t size :
@@ -57,7 +57,7 @@ TEST_CASE("an opened region shows the file's bytes, and zeros behind its end") {
   }
 }
 
-TEST_CASE("stores to an opened region never reach the file") {
+TEST_CASE("stores to an opened region never reach the file", "[api]") {
   const Folder folder;
   const std::size_t page = support::page_bytes();
   const Bytes content = pattern(600 * page + 77, 3);
@@ -75,7 +75,7 @@ TEST_CASE("stores to an opened region never reach the file") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("opening a file reads none of its whole pages") {
+TEST_CASE("opening a file reads none of its whole pages", "[api]") {
   const Folder folder;
   const std::size_t size = 64 * support::page_bytes();
   support::write_file(folder / "file", pattern(size, 1));
@@ -101,7 +101,7 @@ TEST_CASE("opening a file reads none of its whole pages") {
   ::close(file);
 }
 
-TEST_CASE("one store to an opened region copies one page") {
+TEST_CASE("one store to an opened region copies one page", "[api]") {
   const Folder folder;
   support::write_file(folder / "file", pattern(2000 * support::page_bytes(), 9));
   Region region = Region::open(folder / "file", support::single_page_options());
@@ -115,7 +115,7 @@ TEST_CASE("one store to an opened region copies one page") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("control calls work on an opened region as on any") {
+TEST_CASE("control calls work on an opened region as on any", "[api]") {
   const Folder folder;
   const std::size_t page = support::page_bytes();
   const Bytes content = pattern(1100 * page + 5, 4);
@@ -153,7 +153,7 @@ TEST_CASE("control calls work on an opened region as on any") {
   CHECK(support::read_file(folder / "file") == content);
 }
 
-TEST_CASE("an eager clone of an opened region does not need the file") {
+TEST_CASE("an eager clone of an opened region does not need the file", "[api]") {
   const Folder folder;
   const Bytes content = pattern(520 * support::page_bytes(), 5);
   support::write_file(folder / "file", content);
@@ -168,7 +168,8 @@ TEST_CASE("an eager clone of an opened region does not need the file") {
   CHECK(support::broken_invariant(copy) == "");
 }
 
-TEST_CASE("a lease on an opened region is filled by the kernel and does not reach the file") {
+TEST_CASE("a lease on an opened region is filled by the kernel and does not reach the file",
+          "[api]") {
   const Folder folder;
   const Bytes content = pattern(30 * support::page_bytes(), 6);
   support::write_file(folder / "file", content);
@@ -186,7 +187,7 @@ TEST_CASE("a lease on an opened region is filled by the kernel and does not reac
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a child made by fork keeps an opened region, apart from its parent's") {
+TEST_CASE("a child made by fork keeps an opened region, apart from its parent's", "[api]") {
   const Folder folder;
   const Bytes content = pattern(600 * support::page_bytes(), 7);
   support::write_file(folder / "file", content);
@@ -210,7 +211,8 @@ TEST_CASE("a child made by fork keeps an opened region, apart from its parent's"
   CHECK(support::read_file(folder / "file") == content);
 }
 
-TEST_CASE("what replaces an opened file does not change the region; what is written to it may") {
+TEST_CASE("what replaces an opened file does not change the region; what is written to it may",
+          "[api]") {
   const Folder folder;
   const Bytes content = pattern(20 * support::page_bytes(), 8);
   support::write_file(folder / "file", content);
@@ -230,8 +232,8 @@ TEST_CASE("what replaces an opened file does not change the region; what is writ
   CHECK(support::difference(as_stored, second.bytes()) == "");
 }
 
-TEST_CASE(
-    "a page that was cut off an opened file is SIGBUS when touched, as with any mapped file") {
+TEST_CASE("a page that was cut off an opened file is SIGBUS when touched, as with any mapped file",
+          "[api]") {
   if (support::has_sanitizer) {
     WARN("skipped because a sanitizer takes SIGBUS for itself");
     return;
@@ -251,7 +253,8 @@ TEST_CASE(
   CHECK(child.died_of(SIGBUS));
 }
 
-TEST_CASE("files that cannot be opened as a region are refused in a sentence that names them") {
+TEST_CASE("files that cannot be opened as a region are refused in a sentence that names them",
+          "[api]") {
   const Folder folder;
   (void)cow::process_stats();  // gives back what was kept for children that are gone
   const std::size_t descriptors = support::open_descriptors();
@@ -281,7 +284,7 @@ TEST_CASE("files that cannot be opened as a region are refused in a sentence tha
   CHECK(support::open_descriptors() == descriptors);
 }
 
-TEST_CASE("an opened region with reserved frames stores without asking for more") {
+TEST_CASE("an opened region with reserved frames stores without asking for more", "[api]") {
   const Folder folder;
   const Bytes content = pattern(600 * support::page_bytes() + 1, 2);
   support::write_file(folder / "file", content);

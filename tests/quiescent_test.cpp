@@ -42,7 +42,8 @@ const std::vector<std::size_t> hot_pages = {0, 5, 6, 7, 511, 512, 1000, 1099};
 
 }  // namespace
 
-TEST_CASE("pages stored to between any two quiescent snapshots fault once in fifteen rounds") {
+TEST_CASE("pages stored to between any two quiescent snapshots fault once in fifteen rounds",
+          "[mm]") {
   Region region = filled(1100);
   Snapshot last = rounds(4, region, hot_pages);
   const RegionStats before = region.stats();
@@ -54,7 +55,7 @@ TEST_CASE("pages stored to between any two quiescent snapshots fault once in fif
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("hot pages that lie apart are copied by one call for each leaf") {
+TEST_CASE("hot pages that lie apart are copied by one call for each leaf", "[mm]") {
   if (!support::has_call_filters()) {
     WARN("skipped: seccomp is not available here");
     return;
@@ -83,7 +84,7 @@ TEST_CASE("hot pages that lie apart are copied by one call for each leaf") {
   CHECK(result.exited());
 }
 
-TEST_CASE("every quiescent snapshot keeps its moment") {
+TEST_CASE("every quiescent snapshot keeps its moment", "[mm]") {
   Region region = filled(1100);
   std::deque<std::pair<Snapshot, std::vector<std::byte>>> history;
   support::Random random(support::seed());
@@ -100,7 +101,7 @@ TEST_CASE("every quiescent snapshot keeps its moment") {
   }
 }
 
-TEST_CASE("between two quiescent snapshots diff names the pages whose bytes changed") {
+TEST_CASE("between two quiescent snapshots diff names the pages whose bytes changed", "[mm]") {
   Region region = filled(1100);
   Snapshot last = rounds(6, region, hot_pages);
   store_to(region, {5, 511}, 99);
@@ -109,7 +110,7 @@ TEST_CASE("between two quiescent snapshots diff names the pages whose bytes chan
   CHECK(cow::diff(now, region.snapshot(SnapshotMode::quiescent)).empty());
 }
 
-TEST_CASE("a page that comes to rest is copied no more and is shared") {
+TEST_CASE("a page that comes to rest is copied no more and is shared", "[mm]") {
   Region region = filled(1100);
   Snapshot last = rounds(6, region, hot_pages);
   CHECK(region.stats().pages_writable == hot_pages.size());
@@ -121,7 +122,7 @@ TEST_CASE("a page that comes to rest is copied no more and is shared") {
   CHECK(cow::diff(last, region.snapshot()).empty());
 }
 
-TEST_CASE("clones, snapshots of running writers and restores take hot pages as they are") {
+TEST_CASE("clones, snapshots of running writers and restores take hot pages as they are", "[mm]") {
   Region region = filled(1100);
   Snapshot last = rounds(6, region, hot_pages);
   store_to(region, hot_pages, 77);
@@ -141,7 +142,7 @@ TEST_CASE("clones, snapshots of running writers and restores take hot pages as t
   CHECK(support::broken_invariant(clone) == "");
 }
 
-TEST_CASE("leased pages and hot pages of one region do not get in each other's way") {
+TEST_CASE("leased pages and hot pages of one region do not get in each other's way", "[mm]") {
   Region region = filled(1100);
   Snapshot last = rounds(6, region, hot_pages);
   {

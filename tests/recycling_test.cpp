@@ -47,7 +47,7 @@ void drop_a_written_clone(const Region& region, unsigned value) {
 
 }  // namespace
 
-TEST_CASE("a copy for a snapshot goes to a recycled frame and takes no memory") {
+TEST_CASE("a copy for a snapshot goes to a recycled frame and takes no memory", "[mm]") {
   Region region = written_region(1);
   std::optional<Snapshot> snapshot = region.snapshot();
   store_everywhere(region, 2);
@@ -66,7 +66,8 @@ TEST_CASE("a copy for a snapshot goes to a recycled frame and takes no memory") 
   }
 }
 
-TEST_CASE("the copies of a clone go to the frames of the clone before it and take no memory") {
+TEST_CASE("the copies of a clone go to the frames of the clone before it and take no memory",
+          "[mm]") {
   const auto mode = GENERATE(cow::CloneMode::lazy, cow::CloneMode::eager);
   Region region = written_region(1);
   drop_a_written_clone(region, 2);
@@ -81,7 +82,7 @@ TEST_CASE("the copies of a clone go to the frames of the clone before it and tak
   }
 }
 
-TEST_CASE("a zero page never shows what a recycled frame held") {
+TEST_CASE("a zero page never shows what a recycled frame held", "[mm]") {
   Region region = Region::create(pages * support::page_bytes(), support::options());
   support::fill(region.bytes().first(support::page_bytes()), 1);
   const Snapshot nearly_zero = region.snapshot();
@@ -102,7 +103,8 @@ TEST_CASE("a zero page never shows what a recycled frame held") {
   CHECK(support::broken_invariant(clone) == "");
 }
 
-TEST_CASE("a zero page that finds its homes full shows zeros in a recycled packed frame, too") {
+TEST_CASE("a zero page that finds its homes full shows zeros in a recycled packed frame, too",
+          "[mm]") {
   Region region = Region::create(2 * support::page_bytes(), support::single_page_options());
   const Snapshot zeros = region.snapshot();
   std::vector<Region> clones;
@@ -124,7 +126,7 @@ TEST_CASE("a zero page that finds its homes full shows zeros in a recycled packe
   for (unsigned i = 0; i < 260; ++i) CHECK(support::load(clones[i].bytes(), 0) == 1 + i % 200);
 }
 
-TEST_CASE("not more frames are recycled than are in use") {
+TEST_CASE("not more frames are recycled than are in use", "[mm]") {
   Region region = written_region(1);
   std::vector<Region> clones;
   for (unsigned i = 0; i < 5; ++i) {
@@ -138,7 +140,7 @@ TEST_CASE("not more frames are recycled than are in use") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a snapshot that goes takes recycled frames beyond the bound with it") {
+TEST_CASE("a snapshot that goes takes recycled frames beyond the bound with it", "[mm]") {
   std::optional<Region> region = written_region(1);
   Snapshot small = region->snapshot();
   store_everywhere(*region, 2);
@@ -150,7 +152,7 @@ TEST_CASE("a snapshot that goes takes recycled frames beyond the bound with it")
   CHECK(pages_recycled() <= cow::process_stats().bytes_in_use / support::page_bytes());
 }
 
-TEST_CASE("recycled frames that no control call needed for a while go back by themselves") {
+TEST_CASE("recycled frames that no control call needed for a while go back by themselves", "[mm]") {
   Region region = written_region(1);
   drop_a_written_clone(region, 2);
   CHECK(pages_recycled() == pages);
@@ -165,7 +167,7 @@ TEST_CASE("recycled frames that no control call needed for a while go back by th
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("trim() gives back every recycled frame and nothing else") {
+TEST_CASE("trim() gives back every recycled frame and nothing else", "[mm]") {
   Region region = written_region(1);
   std::optional<Snapshot> snapshot = region.snapshot();
   store_everywhere(region, 2);
@@ -183,7 +185,7 @@ TEST_CASE("trim() gives back every recycled frame and nothing else") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("recycled frames go with the last member of their family") {
+TEST_CASE("recycled frames go with the last member of their family", "[mm]") {
   {
     Region region = written_region(1);
     drop_a_written_clone(region, 2);
@@ -192,7 +194,7 @@ TEST_CASE("recycled frames go with the last member of their family") {
   CHECK(pages_taken() == 0);
 }
 
-TEST_CASE("with frames reserved nothing is recycled") {
+TEST_CASE("with frames reserved nothing is recycled", "[mm]") {
   cow::RegionOptions options = support::options();
   options.reserve_frames = true;
   Region region = Region::create(pages * support::page_bytes(), options);
@@ -202,7 +204,7 @@ TEST_CASE("with frames reserved nothing is recycled") {
   CHECK(pages_recycled() == 0);
 }
 
-TEST_CASE("a child has no recycled frames of its parent, and its own are its own") {
+TEST_CASE("a child has no recycled frames of its parent, and its own are its own", "[mm]") {
   Region region = written_region(1);
   drop_a_written_clone(region, 2);
   const auto result = support::run_in_child([&]() -> std::string {
@@ -221,7 +223,7 @@ TEST_CASE("a child has no recycled frames of its parent, and its own are its own
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a store for which there is no memory takes that of recycled frames") {
+TEST_CASE("a store for which there is no memory takes that of recycled frames", "[mm]") {
   constexpr std::size_t mebibyte = std::size_t{1} << 20;
   // Between four and five times the region, and far from both: the process needs some, too.
   constexpr std::size_t bytes = 48 * mebibyte;
@@ -260,7 +262,7 @@ TEST_CASE("a store for which there is no memory takes that of recycled frames") 
 }
 
 // The kernel counts a frame that was allocated but never touched as a hole.
-TEST_CASE("a frame that was allocated for a lease and never touched is given back") {
+TEST_CASE("a frame that was allocated for a lease and never touched is given back", "[mm]") {
   Region region = Region::create(100 * support::page_bytes(), support::single_page_options());
   support::fill(region.bytes().first(50 * support::page_bytes()), 1);
   const Snapshot before = region.snapshot();
@@ -271,7 +273,7 @@ TEST_CASE("a frame that was allocated for a lease and never touched is given bac
   CHECK(cow::process_stats().bytes_in_use == in_use);
 }
 
-TEST_CASE("trim() gives back all recycled frames at once, wherever they are") {
+TEST_CASE("trim() gives back all recycled frames at once, wherever they are", "[mm]") {
   const std::size_t many =
       std::min<std::size_t>(16 * 1024, (std::size_t{256} << 20) / support::page_bytes());
   Region region = Region::create(many * support::page_bytes(), support::options());

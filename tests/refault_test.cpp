@@ -55,7 +55,7 @@ void jump_to(std::byte* at) {
 
 }  // namespace
 
-TEST_CASE("running code in a region dies of SIGSEGV, whatever state the page is in") {
+TEST_CASE("running code in a region dies of SIGSEGV, whatever state the page is in", "[fault]") {
   const auto zero = run_until_alarm([]() -> std::string {
     Region region = Region::create(pages * support::page_bytes(), support::options());
     jump_to(page_of(region, 5));
@@ -79,7 +79,7 @@ TEST_CASE("running code in a region dies of SIGSEGV, whatever state the page is 
   CHECK(shared.died_of(SIGSEGV));
 }
 
-TEST_CASE("a store right behind a region dies of SIGSEGV") {
+TEST_CASE("a store right behind a region dies of SIGSEGV", "[fault]") {
   const auto result = run_until_alarm([]() -> std::string {
     Region region = filled();
     store(region.data() + region.size());
@@ -88,7 +88,8 @@ TEST_CASE("a store right behind a region dies of SIGSEGV") {
   CHECK(result.died_of(SIGSEGV));
 }
 
-TEST_CASE("a load from a page of a region that the program made inaccessible dies of SIGSEGV") {
+TEST_CASE("a load from a page of a region that the program made inaccessible dies of SIGSEGV",
+          "[fault]") {
   if (support::is_emulated()) {
     WARN("skipped: this emulator does not tell a load from a store");
     return;
@@ -102,7 +103,7 @@ TEST_CASE("a load from a page of a region that the program made inaccessible die
   CHECK(result.died_of(SIGSEGV));
 }
 
-TEST_CASE("a store to a part of a region that the program unmapped dies of SIGSEGV") {
+TEST_CASE("a store to a part of a region that the program unmapped dies of SIGSEGV", "[fault]") {
   const auto result = run_until_alarm([]() -> std::string {
     static Region region = filled();
     ::munmap(page_of(region, 5), region.page_bytes());
@@ -112,7 +113,8 @@ TEST_CASE("a store to a part of a region that the program unmapped dies of SIGSE
   CHECK(result.died_of(SIGSEGV));
 }
 
-TEST_CASE("a store to a file that the program mapped over a region, read-only, ends the process") {
+TEST_CASE("a store to a file that the program mapped over a region, read-only, ends the process",
+          "[fault]") {
   const auto result = run_until_alarm([]() -> std::string {
     static Region region = filled();
     const int file = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -126,7 +128,7 @@ TEST_CASE("a store to a file that the program mapped over a region, read-only, e
   CHECK((result.died_of(SIGSEGV) || result.died_of(SIGBUS)));
 }
 
-TEST_CASE("a store to a page with a protection key that forbids it dies of SIGSEGV") {
+TEST_CASE("a store to a page with a protection key that forbids it dies of SIGSEGV", "[fault]") {
   const auto result = run_until_alarm([]() -> std::string {
     const long key = ::syscall(SYS_pkey_alloc, 0, 2);  // PKEY_DISABLE_WRITE
     if (key < 0) return "no protection keys";
@@ -145,7 +147,8 @@ TEST_CASE("a store to a page with a protection key that forbids it dies of SIGSE
   CHECK(result.died_of(SIGSEGV));
 }
 
-TEST_CASE("a store that goes on faulting although the page was made writable ends the process") {
+TEST_CASE("a store that goes on faulting although the page was made writable ends the process",
+          "[fault]") {
   if (!support::has_call_filters()) {
     WARN("skipped: no system call can be made to fail here");
     return;

@@ -25,7 +25,7 @@ Region zeroed(std::size_t pages) {
 
 }  // namespace
 
-TEST_CASE("regions come and go beside threads that fault on others") {
+TEST_CASE("regions come and go beside threads that fault on others", "[fault]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   const cow::ProcessStats before = cow::process_stats();
@@ -75,7 +75,8 @@ TEST_CASE("regions come and go beside threads that fault on others") {
   CHECK(after.bytes_metadata == before.bytes_metadata);
 }
 
-TEST_CASE("a hundred thousand regions come and go while others are looked up without a lock") {
+TEST_CASE("a hundred thousand regions come and go while others are looked up without a lock",
+          "[fault]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   const cow::ProcessStats before = cow::process_stats();
@@ -124,7 +125,7 @@ TEST_CASE("a hundred thousand regions come and go while others are looked up wit
 
 // A thread of real-time priority that looked again and again would keep the thread with the fault
 // from the processor.
-TEST_CASE("who waits for a fault of another thread to end sleeps") {
+TEST_CASE("who waits for a fault of another thread to end sleeps", "[fault]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   Region region = zeroed(4);
   support::fill(region.bytes(), 1);

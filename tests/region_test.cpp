@@ -31,7 +31,7 @@ std::vector<std::size_t> interesting_sizes() {
 
 }  // namespace
 
-TEST_CASE("a new region of any size is zero-filled and begins on a page") {
+TEST_CASE("a new region of any size is zero-filled and begins on a page", "[api]") {
   for (const std::size_t size : interesting_sizes()) {
     CAPTURE(size);
     const Region region = Region::create(size, support::options());
@@ -45,7 +45,7 @@ TEST_CASE("a new region of any size is zero-filled and begins on a page") {
   }
 }
 
-TEST_CASE("a new region is one mapping and has neither frames nor faults") {
+TEST_CASE("a new region is one mapping and has neither frames nor faults", "[api]") {
   for (const std::size_t size : interesting_sizes()) {
     CAPTURE(size);
     const Region region = Region::create(size, support::options());
@@ -61,7 +61,7 @@ TEST_CASE("a new region is one mapping and has neither frames nor faults") {
   }
 }
 
-TEST_CASE("neither creating nor reading a region takes memory for frames") {
+TEST_CASE("neither creating nor reading a region takes memory for frames", "[api]") {
   const std::size_t before = cow::process_stats().bytes_in_use;
   const Region region = Region::create(300 * support::page_bytes(), support::options());
   CHECK(cow::process_stats().bytes_in_use == before);
@@ -70,7 +70,7 @@ TEST_CASE("neither creating nor reading a region takes memory for frames") {
   CHECK(region.stats().pages_zero == 300);
 }
 
-TEST_CASE("the first store to a page takes the memory of one page and copies nothing") {
+TEST_CASE("the first store to a page takes the memory of one page and copies nothing", "[api]") {
   const std::size_t before = cow::process_stats().bytes_in_use;
   Region region = Region::create(40 * support::page_bytes(), support::options());
   support::store(region, 17, 0xab, 5);
@@ -93,7 +93,8 @@ TEST_CASE("the first store to a page takes the memory of one page and copies not
 }
 
 TEST_CASE(
-    "reading a page table's leaf that nobody stored to takes no memory, whatever is beside it") {
+    "reading a page table's leaf that nobody stored to takes no memory, whatever is beside it",
+    "[api]") {
   Region region = Region::create(1200 * support::page_bytes(), support::options());
   support::store(region, 17, 1);
   support::store(region, 1100, 1);
@@ -103,7 +104,7 @@ TEST_CASE(
   CHECK(cow::process_stats().bytes_in_use == in_use);
 }
 
-TEST_CASE("the second store to a page does not fault") {
+TEST_CASE("the second store to a page does not fault", "[api]") {
   Region region = Region::create(3 * support::page_bytes(), support::options());
   support::store(region, 1, 1);
   const std::uint64_t faults = region.stats().faults;
@@ -113,7 +114,7 @@ TEST_CASE("the second store to a page does not fault") {
   CHECK(region.stats().faults == faults);
 }
 
-TEST_CASE("every byte can be stored to, up to the last one of a page that is not full") {
+TEST_CASE("every byte can be stored to, up to the last one of a page that is not full", "[api]") {
   for (const std::size_t size : interesting_sizes()) {
     CAPTURE(size);
     Region region = Region::create(size, support::options());
@@ -125,7 +126,7 @@ TEST_CASE("every byte can be stored to, up to the last one of a page that is not
   }
 }
 
-TEST_CASE("a store that straddles two pages arrives whole and takes both") {
+TEST_CASE("a store that straddles two pages arrives whole and takes both", "[api]") {
   const std::size_t page = support::page_bytes();
   Region region = Region::create(8 * page, support::single_page_options());
   const std::uint64_t word = 0x1122334455667788u;
@@ -147,7 +148,7 @@ TEST_CASE("a store that straddles two pages arrives whole and takes both") {
   CHECK(support::same_bytes(wide.bytes().subspan(page / 2, source.size()), source));
 }
 
-TEST_CASE("a region keeps its address whatever is done to it") {
+TEST_CASE("a region keeps its address whatever is done to it", "[api]") {
   Region region = Region::create(20 * support::page_bytes(), support::options());
   const std::byte* const address = region.data();
   support::fill(region.bytes(), 1);
@@ -167,7 +168,7 @@ TEST_CASE("a region keeps its address whatever is done to it") {
   CHECK(moved.data() == address);
 }
 
-TEST_CASE("a region is moved, never copied") {
+TEST_CASE("a region is moved, never copied", "[api]") {
   static_assert(!std::is_copy_constructible_v<Region>);
   static_assert(!std::is_copy_assignable_v<Region>);
   static_assert(std::is_nothrow_move_constructible_v<Region>);
@@ -183,7 +184,7 @@ TEST_CASE("a region is moved, never copied") {
   CHECK(support::load(second.bytes(), 2) == 0xee);
 }
 
-TEST_CASE("a region that is assigned to gives its own frames back first") {
+TEST_CASE("a region that is assigned to gives its own frames back first", "[api]") {
   const std::size_t before = cow::process_stats().bytes_in_use;
   Region kept = Region::create(6 * support::page_bytes(), support::options());
   support::fill(kept.bytes(), 1);
@@ -199,7 +200,7 @@ TEST_CASE("a region that is assigned to gives its own frames back first") {
   CHECK(with_one == before + dropped.size());
 }
 
-TEST_CASE("regions in a vector survive its growth") {
+TEST_CASE("regions in a vector survive its growth", "[api]") {
   std::vector<Region> regions;
   for (std::size_t i = 0; i < 40; ++i) {
     regions.push_back(Region::create((i + 1) * 100, support::options()));
@@ -208,7 +209,8 @@ TEST_CASE("regions in a vector survive its growth") {
   for (std::size_t i = 0; i < regions.size(); ++i) CHECK(support::shows(regions[i].bytes(), i));
 }
 
-TEST_CASE("dropping a region gives back its frames, its mappings and its place in the counts") {
+TEST_CASE("dropping a region gives back its frames, its mappings and its place in the counts",
+          "[api]") {
   const cow::ProcessStats before = cow::process_stats();
   {
     Region first = Region::create(70 * support::page_bytes(), support::options());
@@ -233,7 +235,7 @@ TEST_CASE("dropping a region gives back its frames, its mappings and its place i
   CHECK(after.bytes_metadata == before.bytes_metadata);
 }
 
-TEST_CASE("a fresh page never shows what a dropped region or clone had in memory") {
+TEST_CASE("a fresh page never shows what a dropped region or clone had in memory", "[api]") {
   const std::size_t pages = 64;
   for (int round = 0; round < 5; ++round) {
     Region secret = Region::create(pages * support::page_bytes(), support::options());
@@ -256,7 +258,7 @@ TEST_CASE("a fresh page never shows what a dropped region or clone had in memory
   CHECK(support::difference(expected, fresh.bytes()) == "");
 }
 
-TEST_CASE("a granule is what one store takes, from the host's page to 2 MiB") {
+TEST_CASE("a granule is what one store takes, from the host's page to 2 MiB", "[api]") {
   for (std::size_t granule = support::page_bytes(); granule <= (std::size_t{2} << 20);
        granule *= 2) {
     CAPTURE(granule);

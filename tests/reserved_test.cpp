@@ -54,7 +54,7 @@ constexpr std::size_t mebibyte = std::size_t{1} << 20;
 
 }  // namespace
 
-TEST_CASE("with frames reserved, a region takes its memory at once and stores take none") {
+TEST_CASE("with frames reserved, a region takes its memory at once and stores take none", "[mm]") {
   std::vector<Region> regions;
   const std::size_t window = GENERATE(std::size_t{1}, std::size_t{64});
   CHECK(pages_taken_by([&] {
@@ -81,7 +81,8 @@ TEST_CASE("with frames reserved, a region takes its memory at once and stores ta
   CHECK(cow::process_stats().bytes_in_use == 0);
 }
 
-TEST_CASE("with frames reserved, restores and dropped clones leave zero pages that are zero") {
+TEST_CASE("with frames reserved, restores and dropped clones leave zero pages that are zero",
+          "[mm]") {
   Region region = Region::create(pages * support::page_bytes(), reserved());
   const Snapshot nothing = region.snapshot();
   for (unsigned round = 1; round < 6; ++round) {
@@ -105,7 +106,7 @@ TEST_CASE("with frames reserved, restores and dropped clones leave zero pages th
   }
 }
 
-TEST_CASE("a control call for which memory cannot be reserved throws; stores go on") {
+TEST_CASE("a control call for which memory cannot be reserved throws; stores go on", "[mm]") {
   const std::size_t room = 64 * mebibyte;
   const support::MemoryLimit limit(room);
   if (!limit.ready()) {
@@ -149,7 +150,8 @@ TEST_CASE("a control call for which memory cannot be reserved throws; stores go 
   CHECK(result.exited());
 }
 
-TEST_CASE("without reserved frames, a store for which there is no memory ends the process") {
+TEST_CASE("without reserved frames, a store for which there is no memory ends the process",
+          "[mm]") {
   const std::size_t room = 64 * mebibyte;
   const support::MemoryLimit limit(room);
   if (!limit.ready()) {
@@ -217,7 +219,7 @@ support::ChildResult store_after(std::size_t window, const std::function<bool()>
 
 }  // namespace
 
-TEST_CASE("with frames reserved, no store needs what a file-size limit of 0 forbids") {
+TEST_CASE("with frames reserved, no store needs what a file-size limit of 0 forbids", "[mm]") {
   if (support::is_emulated()) {
     WARN("skipped: an emulator ends of such a limit itself");
     return;
@@ -231,7 +233,8 @@ TEST_CASE("with frames reserved, no store needs what a file-size limit of 0 forb
   CHECK(result.exited());
 }
 
-TEST_CASE("with frames reserved, no store writes to a file, so that a filter may forbid it") {
+TEST_CASE("with frames reserved, no store writes to a file, so that a filter may forbid it",
+          "[mm]") {
   if (!support::has_call_filters()) {
     WARN("skipped: seccomp is not available here");
     return;

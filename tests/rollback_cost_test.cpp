@@ -105,7 +105,8 @@ std::size_t next_part(std::size_t k, std::size_t part) {
 
 }  // namespace
 
-TEST_CASE("rounds that store to other pages each time cost a fault and two pages for each") {
+TEST_CASE("rounds that store to other pages each time cost a fault and two pages for each",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -128,7 +129,7 @@ TEST_CASE("rounds that store to other pages each time cost a fault and two pages
   loop.check_end(count / 8);
 }
 
-TEST_CASE("in rounds of which most pages are the same ones, only the others fault") {
+TEST_CASE("in rounds of which most pages are the same ones, only the others fault", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -155,7 +156,8 @@ TEST_CASE("in rounds of which most pages are the same ones, only the others faul
   loop.check_end(same_count + other_count);
 }
 
-TEST_CASE("a block that is stored to at another place in every round is taken by a few faults") {
+TEST_CASE("a block that is stored to at another place in every round is taken by a few faults",
+          "[mm]") {
   Loop loop(few_pages);
   constexpr std::size_t block = 64;
   const std::size_t count = support::scaled(3000);
@@ -170,7 +172,8 @@ TEST_CASE("a block that is stored to at another place in every round is taken by
   loop.check_end(0);
 }
 
-TEST_CASE("a run that is stored to at another place in every round takes no more along in vain") {
+TEST_CASE("a run that is stored to at another place in every round takes no more along in vain",
+          "[mm]") {
   Loop loop(few_pages);
   constexpr std::size_t length = 300;
   const std::size_t count = support::scaled(1000);
@@ -185,7 +188,8 @@ TEST_CASE("a run that is stored to at another place in every round takes no more
   loop.check_end(0);
 }
 
-TEST_CASE("scattered stores to a block take all of it only when that is cheaper in rounds, too") {
+TEST_CASE("scattered stores to a block take all of it only when that is cheaper in rounds, too",
+          "[mm]") {
   // Faults of earlier rounds do not count: 8 of 64 pages are no reason, however often.
   Loop loop(few_pages);
   const std::size_t count = support::scaled(2000);
@@ -202,7 +206,7 @@ TEST_CASE("scattered stores to a block take all of it only when that is cheaper 
   loop.check_end(0);
 }
 
-TEST_CASE("pages that are stored to in every other round do not fault") {
+TEST_CASE("pages that are stored to in every other round do not fault", "[mm]") {
   Loop loop(few_pages);
   const Pages pages = {1, 2, 3, 500, 511, 512, 1000, 2047};
   const auto rounds = [&](std::size_t count) {
@@ -226,7 +230,7 @@ TEST_CASE("pages that are stored to in every other round do not fault") {
   CHECK(loop.cost().faults == 0);
 }
 
-TEST_CASE("a page that turns hot by chance is idle for two rounds and cold again") {
+TEST_CASE("a page that turns hot by chance is idle for two rounds and cold again", "[mm]") {
   Loop loop(few_pages);
   for (int i = 0; i < 10; ++i) loop.round({});
   for (int i = 0; i < 3; ++i) loop.round({100});
@@ -241,7 +245,8 @@ TEST_CASE("a page that turns hot by chance is idle for two rounds and cold again
   loop.check_end(0);
 }
 
-TEST_CASE("pages of zeros between others are zeros again after a round, and take no mappings") {
+TEST_CASE("pages of zeros between others are zeros again after a round, and take no mappings",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -273,7 +278,7 @@ TEST_CASE("pages of zeros between others are zeros again after a round, and take
   CHECK(support::broken_invariant(copy) == "");
 }
 
-TEST_CASE("beside a snapshot that is read, a round's page costs one fault and one copy") {
+TEST_CASE("beside a snapshot that is read, a round's page costs one fault and one copy", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -291,7 +296,7 @@ TEST_CASE("beside a snapshot that is read, a round's page costs one fault and on
   loop.check_end(8);
 }
 
-TEST_CASE("what happens to relatives between rounds makes no round dearer") {
+TEST_CASE("what happens to relatives between rounds makes no round dearer", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -316,7 +321,7 @@ TEST_CASE("what happens to relatives between rounds makes no round dearer") {
   loop.check_end(8);
 }
 
-TEST_CASE("a lease that lasts adds its own pages to a round, and no others") {
+TEST_CASE("a lease that lasts adds its own pages to a round, and no others", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);

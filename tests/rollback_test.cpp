@@ -49,8 +49,8 @@ void rounds(unsigned count, Region& region, const Snapshot& start,
 
 }  // namespace
 
-TEST_CASE(
-    "rolling back pages that are stored to in every round takes no fault and no system call") {
+TEST_CASE("rolling back pages that are stored to in every round takes no fault and no system call",
+          "[mm]") {
   if (support::has_sanitizer) {
     WARN("skipped: a sanitizer's runtime makes system calls of its own");
     return;
@@ -88,7 +88,7 @@ TEST_CASE(
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a page that a rollback loop no longer stores to goes back to being shared") {
+TEST_CASE("a page that a rollback loop no longer stores to goes back to being shared", "[mm]") {
   Region region = filled(600, 1);
   const Snapshot start = region.snapshot();
   const RegionStats at_start = region.stats();
@@ -109,7 +109,7 @@ TEST_CASE("a page that a rollback loop no longer stores to goes back to being sh
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("zero pages that a rollback loop no longer stores to take no memory again") {
+TEST_CASE("zero pages that a rollback loop no longer stores to take no memory again", "[mm]") {
   Region region = Region::create(600 * support::page_bytes(), support::single_page_options());
   support::store(region, 10, 1);
   const Snapshot start = region.snapshot();
@@ -124,7 +124,8 @@ TEST_CASE("zero pages that a rollback loop no longer stores to take no memory ag
   CHECK(support::load(region.bytes(), 4) == 0);
 }
 
-TEST_CASE("pages that others can see in their frames are shared again after a rollback loop, too") {
+TEST_CASE("pages that others can see in their frames are shared again after a rollback loop, too",
+          "[mm]") {
   Region region = filled(40, 1);
   const Snapshot start = region.snapshot();
   const Region clone = region.clone();
@@ -139,7 +140,8 @@ TEST_CASE("pages that others can see in their frames are shared again after a ro
   CHECK(support::broken_invariant(clone) == "");
 }
 
-TEST_CASE("whatever happens between two rounds, a rollback loop goes back to its snapshot") {
+TEST_CASE("whatever happens between two rounds, a rollback loop goes back to its snapshot",
+          "[mm]") {
   Region region = filled(1100, 1);
   support::fill(region.bytes().subspan(700 * support::page_bytes(), 40), 9);
   const Snapshot start = region.snapshot();
@@ -184,7 +186,7 @@ TEST_CASE("whatever happens between two rounds, a rollback loop goes back to its
   CHECK(support::difference(past, start.bytes()) == "");
 }
 
-TEST_CASE("what the kernel wrote into hot pages is rolled back") {
+TEST_CASE("what the kernel wrote into hot pages is rolled back", "[mm]") {
   Region region = filled(20, 1);
   const Snapshot start = region.snapshot();
   rounds(5, region, start, {4, 5});
@@ -199,7 +201,7 @@ TEST_CASE("what the kernel wrote into hot pages is rolled back") {
   CHECK(support::shows(region.bytes(), 1));
 }
 
-TEST_CASE("two regions rolled back to one snapshot do not disturb each other") {
+TEST_CASE("two regions rolled back to one snapshot do not disturb each other", "[mm]") {
   Region a = filled(100, 1);
   const Snapshot start = a.snapshot();
   Region b = Region::from_snapshot(start);
@@ -216,7 +218,7 @@ TEST_CASE("two regions rolled back to one snapshot do not disturb each other") {
   CHECK(support::broken_invariant(b) == "");
 }
 
-TEST_CASE("pages of a user's file come to rest, and the frames are counted right") {
+TEST_CASE("pages of a user's file come to rest, and the frames are counted right", "[mm]") {
   const support::Folder folder;
   const auto path = folder / "image";
   support::write_file(path, std::vector<std::byte>(3 * support::page_bytes()));

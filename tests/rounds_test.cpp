@@ -113,7 +113,8 @@ std::vector<NamedRounds> sequences(std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("whatever the sequence of rounds, a page costs about twice the better of faulting and of "
-          "copying it every time") {
+          "copying it every time",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   const std::vector<std::size_t> pages = {0, 5, 6, 7, 511, 512, 1000, 1099};
@@ -126,7 +127,7 @@ TEST_CASE("whatever the sequence of rounds, a page costs about twice the better 
   }
 }
 
-TEST_CASE("beside other threads runs of hot pages fault once in tens of rounds, too") {
+TEST_CASE("beside other threads runs of hot pages fault once in tens of rounds, too", "[mm]") {
   const SecondThread other;
   const std::vector<std::size_t> pages = run_of(500, 40);  // across two leaves
   Region region = filled();
@@ -151,7 +152,8 @@ TEST_CASE("beside other threads runs of hot pages fault once in tens of rounds, 
   CHECK(faults > 0);  // else nobody would learn when they come to rest
 }
 
-TEST_CASE("what is hot in a region is not hot in a relative that gets it and has had no rounds") {
+TEST_CASE("what is hot in a region is not hot in a relative that gets it and has had no rounds",
+          "[mm]") {
   for (const SnapshotMode mode : {SnapshotMode::quiescent, SnapshotMode::concurrent}) {
     Region region = Region::create(kPages * support::page_bytes(), support::single_page_options());
     const Snapshot nothing = region.snapshot();
@@ -179,7 +181,7 @@ TEST_CASE("what is hot in a region is not hot in a relative that gets it and has
   }
 }
 
-TEST_CASE("hot pages that come to rest are shared, and the region is one mapping again") {
+TEST_CASE("hot pages that come to rest are shared, and the region is one mapping again", "[mm]") {
   const SecondThread other;
   Region region = filled();
   Snapshot last = region.snapshot();
@@ -193,7 +195,7 @@ TEST_CASE("hot pages that come to rest are shared, and the region is one mapping
   CHECK(region.stats().mappings == 1);
 }
 
-TEST_CASE("pages that differ from round to round are shared, never copied by a snapshot") {
+TEST_CASE("pages that differ from round to round are shared, never copied by a snapshot", "[mm]") {
   Region region = filled();
   Snapshot last = region.snapshot();
   for (unsigned round = 0; round < 100; ++round) {
@@ -203,7 +205,7 @@ TEST_CASE("pages that differ from round to round are shared, never copied by a s
   }
 }
 
-TEST_CASE("a snapshot is a consistent cut through stores to pages that it copies") {
+TEST_CASE("a snapshot is a consistent cut through stores to pages that it copies", "[mm]") {
   // The next thread passes on what it sees: at every moment a >= b >= c >= d, and a - b is 0 or 1.
   // All are in runs that every round stores to.
   Region region = filled();
@@ -252,7 +254,8 @@ TEST_CASE("a snapshot is a consistent cut through stores to pages that it copies
 }
 
 // A page can be a hole that a window opened, and warm from the stores before it became one.
-TEST_CASE("a hole among hot pages is no copy: what is stored to it reaches every later snapshot") {
+TEST_CASE("a hole among hot pages is no copy: what is stored to it reaches every later snapshot",
+          "[mm]") {
   constexpr std::size_t hole = 16;
   constexpr std::size_t elsewhere = 40;
   Region region = Region::create(64 * support::page_bytes(), support::options());
@@ -285,7 +288,8 @@ TEST_CASE("a hole among hot pages is no copy: what is stored to it reaches every
 
 TEST_CASE(
     "while snapshots are read they copy no hot pages, and each stays in as few mappings as the "
-    "region") {
+    "region",
+    "[mm]") {
   Region region = filled();
   for (unsigned round = 0; round < 60; ++round) {
     for (const std::size_t page : {3U, 4U, 5U, 700U}) support::store(region, page, round);

@@ -197,7 +197,7 @@ std::vector<std::size_t> every(std::size_t step) {
 
 }  // namespace
 
-TEST_CASE("stores beside a snapshot that is read cost what they cost beside a clone") {
+TEST_CASE("stores beside a snapshot that is read cost what they cost beside a clone", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -232,7 +232,8 @@ TEST_CASE("stores beside a snapshot that is read cost what they cost beside a cl
   }
 }
 
-TEST_CASE("no store dies for libcow's own mappings, however its frames came to be seen twice") {
+TEST_CASE("no store dies for libcow's own mappings, however its frames came to be seen twice",
+          "[mm]") {
   for (const std::vector<Way>& list : {ways, stranger_ways}) {
     for (const Way& way : list) {
       // What the way itself takes, and then next to nothing: or some, to be used up on the way.
@@ -283,7 +284,8 @@ TEST_CASE("no store dies for libcow's own mappings, however its frames came to b
   }
 }
 
-TEST_CASE("stores to every second page beside a read snapshot run to the end within the budget") {
+TEST_CASE("stores to every second page beside a read snapshot run to the end within the budget",
+          "[mm]") {
   const std::size_t size = support::large_region_bytes(4);
   CAPTURE(size);
   for (const Way& way : ways) {
@@ -305,7 +307,8 @@ TEST_CASE("stores to every second page beside a read snapshot run to the end wit
 }
 
 TEST_CASE(
-    "a page stored to in each of a thousand leaves that lie apart takes no mapping of its own") {
+    "a page stored to in each of a thousand leaves that lie apart takes no mapping of its own",
+    "[mm]") {
   const auto result = support::run_in_child([]() -> std::string {
     const std::size_t page = support::page_bytes();
     Region region = Region::create(1000 * std::size_t{1024} * page, support::options());
@@ -324,13 +327,14 @@ TEST_CASE(
   CHECK(result.exited());
 }
 
-TEST_CASE("rounds of sharing and scattered stores take no more room in the long run") {
+TEST_CASE("rounds of sharing and scattered stores take no more room in the long run", "[mm]") {
   for (const Way& way : ways) {
     CAPTURE(way.name);
     support::Random random(7);
     Region region = filled();
     std::size_t early = 0;
-    for (std::size_t round = 0; round < 300; ++round) {
+    const std::size_t rounds = std::clamp<std::size_t>(support::scaled(3000), 60, 300);
+    for (std::size_t round = 0; round < rounds; ++round) {
       Beside beside;
       way.show(region, beside);
       for (std::size_t i = 0; i < 8; ++i) support::flip(region, random.below(pages));

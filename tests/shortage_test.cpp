@@ -26,7 +26,7 @@ constexpr std::size_t pages = 2000;
 
 }  // namespace
 
-TEST_CASE("a store to a new region finds a mapping when others have used up all") {
+TEST_CASE("a store to a new region finds a mapping when others have used up all", "[mm]") {
   const auto result = support::run_in_child([]() -> std::string {
     Region region = Region::create(pages * support::page_bytes(), support::options());
     const EatenMappings eaten(spared_by_all);
@@ -39,7 +39,7 @@ TEST_CASE("a store to a new region finds a mapping when others have used up all"
   CHECK(result.exited());
 }
 
-TEST_CASE("scattered stores to a clone go on when others have used up the mappings") {
+TEST_CASE("scattered stores to a clone go on when others have used up the mappings", "[mm]") {
   const auto result = support::run_in_child([]() -> std::string {
     Region original = Region::create(pages * support::page_bytes(), support::options());
     support::fill(original.bytes(), 1);
@@ -58,7 +58,7 @@ TEST_CASE("scattered stores to a clone go on when others have used up the mappin
   CHECK(result.exited());
 }
 
-TEST_CASE("a region in many pieces is restored when others have used up the mappings") {
+TEST_CASE("a region in many pieces is restored when others have used up the mappings", "[mm]") {
   const auto result = support::run_in_child([]() -> std::string {
     Region region = Region::create(pages * support::page_bytes(), support::options());
     support::fill(region.bytes(), 1);
@@ -84,7 +84,7 @@ TEST_CASE("a region in many pieces is restored when others have used up the mapp
   CHECK(result.exited());
 }
 
-TEST_CASE("a shortage of mappings that has passed is noticed by a later control call") {
+TEST_CASE("a shortage of mappings that has passed is noticed by a later control call", "[mm]") {
   const auto result = support::run_in_child([]() -> std::string {
     Region region = Region::create(pages * support::page_bytes(), support::single_page_options());
     support::fill(region.bytes(), 1);
@@ -107,7 +107,7 @@ TEST_CASE("a shortage of mappings that has passed is noticed by a later control 
   CHECK(result.exited());
 }
 
-TEST_CASE("threads that find the mappings used up at the same moment all go on") {
+TEST_CASE("threads that find the mappings used up at the same moment all go on", "[mm]") {
   constexpr std::size_t threads = 8;
   constexpr std::size_t leaf = 512;
   for (std::size_t round = 0; round < support::scaled(20); ++round) {

@@ -110,7 +110,8 @@ constexpr double kMostForSnapshots =
 }  // namespace
 
 TEST_CASE("whatever the pattern, a lazy clone costs little more than twice the better of all lazy "
-          "and all eager") {
+          "and all eager",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   const Region original = written(support::options());
@@ -123,7 +124,8 @@ TEST_CASE("whatever the pattern, a lazy clone costs little more than twice the b
 }
 
 TEST_CASE("whatever the pattern, stores after a snapshot cost little more than twice the better of "
-          "all lazy and all eager") {
+          "all lazy and all eager",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   for (const auto& [name, order] : store_patterns::all(kPages, seed)) {
@@ -135,7 +137,8 @@ TEST_CASE("whatever the pattern, stores after a snapshot cost little more than t
   }
 }
 
-TEST_CASE("without windows a clone costs a fault and a copied page for each page stored to") {
+TEST_CASE("without windows a clone costs a fault and a copied page for each page stored to",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   const Region original = written(support::single_page_options());
@@ -150,7 +153,8 @@ TEST_CASE("without windows a clone costs a fault and a copied page for each page
 }
 
 TEST_CASE(
-    "a run of stores copies less than a block more than the pages stored to, wherever it ends") {
+    "a run of stores copies less than a block more than the pages stored to, wherever it ends",
+    "[mm]") {
   const Region original = written(support::options());
   const std::size_t last = GENERATE(1u, 2u, 3u, 5u, 9u, 16u, 17u, 64u, 65u, 66u, 129u, 130u, 400u);
   for (const bool backwards : {false, true}) {
@@ -167,7 +171,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("stores that follow every window of a run, and nothing else, stay near twice all eager") {
+TEST_CASE("stores that follow every window of a run, and nothing else, stay near twice all eager",
+          "[mm]") {
   // The worst there is for runs: each fault takes 64 pages, the program stores to the first alone.
   const Region original = written(support::options());
   Region clone = original.clone();

@@ -22,7 +22,7 @@ Region filled(std::size_t pages, std::uint64_t pattern) {
 
 }  // namespace
 
-TEST_CASE("a snapshot never changes, whatever is stored afterwards") {
+TEST_CASE("a snapshot never changes, whatever is stored afterwards", "[mm]") {
   Region region = filled(50, 1);
   const Snapshot first = region.snapshot();
   support::fill(region.bytes(), 2);
@@ -34,7 +34,7 @@ TEST_CASE("a snapshot never changes, whatever is stored afterwards") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a snapshot whose bytes are mapped already does not see a later store") {
+TEST_CASE("a snapshot whose bytes are mapped already does not see a later store", "[mm]") {
   Region region = filled(50, 1);
   const Snapshot snapshot = region.snapshot();
   CHECK(support::shows(snapshot.bytes(), 1));
@@ -43,7 +43,7 @@ TEST_CASE("a snapshot whose bytes are mapped already does not see a later store"
   CHECK(support::shows(region.bytes(), 2));
 }
 
-TEST_CASE("taking a snapshot takes no frame and maps nothing") {
+TEST_CASE("taking a snapshot takes no frame and maps nothing", "[mm]") {
   Region region = filled(600, 1);
   const cow::ProcessStats before = cow::process_stats();
   const Snapshot snapshot = region.snapshot();
@@ -54,7 +54,7 @@ TEST_CASE("taking a snapshot takes no frame and maps nothing") {
   CHECK(snapshot.page_bytes() == region.page_bytes());
 }
 
-TEST_CASE("a store after a snapshot copies exactly one page") {
+TEST_CASE("a store after a snapshot copies exactly one page", "[mm]") {
   Region region = filled(50, 1);
   const Snapshot snapshot = region.snapshot();
   const RegionStats before = region.stats();
@@ -69,7 +69,7 @@ TEST_CASE("a store after a snapshot copies exactly one page") {
   CHECK(support::shows(snapshot.bytes(), 1));
 }
 
-TEST_CASE("a store after the snapshot was dropped copies nothing") {
+TEST_CASE("a store after the snapshot was dropped copies nothing", "[mm]") {
   Region region = filled(50, 1);
   std::optional<Snapshot> snapshot = region.snapshot();
   CHECK(region.stats().pages_private == 0);
@@ -81,7 +81,7 @@ TEST_CASE("a store after the snapshot was dropped copies nothing") {
   CHECK(region.stats().pages_upgraded == before.pages_upgraded + 1);
 }
 
-TEST_CASE("a page stored to between each two snapshots is one frame a snapshot") {
+TEST_CASE("a page stored to between each two snapshots is one frame a snapshot", "[mm]") {
   Region region = filled(50, 1);
   const std::size_t in_use = cow::process_stats().bytes_in_use;
   std::vector<Snapshot> history;
@@ -100,7 +100,7 @@ TEST_CASE("a page stored to between each two snapshots is one frame a snapshot")
   CHECK(support::load(region.bytes(), 7, 3) == 29);
 }
 
-TEST_CASE("copies of a handle name one snapshot, which goes with the last of them") {
+TEST_CASE("copies of a handle name one snapshot, which goes with the last of them", "[mm]") {
   const std::size_t before = cow::process_stats().bytes_in_use;
   {
     Region region = filled(10, 1);
@@ -119,7 +119,7 @@ TEST_CASE("copies of a handle name one snapshot, which goes with the last of the
   CHECK(cow::process_stats().bytes_in_use == before);
 }
 
-TEST_CASE("the bytes of a snapshot are mapped when first asked for, once, and counted") {
+TEST_CASE("the bytes of a snapshot are mapped when first asked for, once, and counted", "[mm]") {
   Region region = filled(10, 1);
   const Snapshot snapshot = region.snapshot();
   const std::size_t before = cow::process_stats().mappings_in_use;
@@ -135,7 +135,7 @@ TEST_CASE("the bytes of a snapshot are mapped when first asked for, once, and co
   }
 }
 
-TEST_CASE("a snapshot of a region that nobody stored to shows zeros and takes nothing") {
+TEST_CASE("a snapshot of a region that nobody stored to shows zeros and takes nothing", "[mm]") {
   const std::size_t before = cow::process_stats().bytes_in_use;
   Region region = Region::create(30 * support::page_bytes() + 1, support::options());
   const Snapshot snapshot = region.snapshot();
@@ -149,7 +149,7 @@ TEST_CASE("a snapshot of a region that nobody stored to shows zeros and takes no
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a snapshot outlives its region") {
+TEST_CASE("a snapshot outlives its region", "[mm]") {
   const std::size_t before = cow::process_stats().bytes_in_use;
   {
     const Snapshot snapshot = [] {
@@ -168,7 +168,8 @@ TEST_CASE("a snapshot outlives its region") {
   CHECK(cow::process_stats().bytes_in_use == before);
 }
 
-TEST_CASE("regions made from one snapshot are writable clones of the past, each by itself") {
+TEST_CASE("regions made from one snapshot are writable clones of the past, each by itself",
+          "[mm]") {
   Region region = filled(30, 1);
   const Snapshot snapshot = region.snapshot();
   support::fill(region.bytes(), 2);
@@ -188,7 +189,7 @@ TEST_CASE("regions made from one snapshot are writable clones of the past, each 
   CHECK(support::broken_invariant(first) == "");
 }
 
-TEST_CASE("a snapshot of a clone sees the clone, not its original") {
+TEST_CASE("a snapshot of a clone sees the clone, not its original", "[mm]") {
   Region original = filled(30, 1);
   Region clone = original.clone();
   support::fill(clone.bytes(), 2);
@@ -200,7 +201,7 @@ TEST_CASE("a snapshot of a clone sees the clone, not its original") {
   CHECK(support::shows(of_original.bytes(), 1));
 }
 
-TEST_CASE("restore goes back and forth in time at the same address") {
+TEST_CASE("restore goes back and forth in time at the same address", "[mm]") {
   Region region = filled(600, 1);
   std::vector<Snapshot> history;
   for (std::uint64_t version = 1; version <= 6; ++version) {
@@ -224,7 +225,8 @@ TEST_CASE("restore goes back and forth in time at the same address") {
   }
 }
 
-TEST_CASE("a region that is restored after every round of stores shows the past each time") {
+TEST_CASE("a region that is restored after every round of stores shows the past each time",
+          "[mm]") {
   Region region = filled(64, 1);
   const Snapshot start = region.snapshot();
   for (unsigned round = 0; round < 200; ++round) {
@@ -237,7 +239,7 @@ TEST_CASE("a region that is restored after every round of stores shows the past 
   CHECK(support::shows(start.bytes(), 1));
 }
 
-TEST_CASE("a page restored to the past does not take a later store with it") {
+TEST_CASE("a page restored to the past does not take a later store with it", "[mm]") {
   Region region = filled(20, 1);
   const Snapshot start = region.snapshot();
   for (unsigned round = 1; round <= 5; ++round) {
@@ -252,7 +254,7 @@ TEST_CASE("a page restored to the past does not take a later store with it") {
   }
 }
 
-TEST_CASE("a region can be restored to a snapshot of any member of its family") {
+TEST_CASE("a region can be restored to a snapshot of any member of its family", "[mm]") {
   Region original = filled(40, 1);
   Region clone = original.clone();
   support::fill(clone.bytes(), 2);
@@ -270,7 +272,7 @@ TEST_CASE("a region can be restored to a snapshot of any member of its family") 
   CHECK(support::broken_invariant(clone) == "");
 }
 
-TEST_CASE("a region restored to a snapshot that then goes owns its frames alone") {
+TEST_CASE("a region restored to a snapshot that then goes owns its frames alone", "[mm]") {
   const std::size_t before = cow::process_stats().bytes_in_use;
   {
     Region region = filled(40, 1);
@@ -287,7 +289,7 @@ TEST_CASE("a region restored to a snapshot that then goes owns its frames alone"
   CHECK(cow::process_stats().bytes_in_use == before);
 }
 
-TEST_CASE("restoring to what the region shows already changes nothing") {
+TEST_CASE("restoring to what the region shows already changes nothing", "[mm]") {
   Region region = filled(40, 1);
   const Snapshot snapshot = region.snapshot();
   const std::size_t in_use = cow::process_stats().bytes_in_use;
@@ -298,7 +300,7 @@ TEST_CASE("restoring to what the region shows already changes nothing") {
   CHECK(region.stats().pages_shared == 40);
 }
 
-TEST_CASE("storing to the bytes of a snapshot kills the process") {
+TEST_CASE("storing to the bytes of a snapshot kills the process", "[mm]") {
   Region region = filled(4, 1);
   const Snapshot snapshot = region.snapshot();
   const auto result = support::run_in_child([&] {

@@ -212,7 +212,8 @@ class Model {
 
 }  // namespace
 
-TEST_CASE("with few mappings left, random operations on sparse regions match plain copies") {
+TEST_CASE("with few mappings left, random operations on sparse regions match plain copies",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   // A sanitizer maps memory of its own whenever it likes.

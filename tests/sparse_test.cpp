@@ -86,7 +86,7 @@ Paths forged_chain(const Folder& folder, std::uint64_t pages) {
 
 }  // namespace
 
-TEST_CASE("data with zeros between it is loaded, cloned and copied in one mapping") {
+TEST_CASE("data with zeros between it is loaded, cloned and copied in one mapping", "[mm]") {
   const Folder folder;
   for (const std::size_t step : {2u, 3u, 64u, 511u}) {
     CAPTURE(step);
@@ -104,7 +104,7 @@ TEST_CASE("data with zeros between it is loaded, cloned and copied in one mappin
   }
 }
 
-TEST_CASE("zeros that have no mapping of their own take no memory, nor room in an image") {
+TEST_CASE("zeros that have no mapping of their own take no memory, nor room in an image", "[mm]") {
   const Folder folder;
   Region made = every(8, 2);
   made.snapshot().save(folder / "first");
@@ -121,7 +121,7 @@ TEST_CASE("zeros that have no mapping of their own take no memory, nor room in a
   CHECK(cow::diff(snapshot, copy.snapshot()).empty());
 }
 
-TEST_CASE("the first store to zeros of a loaded region opens all zeros around it") {
+TEST_CASE("the first store to zeros of a loaded region opens all zeros around it", "[mm]") {
   const Folder folder;
   every(64, 1).snapshot().save(folder / "image");
   Region loaded = load({folder / "image"});
@@ -132,7 +132,7 @@ TEST_CASE("the first store to zeros of a loaded region opens all zeros around it
   CHECK(support::broken_invariant(loaded) == "");
 }
 
-TEST_CASE("a frame that held data shows zeros when a copy has zeros there") {
+TEST_CASE("a frame that held data shows zeros when a copy has zeros there", "[mm]") {
   const Folder folder;
   Region made = every(2, 1);
   for (unsigned round = 0; round < 3; ++round) {
@@ -143,7 +143,8 @@ TEST_CASE("a frame that held data shows zeros when a copy has zeros there") {
   }
 }
 
-TEST_CASE("what lies between leaves with data takes page tables only when mappings are short") {
+TEST_CASE("what lies between leaves with data takes page tables only when mappings are short",
+          "[mm]") {
   const auto result = support::run_in_child([]() -> std::string {
     const Folder folder;
     constexpr std::size_t leaves = 400;
@@ -176,7 +177,8 @@ TEST_CASE("what lies between leaves with data takes page tables only when mappin
   CHECK(result.exited());
 }
 
-TEST_CASE("of a mapped image with scattered deltas, the pages between are copied when need be") {
+TEST_CASE("of a mapped image with scattered deltas, the pages between are copied when need be",
+          "[mm]") {
   const auto result = support::run_in_child([]() -> std::string {
     const Folder folder;
     Region made = Region::create(4 * leaf_pages * support::page_bytes(), support::options());
@@ -209,7 +211,8 @@ TEST_CASE("of a mapped image with scattered deltas, the pages between are copied
   CHECK(result.exited());
 }
 
-TEST_CASE("a forged chain of a few kilobytes takes no memory in proportion to what it names") {
+TEST_CASE("a forged chain of a few kilobytes takes no memory in proportion to what it names",
+          "[mm]") {
   const Folder folder;
   Paths chain;
   // Beside several regions of a tebibyte neither a sanitizer nor an emulator has room for itself.

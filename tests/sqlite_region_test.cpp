@@ -5,7 +5,9 @@
 
 #if !defined(COW_TEST_SQLITE)
 
-TEST_CASE("an SQLite database in a region") { WARN("skipped: SQLite is not installed"); }
+TEST_CASE("an SQLite database in a region", "[examples]") {
+  WARN("skipped: SQLite is not installed");
+}
 
 #else
 
@@ -62,7 +64,7 @@ std::string fault_of(RegionDatabase& database) {
 
 }  // namespace
 
-TEST_CASE("an SQLite database is cloned while it serves, and the clones diverge") {
+TEST_CASE("an SQLite database is cloned while it serves, and the clones diverge", "[examples]") {
   RegionDatabase live = bank();
   std::atomic<bool> stop{false};
   std::atomic<unsigned> served{0};
@@ -107,7 +109,7 @@ TEST_CASE("an SQLite database is cloned while it serves, and the clones diverge"
   CHECK(support::broken_invariant(live.region()) == "");
 }
 
-TEST_CASE("a clone of an SQLite database has what is committed and nothing else") {
+TEST_CASE("a clone of an SQLite database has what is committed and nothing else", "[examples]") {
   RegionDatabase live = bank();
   for (unsigned turn = 0; turn < 10; ++turn) transfer(live, turn);
   live.execute("BEGIN");
@@ -123,7 +125,7 @@ TEST_CASE("a clone of an SQLite database has what is committed and nothing else"
   CHECK(count(live) == "10");
 }
 
-TEST_CASE("an SQLite database returns to a snapshot") {
+TEST_CASE("an SQLite database returns to a snapshot", "[examples]") {
   RegionDatabase live = bank();
   for (unsigned turn = 0; turn < 50; ++turn) transfer(live, turn);
   const cow::Snapshot snapshot = live.snapshot();
@@ -139,7 +141,7 @@ TEST_CASE("an SQLite database returns to a snapshot") {
   }
 }
 
-TEST_CASE("an SQLite database that fills its region says so and stays whole") {
+TEST_CASE("an SQLite database that fills its region says so and stays whole", "[examples]") {
   RegionDatabase live = RegionDatabase::create(mib, support::options());
   live.execute("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
   CHECK_THROWS_WITH(

@@ -79,7 +79,7 @@ bool can_switch_stacks() {
 
 }  // namespace
 
-TEST_CASE("a fiber with its stack in a region goes on while snapshots of it are taken") {
+TEST_CASE("a fiber with its stack in a region goes on while snapshots of it are taken", "[fault]") {
   if (!can_switch_stacks()) return;
   Region stack = Region::create(stack_bytes, support::options());
   expected = climb(42, levels);
@@ -126,7 +126,8 @@ void read_into_stack() {
 
 }  // namespace
 
-TEST_CASE("a buffer on a stack in a region is leased there, and a snapshot does not disturb it") {
+TEST_CASE("a buffer on a stack in a region is leased there, and a snapshot does not disturb it",
+          "[fault]") {
   if (!can_switch_stacks()) return;
   const support::Descriptor file(::memfd_create("source", MFD_CLOEXEC));
   source = file;
@@ -147,7 +148,8 @@ TEST_CASE("a buffer on a stack in a region is leased there, and a snapshot does 
   CHECK(support::broken_invariant(stack) == "");
 }
 
-TEST_CASE("without an alternate stack a fiber with its stack in a region dies of SIGSEGV") {
+TEST_CASE("without an alternate stack a fiber with its stack in a region dies of SIGSEGV",
+          "[fault]") {
   if (!can_switch_stacks()) return;
   const auto result = support::run_in_child([]() -> std::string {
     support::die_silently_of_faults();
@@ -184,7 +186,7 @@ void restore_own_stack() {
 
 }  // namespace
 
-TEST_CASE("a rollback loop is refused on a stack that it would roll back") {
+TEST_CASE("a rollback loop is refused on a stack that it would roll back", "[fault]") {
   if (!can_switch_stacks()) return;
   std::thread([] {
     const support::AlternateStack for_handlers(support::AlternateStack::minimal_bytes() + 4096);
@@ -278,7 +280,7 @@ std::string call_on_shared_stack(const Call& call, std::size_t skew) {
 
 }  // namespace
 
-TEST_CASE("on a stack in any region calls are refused, and what cannot refuse works") {
+TEST_CASE("on a stack in any region calls are refused, and what cannot refuse works", "[fault]") {
   if (!can_switch_stacks()) return;
   for (const Call& call : calls) {
     for (std::size_t skew = 0; skew < 4096; skew += support::is_emulated() ? 2048 : 512) {
@@ -290,7 +292,7 @@ TEST_CASE("on a stack in any region calls are refused, and what cannot refuse wo
   }
 }
 
-TEST_CASE("fork on a stack in a region ends the process with a line") {
+TEST_CASE("fork on a stack in a region ends the process with a line", "[fault]") {
   if (!can_switch_stacks()) return;
   const auto result = support::run_in_child([]() -> std::string {
     support::die_silently_of_faults();

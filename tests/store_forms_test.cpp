@@ -107,7 +107,8 @@ const std::array<std::byte, 64> new_bytes = [] {
 
 }  // namespace
 
-TEST_CASE("copies and fills of the C library that run through several pages lose nothing") {
+TEST_CASE("copies and fills of the C library that run through several pages lose nothing",
+          "[fault]") {
   check("memcpy", {4}, [](std::byte* boundary) {
     std::vector<std::byte> source(two_pages() + 10);
     support::fill(source, 2);
@@ -124,7 +125,8 @@ TEST_CASE("copies and fills of the C library that run through several pages lose
   });
 }
 
-TEST_CASE("a compare-and-swap that fails leaves the bytes and tells the value it found") {
+TEST_CASE("a compare-and-swap that fails leaves the bytes and tells the value it found",
+          "[fault]") {
   Region region = Region::create(pages * support::page_bytes(), support::single_page_options());
   support::word_at(region, 3) = 41;
   const Snapshot snapshot = region.snapshot();
@@ -142,7 +144,7 @@ TEST_CASE("a compare-and-swap that fails leaves the bytes and tells the value it
 
 #if defined(__x86_64__)
 
-TEST_CASE("a store that straddles two pages takes two faults and is whole") {
+TEST_CASE("a store that straddles two pages takes two faults and is whole", "[fault]") {
   check("mov", {2}, [](std::byte* boundary) {
     asm volatile("movq %0, (%1)" : : "r"(0x0102030405060708), "r"(boundary - 3) : "memory");
   });
@@ -165,7 +167,7 @@ TEST_CASE("a store that straddles two pages takes two faults and is whole") {
   });
 }
 
-TEST_CASE("string instructions go on where the fault stopped them") {
+TEST_CASE("string instructions go on where the fault stopped them", "[fault]") {
   check("rep movsb", {4}, [](std::byte* boundary) {
     std::vector<std::byte> source(two_pages() + 10);
     support::fill(source, 3);
@@ -189,7 +191,7 @@ TEST_CASE("string instructions go on where the fault stopped them") {
   });
 }
 
-TEST_CASE("vector stores that straddle pages, and those with a mask, are whole") {
+TEST_CASE("vector stores that straddle pages, and those with a mask, are whole", "[fault]") {
   if (!__builtin_cpu_supports("avx")) {
     WARN("skipped: this processor has no AVX");
     return;
@@ -233,7 +235,7 @@ __attribute__((target("avx512f"))) void scatter(std::byte* boundary) {
 
 }  // namespace
 
-TEST_CASE("an AVX-512 scatter goes on after each of its faults") {
+TEST_CASE("an AVX-512 scatter goes on after each of its faults", "[fault]") {
   if (!__builtin_cpu_supports("avx512f")) {
     WARN("skipped: this processor has no AVX-512");
     return;
@@ -245,7 +247,7 @@ TEST_CASE("an AVX-512 scatter goes on after each of its faults") {
 
 #elif defined(__aarch64__)
 
-TEST_CASE("stores of pairs and of vectors that straddle two pages are whole") {
+TEST_CASE("stores of pairs and of vectors that straddle two pages are whole", "[fault]") {
   check("str", {2}, [](std::byte* boundary) {
     asm volatile("str %0, [%1]" : : "r"(0x0102030405060708), "r"(boundary - 3) : "memory");
   });
@@ -275,7 +277,7 @@ TEST_CASE("stores of pairs and of vectors that straddle two pages are whole") {
   });
 }
 
-TEST_CASE("a store that moves its address register moves it once") {
+TEST_CASE("a store that moves its address register moves it once", "[fault]") {
   check("stp with a pre-index", {2}, [](std::byte* boundary) {
     std::byte* at = boundary + 8;
     asm volatile("stp %1, %2, [%0, #-16]!"
@@ -291,7 +293,7 @@ TEST_CASE("a store that moves its address register moves it once") {
   });
 }
 
-TEST_CASE("an exclusive store that faults is tried again") {
+TEST_CASE("an exclusive store that faults is tried again", "[fault]") {
   check("ldxr and stxr", {1}, [](std::byte* boundary) {
     std::uint64_t value = 0;
     std::uint32_t failed = 0;
@@ -302,7 +304,7 @@ TEST_CASE("an exclusive store that faults is tried again") {
   });
 }
 
-TEST_CASE("an atomic instruction that faults acts once") {
+TEST_CASE("an atomic instruction that faults acts once", "[fault]") {
   if ((::getauxval(AT_HWCAP) & HWCAP_ATOMICS) == 0) {
     WARN("skipped: this processor has no atomic instructions");
     return;
@@ -316,7 +318,7 @@ TEST_CASE("an atomic instruction that faults acts once") {
   });
 }
 
-TEST_CASE("DC ZVA, which zeroes a whole block, zeroes all of it") {
+TEST_CASE("DC ZVA, which zeroes a whole block, zeroes all of it", "[fault]") {
   if (support::is_emulated()) {
     WARN("skipped: qemu loses bytes of a DC ZVA that faults");
     return;

@@ -10,7 +10,7 @@
 
 using cow::Region;
 
-TEST_CASE("a region may be destroyed while a clone of it faults") {
+TEST_CASE("a region may be destroyed while a clone of it faults", "[mm]") {
   constexpr std::size_t pages = 2048;
   for (std::size_t round = 0; round < support::scaled(20); ++round) {
     std::optional<Region> original(

@@ -34,7 +34,7 @@ void await_change(Word word, std::uint64_t from) {
 
 }  // namespace
 
-TEST_CASE("sixty-four threads that store to one shared page make exactly one copy") {
+TEST_CASE("sixty-four threads that store to one shared page make exactly one copy", "[mm]") {
   constexpr std::size_t threads = 64;
   const std::size_t rounds = support::scaled(400);
   Region base = zeroed(3);
@@ -71,7 +71,7 @@ TEST_CASE("sixty-four threads that store to one shared page make exactly one cop
   CHECK(support::shows(base.bytes(), 1));
 }
 
-TEST_CASE("threads that store to one page nobody stored to before share one new frame") {
+TEST_CASE("threads that store to one page nobody stored to before share one new frame", "[mm]") {
   constexpr std::size_t threads = 8;
   const std::size_t rounds = support::scaled(300);
   std::atomic<std::uint64_t*> target{nullptr};
@@ -104,7 +104,7 @@ TEST_CASE("threads that store to one page nobody stored to before share one new 
   CHECK(lost_stores == 0);
 }
 
-TEST_CASE("no store is lost while snapshots and clones are taken and dropped") {
+TEST_CASE("no store is lost while snapshots and clones are taken and dropped", "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   constexpr std::size_t threads = 4;
@@ -158,7 +158,8 @@ TEST_CASE("no store is lost while snapshots and clones are taken and dropped") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a snapshot is a consistent cut through the stores of one thread and of several") {
+TEST_CASE("a snapshot is a consistent cut through the stores of one thread and of several",
+          "[mm]") {
   // One thread stores k to A and then to B; the next copies B to C when it sees it; the third C to
   // D. At every moment A >= B >= C >= D and A - B is 0 or 1, so every snapshot must show that too.
   const std::size_t a = 0;
@@ -211,7 +212,7 @@ TEST_CASE("a snapshot is a consistent cut through the stores of one thread and o
   CHECK(last > 0);
 }
 
-TEST_CASE("a lazy and an eager clone are consistent cuts too") {
+TEST_CASE("a lazy and an eager clone are consistent cuts too", "[mm]") {
   Region region = zeroed(700);
   Crew crew;
   crew.repeat([&, k = std::uint64_t{0}]() mutable {
@@ -236,7 +237,8 @@ TEST_CASE("a lazy and an eager clone are consistent cuts too") {
   CHECK(torn == 0);
 }
 
-TEST_CASE("a reader never sees a torn or an empty word while pages are copied and remapped") {
+TEST_CASE("a reader never sees a torn or an empty word while pages are copied and remapped",
+          "[mm]") {
   constexpr std::size_t pages = 128;
   Region region = zeroed(pages);
   const auto twofold = [](std::uint64_t n) { return n << 32 | (n ^ 0xffffffffu); };
@@ -280,7 +282,8 @@ TEST_CASE("a reader never sees a torn or an empty word while pages are copied an
   CHECK(steps_back == 0);
 }
 
-TEST_CASE("threads may store to both sides of a clone while others look at stats and diffs") {
+TEST_CASE("threads may store to both sides of a clone while others look at stats and diffs",
+          "[mm]") {
   constexpr std::size_t pages = 300;
   const std::size_t rounds = support::scaled(30000);
   Region original = zeroed(pages);
@@ -320,7 +323,7 @@ TEST_CASE("threads may store to both sides of a clone while others look at stats
 
 // What is a hole of the frame file may be believed only where nobody can store any more. The two
 // windows are so far apart that they are protected one after the other.
-TEST_CASE("first stores to open zero pages are not lost while a clone is taken") {
+TEST_CASE("first stores to open zero pages are not lost while a clone is taken", "[mm]") {
   constexpr std::size_t last_window = 7680;
   for (std::size_t round = 0; round < support::scaled(300); ++round) {
     Region region = zeroed(8192);

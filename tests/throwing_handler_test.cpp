@@ -59,7 +59,8 @@ std::string faults_become_exceptions(Region& region) {
 
 }  // namespace
 
-TEST_CASE("an exception that an earlier handler throws passes through libcow's to who faulted") {
+TEST_CASE("an exception that an earlier handler throws passes through libcow's to who faulted",
+          "[fault]") {
   if (support::has_thread_sanitizer) {
     WARN("skipped: ThreadSanitizer calls handlers in its own way");
     return;

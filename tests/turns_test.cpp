@@ -57,7 +57,8 @@ Region written_region() {
 
 }  // namespace
 
-TEST_CASE("while the kernel works for one store, stores to other leaves and relatives go on") {
+TEST_CASE("while the kernel works for one store, stores to other leaves and relatives go on",
+          "[mm]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   for (const At call : {At::copy, At::mapping}) {
     const Region base = written_region();
@@ -81,7 +82,7 @@ TEST_CASE("while the kernel works for one store, stores to other leaves and rela
   }
 }
 
-TEST_CASE("a page that stays where it is keeps only its own leaf busy, too") {
+TEST_CASE("a page that stays where it is keeps only its own leaf busy, too", "[mm]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   Region region = written_region();
   const Snapshot snapshot = region.snapshot();
@@ -97,7 +98,8 @@ TEST_CASE("a page that stays where it is keeps only its own leaf busy, too") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a second store to a page waits for the first one's fault and makes no second copy") {
+TEST_CASE("a second store to a page waits for the first one's fault and makes no second copy",
+          "[mm]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   const Region base = written_region();
   Region region = base.clone();
@@ -117,7 +119,8 @@ TEST_CASE("a second store to a page waits for the first one's fault and makes no
 }
 
 TEST_CASE(
-    "a snapshot waits for the faults that are at work, and later stores wait for the snapshot") {
+    "a snapshot waits for the faults that are at work, and later stores wait for the snapshot",
+    "[mm]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   const Region base = written_region();
   for (const At call : {At::copy, At::mapping}) {
@@ -149,7 +152,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a fault that reads the bytes at a relative's address keeps stores away from them") {
+TEST_CASE("a fault that reads the bytes at a relative's address keeps stores away from them",
+          "[mm]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   Region base = written_region();
   const unsigned before = support::load(base.bytes(), 1);
@@ -170,7 +174,7 @@ TEST_CASE("a fault that reads the bytes at a relative's address keeps stores awa
   CHECK(support::broken_invariant(clone) == "");
 }
 
-TEST_CASE("fork waits for a fault that is at work, and the child waits for nobody") {
+TEST_CASE("fork waits for a fault that is at work, and the child waits for nobody", "[mm]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   const Region base = written_region();
   for (int round = 0; round < 8; ++round) {  // fork or snapshot, whoever comes first
@@ -201,7 +205,8 @@ TEST_CASE("fork waits for a fault that is at work, and the child waits for nobod
   }
 }
 
-TEST_CASE("a store that finds no memory waits for the frame that another one is about to leave") {
+TEST_CASE("a store that finds no memory waits for the frame that another one is about to leave",
+          "[mm]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   const auto result = support::run_in_child([]() -> std::string {
     Region first = written_region();
@@ -227,7 +232,8 @@ TEST_CASE("a store that finds no memory waits for the frame that another one is 
   CHECK(result.exited());
 }
 
-TEST_CASE("a restore between the two halves of a fault that takes other leaves misses nothing") {
+TEST_CASE("a restore between the two halves of a fault that takes other leaves misses nothing",
+          "[mm]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   Region region = written_region();
   const Snapshot snapshot = region.snapshot();
@@ -263,7 +269,8 @@ TEST_CASE("a restore between the two halves of a fault that takes other leaves m
   CHECK(support::broken_invariant(loop) == "");
 }
 
-TEST_CASE("a store that finds no mapping waits for the reserve that another one gives back") {
+TEST_CASE("a store that finds no mapping waits for the reserve that another one gives back",
+          "[mm]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   if (support::has_sanitizer) {
     WARN("skipped because a sanitizer needs mappings itself");

@@ -71,7 +71,8 @@ std::string store_everywhere(Region& region) {
 
 }  // namespace
 
-TEST_CASE("a store goes on alone when its window is refused, by any call and for any reason") {
+TEST_CASE("a store goes on alone when its window is refused, by any call and for any reason",
+          "[mm]") {
   if (!support::has_call_filters()) {
     WARN("skipped: seccomp is not available here");
     return;
@@ -103,7 +104,7 @@ TEST_CASE("a store goes on alone when its window is refused, by any call and for
   }
 }
 
-TEST_CASE("stores to what is left of a file that was cut go on, whatever the window") {
+TEST_CASE("stores to what is left of a file that was cut go on, whatever the window", "[mm]") {
   const support::Folder folder;
   const std::size_t page = support::page_bytes();
   for (const std::size_t window : {1u, 2u, 7u, 64u}) {
@@ -147,7 +148,7 @@ std::size_t locked_kib() {
 
 }  // namespace
 
-TEST_CASE("with memory locked up to a few pages below the limit, stores to a clone go on") {
+TEST_CASE("with memory locked up to a few pages below the limit, stores to a clone go on", "[mm]") {
   if (support::is_emulated()) {
     WARN("skipped: an emulator locks its own memory, too");
     return;

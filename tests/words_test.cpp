@@ -132,7 +132,7 @@ std::string refusal_of(int expected_error, const std::function<void()>& code) {
 
 }  // namespace
 
-TEST_CASE("every reason that an error is given fits the error") {
+TEST_CASE("every reason that an error is given fits the error", "[base]") {
   for (const char* call : {"mmap", "mprotect", "madvise", "pwrite", "pread", "fallocate",
                            "memfd_create", "ftruncate", "fcntl", "fstat", "pthread_atfork"}) {
     for (const int error : errors) {
@@ -145,7 +145,7 @@ TEST_CASE("every reason that an error is given fits the error") {
   CHECK(cow::why_refused(ENOMEM, "mmap") != cow::why_refused(ENOMEM, "pwrite"));
 }
 
-TEST_CASE("whatever error a call is refused with, the sentence is about that error") {
+TEST_CASE("whatever error a call is refused with, the sentence is about that error", "[base]") {
   if (!support::has_call_filters()) {
     WARN("skipped: this system has no filters for system calls");
     return;
@@ -163,7 +163,7 @@ TEST_CASE("whatever error a call is refused with, the sentence is about that err
   }
 }
 
-TEST_CASE("a region that may not be locked in memory is refused because of that limit") {
+TEST_CASE("a region that may not be locked in memory is refused because of that limit", "[base]") {
   if (support::has_sanitizer || support::is_emulated()) {
     WARN("skipped: what runs this program needs memory that may not be locked either");
     return;
@@ -184,7 +184,7 @@ TEST_CASE("a region that may not be locked in memory is refused because of that 
   CHECK(result.complaint == "");
 }
 
-TEST_CASE("a save of a file that was cut off meanwhile is refused because of the file") {
+TEST_CASE("a save of a file that was cut off meanwhile is refused because of the file", "[base]") {
   const support::Folder folder;
   const std::size_t bytes = 256 * support::page_bytes();
   support::write_file(folder / "cut", std::vector<std::byte>(bytes, std::byte{1}));

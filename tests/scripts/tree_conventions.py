@@ -5,6 +5,8 @@ The top level holds what is listed here and nothing else. Source files have at m
 100 columns. The library does not know the size of a page: no literal 4096 in src and include (a
 line that means something else says so: `// not a page size`). No notes about work left undone. A
 script can be run. A table in a comment has a row a line: a formatter joins them if one is too long.
+Every test has one tag, the folder that it is about. tests/CMakeLists.txt lists them; each is a
+folder of src, include/cow or docs, or at the top.
 """
 import argparse
 import re
@@ -13,18 +15,23 @@ import tempfile
 from pathlib import Path
 
 TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "include", "src", "bench", "tests", "docs",
-             "README.md", "CHANGELOG.md", "LICENSE", ".clang-format", ".clang-tidy", ".gitignore",
-             ".ci", "run"}
+             "README.md", "HACKING.md", "CHANGELOG.md", "LICENSE", ".clang-format", ".clang-tidy",
+             ".gitignore", ".ci", "run"}
 IGNORED = re.compile(r"(\.git|build.*|cmake-build-.*|\.cache|\.vscode|\.idea)$")
 
 SOURCES = {".cpp", ".hpp", ".h", ".c", ".ipp", ".py", ".sh", ".txt", ".cmake", ".in"}
 SCRIPTS = {"run", "packages"}
+TEST_TOPS = ("src", "include/cow", "docs", ".")
 MAX_LINES = 400
 MAX_COLUMNS = 100
 
 PAGE_SIZE = re.compile(r"(?<![\w.])(?:4'?096|0x1000|4\s*<<\s*10|1\s*<<\s*12)[uUlLzZ]*(?![\w'.])")
 PAGE_SIZE_ESCAPE = "// not a page size"
 JOINED_ROWS = re.compile(r"^\s*/// .*\| \|(?! *\|*$)|^\s*/// \| [^|]*$")
+STRING = r'"(?:[^"\\]|\\.)*"'
+TEST_CASE = re.compile(rf"^[ \t]*(?:TEST_CASE|SCENARIO)\(\s*{STRING}(?:\s*{STRING})*"
+                       rf"(?:\s*,\s*({STRING}))?\s*\)|^[ \t]*(?:[A-Z_]*TEST_CASE|SCENARIO)", re.M)
+TEST_FOLDERS = re.compile(r"^set\(cow_test_folders ([\w ]+)\)$", re.M)
 # Put together so that this file does not find itself.
 UNDONE = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r")\b")
 
@@ -61,18 +68,46 @@ def check_file(label, text):
     return errors
 
 
+def check_tags(label, text, folders):
+    """Of a file of tests: its test cases' tags."""
+    errors = []
+    for case in TEST_CASE.finditer(text):
+        tag = (case.group(1) or "")[1:-1]
+        if not re.fullmatch(r"\[\w+\]", tag) or tag[1:-1] not in folders:
+            where = f"{label}:{text.count(chr(10), 0, case.start()) + 1}"
+            errors.append(f"{where}: a test without a folder as its one tag: '{tag}'; "
+                          f"there is: {' '.join(folders)}")
+    return errors
+
+
+def check_test_folders(root):
+    """(errors, the folders that tests may have as their tag)"""
+    path = root / "tests/CMakeLists.txt"
+    listed = TEST_FOLDERS.search(path.read_text(encoding="utf-8")) if path.is_file() else None
+    folders = listed.group(1).split() if listed else []
+    missing = [name for name in folders
+               if not any((root / top / name).is_dir() for top in TEST_TOPS)]
+    errors = [f"tests/CMakeLists.txt: there is no folder {name} for tests" for name in missing]
+    return errors, folders
+
+
 def check(root):
     """(errors, number of files looked at)"""
     errors, count = [], 0
     for entry in sorted(root.iterdir()):
         if entry.name not in TOP_LEVEL and not IGNORED.match(entry.name):
             errors.append(f"{entry.name}: does not belong at the top level")
+    found, folders = check_test_folders(root)
+    errors += found
     for path in files(root):
         label = path.relative_to(root)
         errors += check_script(label, path)
         if label.suffix in SOURCES or label.name in SCRIPTS:
             count += 1
-            errors += check_file(label, path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            errors += check_file(label, text)
+            if label.match("tests/*.cpp"):
+                errors += check_tags(label, text, folders)
         elif label.suffix == ".md":
             count += 1
             errors += [e for e in check_file(label, path.read_text(encoding="utf-8"))
@@ -83,7 +118,9 @@ def check(root):
 def self_test():
     good = {"README.md": "x" * 200 + "\n", "build/a.cpp": "4096\n",
             "src/mm/a.cpp": "int a = 40960; int b = 4096;  // not a page size\n",
-            "tests/a.cpp": "int a = 4096;\n"}
+            "tests/CMakeLists.txt": "set(cow_test_folders mm tests)\n",
+            "tests/a.cpp": 'int a = 4096;\nTEST_CASE("a", "[mm]") {\n'
+                           'TEST_CASE(\n    "b \\"c\\" "\n    "d",\n    "[tests]") {\n'}
     bad = {
         "top level": {"notes.txt": ""},
         "401 lines": {"src/mm/b.cpp": "\n" * 401},
@@ -92,6 +129,11 @@ def self_test():
         "literal page size: int a = 0x1000": {"include/cow/b.hpp": "int a = 0x1000u;\n"},
         "cannot be run": {"tests/scripts/a.py": "#!/usr/bin/env python3\n"},
         "rows of a table": {"include/cow/b.hpp": "/// | a | b | | c | d |\n"},
+        "its one tag: ''": {"tests/b.cpp": 'TEST_CASE("a") {}\n'},
+        "tag: '[gone]'; there is: mm tests": {"tests/b.cpp": 'TEST_CASE("a", "[gone]") {}\n'},
+        "tag: '[mm][tests]'": {"tests/b.cpp": 'TEST_CASE("a", "[mm][tests]") {}\n'},
+        "b.cpp:2: a test without": {"tests/b.cpp": '\nTEMPLATE_TEST_CASE("a", "[mm]", int) {}\n'},
+        "no folder os": {"tests/CMakeLists.txt": "set(cow_test_folders mm tests os)\n"},
         "work undone": {"docs/a.md": "TO" + "DO: more\n"},
     }
     for message, extra in [(None, {})] + list(bad.items()):
