@@ -211,7 +211,7 @@ TEST_CASE("a child made by fork keeps an opened region, apart from its parent's"
   CHECK(support::read_file(folder / "file") == content);
 }
 
-TEST_CASE("what replaces an opened file does not change the region; what is written to it may",
+TEST_CASE("what replaces an opened file does not change the region, but what is written to it may",
           "[api]") {
   const Folder folder;
   const Bytes content = pattern(20 * support::page_bytes(), 8);

@@ -106,7 +106,7 @@ TEST_CASE("with frames reserved, restores and dropped clones leave zero pages th
   }
 }
 
-TEST_CASE("a control call for which memory cannot be reserved throws; stores go on", "[mm]") {
+TEST_CASE("a control call for which memory cannot be reserved throws, and stores go on", "[mm]") {
   const std::size_t room = 64 * mebibyte;
   const support::MemoryLimit limit(room);
   if (!limit.ready()) {

@@ -6,7 +6,8 @@ The top level holds what is listed here and nothing else. Source files have at m
 line that means something else says so: `// not a page size`). No notes about work left undone. A
 script can be run. A table in a comment has a row a line: a formatter joins them if one is too long.
 Every test has one tag, the folder that it is about. tests/CMakeLists.txt lists them; each is a
-folder of src, include/cow or docs, or at the top.
+folder of src, include/cow or docs, or at the top. No test has a semicolon in its name: CTest's list
+would have two tests, which are none.
 """
 import argparse
 import re
@@ -29,7 +30,7 @@ PAGE_SIZE = re.compile(r"(?<![\w.])(?:4'?096|0x1000|4\s*<<\s*10|1\s*<<\s*12)[uUl
 PAGE_SIZE_ESCAPE = "// not a page size"
 JOINED_ROWS = re.compile(r"^\s*/// .*\| \|(?! *\|*$)|^\s*/// \| [^|]*$")
 STRING = r'"(?:[^"\\]|\\.)*"'
-TEST_CASE = re.compile(rf"^[ \t]*(?:TEST_CASE|SCENARIO)\(\s*{STRING}(?:\s*{STRING})*"
+TEST_CASE = re.compile(rf"^[ \t]*(?:TEST_CASE|SCENARIO)\(\s*({STRING}(?:\s*{STRING})*)"
                        rf"(?:\s*,\s*({STRING}))?\s*\)|^[ \t]*(?:[A-Z_]*TEST_CASE|SCENARIO)", re.M)
 TEST_FOLDERS = re.compile(r"^set\(cow_test_folders ([\w ]+)\)$", re.M)
 # Put together so that this file does not find itself.
@@ -72,9 +73,11 @@ def check_tags(label, text, folders):
     """Of a file of tests: its test cases' tags."""
     errors = []
     for case in TEST_CASE.finditer(text):
-        tag = (case.group(1) or "")[1:-1]
+        where = f"{label}:{text.count(chr(10), 0, case.start()) + 1}"
+        tag = (case.group(2) or "")[1:-1]
+        if ";" in (case.group(1) or ""):
+            errors.append(f"{where}: a semicolon in the name of a test")
         if not re.fullmatch(r"\[\w+\]", tag) or tag[1:-1] not in folders:
-            where = f"{label}:{text.count(chr(10), 0, case.start()) + 1}"
             errors.append(f"{where}: a test without a folder as its one tag: '{tag}'; "
                           f"there is: {' '.join(folders)}")
     return errors
@@ -129,6 +132,7 @@ def self_test():
         "literal page size: int a = 0x1000": {"include/cow/b.hpp": "int a = 0x1000u;\n"},
         "cannot be run": {"tests/scripts/a.py": "#!/usr/bin/env python3\n"},
         "rows of a table": {"include/cow/b.hpp": "/// | a | b | | c | d |\n"},
+        "b.cpp:1: a semicolon": {"tests/b.cpp": 'TEST_CASE("a "\n "b; c", "[mm]") {}\n'},
         "its one tag: ''": {"tests/b.cpp": 'TEST_CASE("a") {}\n'},
         "tag: '[gone]'; there is: mm tests": {"tests/b.cpp": 'TEST_CASE("a", "[gone]") {}\n'},
         "tag: '[mm][tests]'": {"tests/b.cpp": 'TEST_CASE("a", "[mm][tests]") {}\n'},
