@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Runs `./run` in small trees whose compiler is a pretence: what it says while it builds, how it
-ends, and where it builds.
+ends, where it builds, and which tests and checks it runs.
 
 The tools it calls, cmake and ninja among them, are replaced by scripts of a line or two.
 """
@@ -35,12 +35,20 @@ for i in 1 2 3; do echo "[$i/3] Building $i"; sleep "${STEP_SECONDS:-0}"; done
 [[ -z ${BREAKS:-} ]] || { echo "an error"; exit 1; }
 mkdir -p "$2/bin"
 printf '#!/bin/sh\\necho "cow $*"\\n' >"$2/bin/cow"
+cp "$(dirname "$0")/tests" "$2/bin/cow_tests"
 chmod +x "$2/bin/cow"
 """,
+    "tests": """echo "$COW_TEST_SCALE $*" >>"${0%/tree/*}/test-calls"
+[[ -z ${BAD_TEST:-} || $* != *"$BAD_TEST"* ]] || { echo "a bad test"; exit 1; }
+""",
+    "ctest": """printf '%s\\n' "$@" >"$(dirname "$0")/../ctest-call" """,
+    "clang-format-14": "[[ -z ${BAD_FORMAT:-} ]] || { echo 'a bad format'; exit 1; }",
     "dpkg-query": """for package in "${@:4}"; do echo "$package installed"; done""",
     "apt-get": "exit 1",
     "nproc": "echo 2",
 }
+TEST_FILES = [f"{name}_test.cpp" for name in "abcdefghijklmnopqrstu"]
+SCRIPTS = ["include_direction", "citations", "tree_conventions"]
 
 
 class Run(unittest.TestCase):
@@ -55,6 +63,14 @@ class Run(unittest.TestCase):
             shutil.copy2(ROOT / name, self.tree / name)
         (self.tree / "src/tool").mkdir(parents=True)
         (self.tree / "src/tool/main.cpp").touch()
+        for name in ("include", "bench", "docs", "tests/scripts"):
+            (self.tree / name).mkdir(parents=True)
+        for name in TEST_FILES:
+            (self.tree / "tests" / name).touch()
+        (self.tree / "tests/CMakeLists.txt").write_text("set(cow_test_folders os mm)\n", "utf-8")
+        for name in SCRIPTS:
+            (self.tree / f"tests/scripts/{name}.py").write_text(
+                f"import os\nassert os.environ.get('BAD_SCRIPT') != '{name}'\n", "utf-8")
         tools = self.folder / "tools"
         tools.mkdir()
         for name, text in TOOLS.items():
@@ -94,6 +110,65 @@ class Run(unittest.TestCase):
         _, status = os.waitpid(pid, 0)
         os.close(terminal)
         return os.waitstatus_to_exitcode(status), shown
+
+    def check_ends(self, code, line, **more):
+        """What a check says, whose exit code and last line are these."""
+        result = self.run_it(self.tree / "run", "check", **more)
+        self.assertEqual(result.returncode, code, result.stderr)
+        self.assertRegex(result.stderr.splitlines()[-1], f"^run: check {line}$")
+        return result.stderr
+
+    def test_a_check_runs_the_tests_of_every_file_once_and_short(self):
+        self.check_ends(0, r"passed in \d+ s")
+        calls = (self.folder / "test-calls").read_text(encoding="utf-8")
+        self.assertEqual({line.split()[0] for line in calls.splitlines()}, {"0.02"})
+        self.assertEqual(sorted(re.findall(r"\[#(\w+)\]", calls)),
+                         [name.removesuffix(".cpp") for name in TEST_FILES])
+
+    def test_a_check_goes_on_after_what_fails_and_says_it_all_in_the_last_line(self):
+        told = self.check_ends(1, "failed: tests", BAD_TEST="[#u_test]")
+        self.assertIn("a bad test", told)
+        self.assertIn("a bad format", self.check_ends(1, "failed: format", BAD_FORMAT="1"))
+        for name in SCRIPTS:
+            self.check_ends(1, f"failed: {name}", BAD_SCRIPT=name)
+        self.check_ends(1, "failed: tests format citations",
+                        BAD_TEST="[#a_test]", BAD_FORMAT="1", BAD_SCRIPT="citations")
+
+    def test_a_check_whose_build_fails_runs_no_test_and_looks_at_the_rest(self):
+        told = self.check_ends(1, "failed: build citations", BREAKS="1", BAD_SCRIPT="citations")
+        self.assertIn("an error", told)
+        self.assertFalse((self.folder / "test-calls").exists())
+
+    def test_a_check_without_clang_format_says_so(self):
+        path = self.folder / "path"
+        path.mkdir()
+        for folder in ("/usr/bin", "/bin"):
+            for program in Path(folder).iterdir():
+                if program.name != "clang-format-14" and not (path / program.name).exists():
+                    (path / program.name).symlink_to(program)
+        (self.folder / "tools/python3").symlink_to(sys.executable)
+        (self.folder / "tools/clang-format-14").unlink()
+        self.environment["PATH"] = f"{self.folder / 'tools'}:{path}"
+        without = r" \(without the format: there is no clang-format-14\)"
+        self.check_ends(0, r"passed in \d+ s" + without)
+        self.check_ends(1, "failed: tests" + without, BAD_TEST="[#a_test]")
+
+    def ctest_call(self, *arguments):
+        result = self.run_it(self.tree / "run", "test", *arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return (self.folder / "ctest-call").read_text(encoding="utf-8").splitlines()
+
+    def test_tests_of_folders_are_chosen_by_label_and_other_words_are_for_ctest(self):
+        self.assertNotIn("-L", self.ctest_call("-R", "a name"))
+        self.assertEqual(self.ctest_call("mm")[-2:], ["-L", "^(mm)$"])
+        self.assertEqual(self.ctest_call("src/mm/", "os", "-R", "a name")[-4:],
+                         ["-L", "^(mm|os)$", "-R", "a name"])
+
+    def test_a_folder_that_no_test_is_about_is_refused_before_anything_is_built(self):
+        result = self.run_it(self.tree / "run", "test", "mn")
+        self.assertEqual((result.returncode, result.stderr),
+                         (1, "run: no tests of 'mn'; there is: os mm\n"))
+        self.assertFalse((self.folder / "cmake-calls").exists())
 
     def test_a_second_call_says_nothing_and_builds_nothing(self):
         self.assertIn("building", self.demo())
