@@ -70,6 +70,10 @@ Region Region::clone(CloneMode mode) const {
 
 namespace {
 
+/// So that every program with regions has what a debugger calls, also one that is linked with the
+/// static library and does not call it itself.
+[[gnu::used]] std::string (*const kept_for_debuggers)(const Region&) = &describe;
+
 void check_range(const Region& region, const char* call, std::size_t offset, std::size_t length) {
   if (offset <= region.size() && length <= region.size() - offset) return;
   throw_invalid_argument(std::string(call) + ": bytes " + std::to_string(offset) + " to " +

@@ -14,6 +14,7 @@ import unittest
 from pathlib import Path
 
 SUBJECT = ""
+COMMANDS = "source " + str(Path(__file__).resolve().parents[2] / "docs/gdb/cow.py")
 LET_IT_BE = "handle SIGSEGV nostop noprint pass"
 ONLY_FOREIGN = ["catch signal SIGSEGV", "condition $bpnum $_siginfo.si_code != 2"]
 PAGES = 32
@@ -97,6 +98,24 @@ class Gdb(unittest.TestCase):
         output = look_into_core("shared[0]", "own[0]", "view[0]", program=secret)
         self.assertEqual(printed(output), [], output)
         self.assertEqual(output.count("Cannot access memory"), 3, output)
+
+    def test_cow_describe_prints_what_a_region_is_made_of(self):
+        output = gdb(LET_IT_BE, COMMANDS, "break subject.cpp:compare_both", "run", "up",
+                     "cow-describe original", "cow-describe *&clone", "continue")
+        self.assertEqual(len(re.findall(r"^\d+ pages of \d+ bytes: ", output, re.M)), 2, output)
+        self.assertIn(f" {PAGES} faults\n", output)
+        # The clone stored to its first pages; it shares those behind them.
+        self.assertRegex(output, rf"(?m)^\w+-\w+ rw-p +{PAGES} home at \w+, references 1$")
+        self.assertRegex(output, r"(?m)^\w+-\w+ r--c +\d+ relative at \w+, references \d$")
+        self.assertIn("exited normally", output)
+
+    def test_cow_describe_says_why_it_prints_nothing(self):
+        output = gdb(LET_IT_BE, COMMANDS, "break cow::Region::clone", "run", "cow-describe *this",
+                     "up", "cow-describe", "cow-describe nowhere")
+        self.assertIn("this thread is inside libcow", output)
+        self.assertIn("cow-describe takes a region", output)
+        self.assertNotIn("pages of", output)
+        self.assertNotIn("Python", output)
 
     def test_gdb_can_stop_at_faults_that_are_not_libcow_s_alone(self):
         output = gdb(LET_IT_BE, *ONLY_FOREIGN, "run crash", "backtrace", "print/d nowhere")
