@@ -29,7 +29,7 @@ MUST_CITE = "docs/page-fault.md"
 
 
 def documents(root):
-    found = [root / "README.md"] if (root / "README.md").is_file() else []
+    found = [root / name for name in ("README.md", "HACKING.md") if (root / name).is_file()]
     return found + sorted((root / "docs").rglob("*.md"))
 
 
