@@ -77,7 +77,7 @@ bool may_be_taken(LockRank first, LockRank second) {
 
 }  // namespace
 
-TEST_CASE("a check that fails ends the process with its condition and its line") {
+TEST_CASE("a check that fails ends the process with its condition and its line", "[base]") {
   SKIP_WITHOUT_CHECKS();
   int line = 0;
   const std::string said = last_line_of([&] {
@@ -88,13 +88,13 @@ TEST_CASE("a check that fails ends the process with its condition and its line")
   CHECK(says(said, "checks_test.cpp:" + std::to_string(line) + ": not true: 1 + 1 == 3;"));
 }
 
-TEST_CASE("a check is not made where checks are off, and its condition is compiled") {
+TEST_CASE("a check is not made where checks are off, and its condition is compiled", "[base]") {
   int asked = 0;
   COW_CHECK(++asked > 0);
   CHECK(asked == (cow::kChecks ? 1 : 0));
 }
 
-TEST_CASE("a precondition that is broken ends the process") {
+TEST_CASE("a precondition that is broken ends the process", "[base]") {
   SKIP_WITHOUT_CHECKS();
   CHECK(says(last_line_of([] { cow::Entry{}.set_heat(1); }), "!is_zero_page()"));
   CHECK(says(last_line_of([] {
@@ -109,7 +109,7 @@ TEST_CASE("a precondition that is broken ends the process") {
              "order_.is_mine()"));
 }
 
-TEST_CASE("an entry with flags and no frame, or leased and read-only, is not sound") {
+TEST_CASE("an entry with flags and no frame, or leased and read-only, is not sound", "[base]") {
   const cow::Frame frame(cow::ExtentId{1}, cow::PageIndex{0});
   CHECK(cow::Entry{}.is_sound());
   CHECK(cow::Entry(frame).is_sound());
@@ -123,7 +123,7 @@ TEST_CASE("an entry with flags and no frame, or leased and read-only, is not sou
   CHECK_FALSE(nothing.is_sound());
 }
 
-TEST_CASE("an edit that leaves an entry unsound ends the process") {
+TEST_CASE("an edit that leaves an entry unsound ends the process", "[base]") {
   SKIP_WITHOUT_CHECKS();
   const std::string said = last_line_of([] {
     auto leaf = std::make_unique<cow::Leaf>();
@@ -133,7 +133,7 @@ TEST_CASE("an edit that leaves an entry unsound ends the process") {
   CHECK(says(said, "entry.is_sound()"));
 }
 
-TEST_CASE("locks are taken in the order of their ranks, and in no other") {
+TEST_CASE("locks are taken in the order of their ranks, and in no other", "[os]") {
   SKIP_WITHOUT_CHECKS();
   CHECK(may_be_taken(LockRank::registry, LockRank::readers));
   CHECK(may_be_taken(LockRank::registry, LockRank::metadata_heap));
@@ -148,7 +148,7 @@ TEST_CASE("locks are taken in the order of their ranks, and in no other") {
   CHECK(says(said_when_taken(LockRank::registry, LockRank::registry), kOrder));
 }
 
-TEST_CASE("whoever takes a second family's lock holds the list of families") {
+TEST_CASE("whoever takes a second family's lock holds the list of families", "[os]") {
   SKIP_WITHOUT_CHECKS();
   CHECK(says(said_when_taken(LockRank::family, LockRank::family), kOrder));
   Lock list(LockRank::family_list);
@@ -156,7 +156,7 @@ TEST_CASE("whoever takes a second family's lock holds the list of families") {
   CHECK(may_be_taken(LockRank::family, LockRank::family));
 }
 
-TEST_CASE("a lock that another thread has is not mine, and only its holder gives it back") {
+TEST_CASE("a lock that another thread has is not mine, and only its holder gives it back", "[os]") {
   SKIP_WITHOUT_CHECKS();
   CHECK(says(last_line_of([] {
                Lock lock(LockRank::family);
