@@ -197,9 +197,10 @@ class Checker {
       if (entry.writable()) ++writable;
     }
     if (writable != leaf.writable) wrong("leaf ", leaf.group, " miscounts writable entries");
-    if (breaks != leaf.breaks)
+    if (breaks != leaf.breaks) {
       wrong("leaf ", leaf.group, " miscounts breaks: ", leaf.breaks.frames, " + ",
             leaf.breaks.permissions, ", there are ", breaks.frames, " + ", breaks.permissions);
+    }
   }
 
   void check_entry(const Leaf& leaf, std::uint64_t leaf_references, Entry entry) {

@@ -72,7 +72,7 @@ PageSpan clip(PageSpan span, PageSpan to) {
 // After so many faults one more would make the faults dearer than the copy. In rollback rounds both
 // are paid twice: what was taken is put back.
 std::uint64_t faults_worth_a_block(const AddressSpace& space, bool stays) {
-  const FaultPrices prices = space.range().prices();
+  const FaultPrices prices = MappedRange::prices();
   if (space.rollback().is_in_rounds()) return 2 * kBlockPages / prices.round_in_pages;
   return kBlockPages / (stays ? prices.stay_in_pages : prices.redirect_in_pages);
 }

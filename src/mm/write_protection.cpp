@@ -175,7 +175,7 @@ void write_protect_cold(AddressSpace& space, HotPages pages) {
     return entry.writable() && !is_spared(entry, Spare::leased_and_hot);
   };
   protection.run([&](Leaf& leaf) {
-    const PageCount hot{update_heat(leaf, round, pages, space.range().prices())};
+    const PageCount hot{update_heat(leaf, round, pages, MappedRange::prices())};
     pages.most = pages.most - hot;
     if (pages.stores == HotPages::Stores::held_off || hot == PageCount{0}) return Together::yes;
     // Nobody stores meanwhile: hot pages need no protection.
