@@ -152,7 +152,7 @@ TEST_CASE("whatever error a call is refused with, the sentence is about that err
   }
   for (const long call : {SYS_mmap, SYS_mprotect, SYS_pwrite64, SYS_pwritev, SYS_pread64,
                           SYS_fallocate, SYS_memfd_create, SYS_ftruncate, SYS_fcntl}) {
-    if (support::has_thread_sanitizer && call == SYS_mmap) continue;  // its runtime needs it
+    if (support::has_sanitizer && call == SYS_mmap) continue;  // its runtime needs it
     for (const int error : errors) {
       CAPTURE(call, error);
       const support::ChildResult result =
