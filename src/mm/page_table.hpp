@@ -20,7 +20,7 @@ inline constexpr std::size_t kLeafBlocks = kTableEntries / kBlockPages;
 /// copied on write itself, as in on-demand-fork (Zhao, Gong, Fonseca, EuroSys 2021).
 ///
 /// Invariant: a leaf that several tables reach has no writable entry, once whoever shares it has
-/// let go of the lock (see share_table in lease.hpp).
+/// let go of the lock (see share_table in table_sharing.hpp).
 struct Leaf {
   std::uint32_t references = 1;   ///< directories that point here
   std::uint32_t writable = 0;     ///< entries that are writable
