@@ -142,22 +142,20 @@ inline FaultScene with_a_run(FaultScene scene) {
   return scene;
 }
 
-/// So many pages of one block were stored to, at so much a fault, that the next takes the rest
-/// along.
-inline FaultScene with_a_block_that_paid(FaultScene scene, std::uint64_t price_in_pages) {
-  for (std::size_t i = 0; i + 1 < cow::kBlockPages / price_in_pages; ++i) {
+/// So many pages of one block were stored to that the next takes the rest along.
+inline FaultScene with_a_block_that_paid(FaultScene scene) {
+  const std::size_t faults = cow::kBlockPages / cow::FaultPrices().into_new_frames_in_pages;
+  for (std::size_t i = 0; i + 1 < faults; ++i) {
     word_at(scene.region, 192 + 5 * i) = scene_word(192 + 5 * i);
   }
   scene.page = 254;
   return scene;
 }
 
-inline FaultScene scene_of_block_that_moves() {
-  return with_a_block_that_paid(scene_of_clone(), cow::FaultPrices().redirect_in_pages);
-}
+inline FaultScene scene_of_block_that_moves() { return with_a_block_that_paid(scene_of_clone()); }
 
 inline FaultScene scene_of_block_that_stays() {
-  return with_a_block_that_paid(scene_of_snapshot(), cow::FaultPrices().stay_in_pages);
+  return with_a_block_that_paid(scene_of_snapshot());
 }
 
 inline std::span<const FaultKind> fault_kinds() {

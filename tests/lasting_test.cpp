@@ -76,6 +76,10 @@ struct Cost {
   double mappings = 0;
   double frames = 0;
   double metadata = 0;
+
+  /// In copied pages, of which a fault is worth 11: see "Prices" in docs/windows.md. Windows weigh
+  /// the one against the other, by whether there are frames to be had that held something before.
+  [[nodiscard]] double work() const { return 11 * faults + copied; }
 };
 
 Cost cost_of_rounds(LongLife& life, std::uint64_t seed) {
@@ -122,8 +126,7 @@ TEST_CASE("after thousands of snapshots a round of snapshot, stores and drop cos
   const Cost late = cost_of_rounds(life, seed);
 
   REQUIRE(early.faults > 0);
-  CHECK(late.faults <= 1.02 * early.faults);
-  CHECK(late.copied <= 1.02 * early.copied);
+  CHECK(late.work() <= 1.02 * early.work());
   CHECK(late.mappings <= 1.1 * early.mappings + 4);
   CHECK(late.frames <= 1.05 * early.frames);
   CHECK(late.metadata <= 1.1 * early.metadata);

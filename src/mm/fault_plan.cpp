@@ -26,8 +26,12 @@ class Decision {
     plan_.target = aim == Aim::cheap ? space.free_home_slot(page) : space.roomy_home_slot(page);
   }
 
-  /// Whether the page keeps its frame, which is cheaper than to show it in another.
-  [[nodiscard]] bool stays() const noexcept { return stays_; }
+  /// What this fault costs beside its copies.
+  [[nodiscard]] std::uint64_t price_in_pages() const noexcept {
+    const FaultPrices prices = MappedRange::prices();
+    if (!copies_into_recycled_frames()) return prices.into_new_frames_in_pages;
+    return stays_ ? prices.stay_in_pages : prices.redirect_in_pages;
+  }
 
   /// With as much of `window` around the page as can come along in one piece.
   [[nodiscard]] FaultPlan within(PageSpan window) noexcept {
@@ -70,6 +74,13 @@ class Decision {
     return !at.writable() && frames_.is_free(plan_.target_of(page));
   }
 
+  // As the frame for the page is, so are most beside it.
+  [[nodiscard]] bool copies_into_recycled_frames() const noexcept {
+    const bool packs = stays_ || plan_.target == Frame{};
+    return packs ? frames_.next_packed_are_recycled({kBlockPages})
+                 : frames_.state(plan_.target).recycled();
+  }
+
   const AddressSpace& space_;
   const FrameStore& frames_;
   const Leaf& leaf_;
@@ -82,7 +93,7 @@ class Decision {
 FaultPlan decide(const AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {
   const MappingShortage shortage = mapping_budget::shortage();
   Decision decision(space, leaf, page, shortage.block_pages > 0 ? Aim::no_mappings : Aim::cheap);
-  return decision.within(choose_window(space, leaf, page, decision.stays(), shortage));
+  return decision.within(choose_window(space, leaf, page, decision.price_in_pages(), shortage));
 }
 
 FaultPlan decide_alone(const AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {

@@ -207,6 +207,13 @@ FrameRun FrameStore::take_packed(PageCount most) noexcept {
   return {Frame{}, PageCount{0}};
 }
 
+bool FrameStore::next_packed_are_recycled(PageCount count) const noexcept {
+  if (recycled_ < count.value) return false;
+  std::uint64_t packed = 0;
+  for (const ExtentId id : packed_) packed += extent(id).recycled;
+  return packed >= count.value;
+}
+
 bool FrameStore::show_zeros(FrameRun run) noexcept {
   const auto holds_bytes = [&](PageCount at) { return !state(run.first.after(at)).may_be_hole(); };
   for (PageCount begin{0}; begin < run.count;) {

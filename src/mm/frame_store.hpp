@@ -111,6 +111,8 @@ class FrameStore {
   // Recycled frames: see recycling.cpp.
 
   [[nodiscard]] std::uint64_t recycled() const noexcept { return recycled_; }
+  /// Whether the next `count` frames of take_packed() held something before.
+  [[nodiscard]] bool next_packed_are_recycled(PageCount count) const noexcept;
   /// Gives recycled frames back to the kernel, at most `most` and no more than `piece` allows.
   /// Returns how many.
   std::uint64_t give_back_recycled(std::uint64_t most, Piece& piece) noexcept;

@@ -10,11 +10,15 @@
 namespace cow {
 
 /// What a write fault costs beside the pages it copies, in units of copying one page in a window:
-/// delivery, lookup and the change of mappings, against one page of a larger copy. Measured, see
-/// "Prices" in docs/windows.md; only the ratios matter and they differ little between machines.
+/// delivery, lookup and the change of mappings, against one page of a larger copy into recycled
+/// frames. Measured, see "Prices" in docs/windows.md; only the ratios matter and they differ little
+/// between machines.
 struct FaultPrices {
   std::uint64_t redirect_in_pages = 13;  ///< the page shows another frame: a new mapping
   std::uint64_t stay_in_pages = 12;      ///< the page stays where it is: a change of protection
+  /// Either, where the copies go into new frames: for those the kernel has memory to find and to
+  /// clear, so that a page of a larger copy is twice as dear, and the fault is not.
+  std::uint64_t into_new_frames_in_pages = 7;
   /// What either counts as in rollback rounds, where a block counts twice: there and back. That is
   /// half of what it costs. A round is to copy little more than it stored, whatever the pages are,
   /// and at the full price scattered stores would take blocks by chance.

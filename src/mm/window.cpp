@@ -71,16 +71,17 @@ PageSpan clip(PageSpan span, PageSpan to) {
 
 // After so many faults one more would make the faults dearer than the copy. In rollback rounds both
 // are paid twice: what was taken is put back.
-std::uint64_t faults_worth_a_block(const AddressSpace& space, bool stays) {
-  const FaultPrices prices = MappedRange::prices();
-  if (space.rollback().is_in_rounds()) return 2 * kBlockPages / prices.round_in_pages;
-  return kBlockPages / (stays ? prices.stay_in_pages : prices.redirect_in_pages);
+std::uint64_t faults_worth_a_block(const AddressSpace& space, std::uint64_t fault_in_pages) {
+  if (space.rollback().is_in_rounds()) {
+    return 2 * kBlockPages / MappedRange::prices().round_in_pages;
+  }
+  return kBlockPages / fault_in_pages;
 }
 
 }  // namespace
 
-PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex page, bool stays,
-                       const MappingShortage& shortage) noexcept {
+PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex page,
+                       std::uint64_t fault_in_pages, const MappingShortage& shortage) noexcept {
   const PageTable& table = space.table();
   const PageSpan whole_leaf = table.span_of(leaf.group);
   const Entry entry = table.entry(page);
@@ -100,7 +101,7 @@ PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex pa
   const std::uint64_t run = std::max(before, behind);
   const bool goes_on = run >= kShortestRun;
   const std::uint64_t enough =
-      std::max(faults_worth_a_block(space, stays), goes_on ? kFaultsOfARun : 0);
+      std::max(faults_worth_a_block(space, fault_in_pages), goes_on ? kFaultsOfARun : 0);
   if (limit >= kBlockPages && leaf.faults_around(page) >= enough) {
     return clip(aligned_block(page, kBlockPages), whole_leaf);
   }

@@ -8,7 +8,8 @@
 namespace cow {
 
 /// The pages around `page` that a fault on it should make writable together. Within the leaf of
-/// `page`, and containing it. `stays`: the page keeps its frame, see copy_out.hpp.
+/// `page`, and containing it. `fault_in_pages`: what a fault costs beside its
+/// copies, see FaultPrices.
 ///
 /// A run of two or more pages that are private already, right before or behind, says that stores
 /// come in order: the window takes as many pages again, so it doubles, 1, 1, 2, 4 … up to the
@@ -24,6 +25,7 @@ namespace cow {
 ///
 /// Signal context: yes.
 [[nodiscard]] PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex page,
-                                     bool stays, const MappingShortage& shortage) noexcept;
+                                     std::uint64_t fault_in_pages,
+                                     const MappingShortage& shortage) noexcept;
 
 }  // namespace cow
