@@ -6,13 +6,13 @@
 ///
 /// | header | what it has |
 /// |---|---|
-/// | <cow/region.hpp> | cow::Region: create, clone, snapshot, restore, and the bytes |
+/// | <cow/region.hpp> | cow::Region: create, clone, snapshot, restore, and the bytes; describe() |
 /// | <cow/snapshot.hpp> | cow::Snapshot, and cow::diff of two of them |
 /// | <cow/lease.hpp> | cow::WriteLease and cow::write_lease(), for system calls that fill memory |
-/// | <cow/options.hpp> | cow::RegionOptions, cow::CloneMode |
+/// | <cow/options.hpp> | cow::RegionOptions, cow::CloneMode, cow::SnapshotMode |
 /// | <cow/image.hpp> | cow::SaveOptions and cow::LoadOptions, for files |
 /// | <cow/merge.hpp> | cow::merge: two lines of history become one |
-/// | <cow/stats.hpp> | cow::RegionStats, cow::process_stats() |
+/// | <cow/stats.hpp> | cow::RegionStats, cow::process_stats(), cow::trim() |
 /// | <cow/fault.hpp> | cow::try_handle_fault() and its like, cow::FaultRecorder |
 /// | <cow/version.hpp> | COW_VERSION, cow::version() |
 ///

@@ -15,7 +15,7 @@ namespace cow {
 struct SaveProgress {
   std::uint64_t pages_done = 0;     ///< pages looked at: written, or found to be zeros
   std::uint64_t pages_total = 0;    ///< pages that the image is about
-  std::uint64_t bytes_written = 0;  ///< to the file so far
+  std::uint64_t bytes_written = 0;  ///< of pages, to the file so far
 };
 
 /// Choices for `Snapshot::save` and `Snapshot::save_delta`.

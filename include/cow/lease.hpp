@@ -75,9 +75,9 @@ class COW_API WriteLease {
 ///
 /// Cost: some tens of nanoseconds in no region, so that it may stand before every call. In a
 /// region: some system calls, and that of a first store to each page that is shared; the whole
-/// range, not only what the kernel will fill. Throws std::system_error, in a region alone: without
-/// memory, a descriptor or the region itself (a child that fork() had to leave without; a region
-/// whose files the program closed). Then everything is as it was.
+/// range, not only what the kernel will fill. Throws, in a region alone, std::system_error or
+/// std::bad_alloc: without memory, a descriptor or the region itself (a child that fork() had to
+/// leave without; a region whose files the program closed). Then everything is as it was.
 [[nodiscard]] COW_API WriteLease write_lease(void* address, std::size_t length);
 
 }  // namespace cow

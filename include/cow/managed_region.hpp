@@ -36,7 +36,8 @@ class ManagedSnapshot {
   using const_unique_iterator = SegmentManager::const_unique_iterator;
 
   /// The objects in a snapshot that was taken of `ManagedRegion::region()`. Throws
-  /// std::invalid_argument if it holds no managed segment, or one this program cannot read.
+  /// std::invalid_argument if it holds no managed segment, or one this program cannot read. Cost:
+  /// that of Snapshot::bytes, with its errors.
   [[nodiscard]] static ManagedSnapshot open(Snapshot snapshot);
 
   /// The object (or the first of an array) of that name as it was, and how many; null and 0 if
@@ -280,7 +281,8 @@ class ManagedRegion {
   [[nodiscard]] size_type get_free_memory() const { return manager().get_free_memory(); }
   /// Bytes it may grow to.
   [[nodiscard]] size_type get_max_size() const { return manager().limit(); }
-  /// Makes the segment larger before that is needed. Throws bad_alloc beyond the limit.
+  /// Makes the segment larger before that is needed, by whole blocks: a few bytes do nothing.
+  /// Throws bad_alloc beyond the limit.
   void grow(size_type bytes) { manager().grow(bytes); }
   /// Makes it smaller, down to the last object in it.
   void shrink_to_fit() { manager().shrink_to_fit(); }

@@ -43,7 +43,7 @@ struct MergeResult {
   /// Pages that both sides changed, in different ways; ascending, neighbours joined. Without a
   /// resolver they show ours. With one they were merged unit by unit.
   std::vector<PageRange> conflicts;
-  std::size_t pages_from_ours = 0;     ///< pages that only ours changed
+  std::size_t pages_from_ours = 0;     ///< pages that only ours changed, or both in the same way
   std::size_t pages_from_theirs = 0;   ///< pages that only theirs changed
   std::size_t stretches_resolved = 0;  ///< calls of the resolver
 };
@@ -53,8 +53,9 @@ struct MergeResult {
 /// With a resolver, within such a page, stretches that one side changed are taken from it, and the
 /// resolver is asked about those that both changed differently; a stretch never crosses pages.
 ///
-/// Cost: O(pages that changed on either side). Thread safe. Throws std::invalid_argument for
-/// snapshots of different families or a unit that makes no sense, std::system_error.
+/// Cost: that of Region::from_snapshot and of two diffs, and O(pages that changed on either side).
+/// Thread safe. Throws std::invalid_argument for snapshots of different families or a unit that
+/// makes no sense, std::system_error.
 [[nodiscard]] COW_API MergeResult merge(const Snapshot& base, const Snapshot& ours,
                                         const Snapshot& theirs, const MergeResolver& resolver = {},
                                         const MergeOptions& options = {});

@@ -16,15 +16,17 @@ struct RegionOptions {
 
   /// The most pages one fault may take along when stores run through memory in order or keep
   /// hitting one block. 1 makes every fault copy exactly the page that was stored to. The limit
-  /// is set aside only when the process runs short of kernel mappings (vm.max_map_count).
+  /// is set aside only when the process runs short of kernel mappings (vm.max_map_count). At
+  /// least 1.
   std::size_t max_window_pages = 64;
 
   /// No store may ever fail for want of memory: every frame and page table that stores can need
-  /// until the next control call is allocated beforehand, by create, clone, snapshot, restore and
-  /// write_lease, which throw std::system_error (ENOMEM, ENOSPC) when there is not enough. Each
-  /// region then takes its whole size from the start, a clone as much again for itself and as much
-  /// for the region it was made from, the first snapshot of a region its size once. Without it,
-  /// memory is taken as it is stored to, and a store that finds none ends the process.
+  /// until the next control call is allocated beforehand, by the control calls (create, open, load,
+  /// clone, snapshot, restore, a lease), which throw std::system_error (ENOMEM, ENOSPC) or
+  /// std::bad_alloc when there is not enough. Each region then takes its whole size from the start,
+  /// a clone as much again for itself and as much for the region it was made from, the first
+  /// snapshot of a region its size once. Without it, memory is taken as it is stored to, and a
+  /// store that finds none ends the process.
   bool reserve_frames = false;
 
   /// The kernel may use huge pages (2 MiB on most machines) for the family's memory, if the system

@@ -31,8 +31,10 @@ class Region;
 /// without a frame, 'c' for frames that others reference, too, or 'p'; pages; where their frames
 /// lie, and there: a home of this region ("home"), a relative's ("relative"), an extent for what
 /// snapshots keep ("packed"), a process that this one was forked from ("parent") or the file that
-/// was opened ("file"). For people: the form may change. Thread safe; stores wait meanwhile.
-/// Cost: O(page tables). Throws std::system_error without memory.
+/// was opened ("file"); pages that have a frame and no store yet are "open", or where that is
+/// protected "a hole", and what snapshots copy at once is "hot". For people: the form may change.
+/// Thread safe; stores wait meanwhile. Cost: O(page tables). Throws std::system_error and
+/// std::bad_alloc without memory.
 COW_API std::string describe(const Region& region);
 
 namespace detail {
@@ -49,19 +51,20 @@ std::string check_invariants(const Region& region);
 /// and depth whose members may be written and dropped in any order.
 ///
 /// Thread safety: any number of threads may load and store the bytes at any time, also while
-/// another thread runs `snapshot`, `clone`, `stats` or `diff`. `restore`, moving and destroying
-/// need the caller to keep other threads out, as with any container.
+/// another thread runs `snapshot`, `clone`, `discard`, `write_lease`, `stats` or `diff`. `restore`,
+/// `apply`, moving and destroying need the caller to keep other threads out, as with any container.
 ///
-/// Errors: std::system_error when the operating system refuses, std::invalid_argument or
-/// std::logic_error for misuse (a moved-from region is a logic_error). After an error everything
-/// is as it was before the call.
+/// Errors: std::system_error when the operating system refuses, std::bad_alloc without memory for
+/// libcow's own books, std::invalid_argument or std::logic_error for misuse (a moved-from region,
+/// or a call on a stack that lies in a region, is a logic_error). After an error everything is as
+/// it was before the call.
 class COW_API Region {
  public:
   /// A zero-filled region of `size_bytes` (any size > 0). No memory is taken until it is stored
   /// to; the first store among 512 pages opens them all, and each takes memory when it is touched.
-  /// Throws std::invalid_argument for a size of 0, for one that no address space holds, and for a
-  /// granule that RegionOptions does not allow; std::system_error when the system refuses
-  /// addresses, a file descriptor or memory. Thread safe. Cost: O(1).
+  /// Throws std::invalid_argument for a size of 0, for one that no address space holds, and for
+  /// options that RegionOptions does not allow; std::system_error when the system refuses
+  /// addresses, a file descriptor or memory. Thread safe. Cost: O(1), but with `reserve_frames`.
   [[nodiscard]] static Region create(std::size_t size_bytes, const RegionOptions& options = {});
 
   /// A writable region with the bytes of `snapshot`, at an address of its own. Thread safe.
@@ -107,7 +110,8 @@ class COW_API Region {
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
   /// Gives the addresses and the frames back: those of a clone or a snapshot are not touched. With
-  /// a lease alive the addresses stay until the last one ends. Cost: O(page tables of its own).
+  /// a lease alive the addresses stay until the last one ends. Cost: O(page tables of its own and
+  /// frames given back), in pieces, so that no store to a relative waits for all of it.
   ~Region();
 
   /// First byte, aligned to `page_bytes()`. It stays where it is for the region's whole life.
@@ -134,7 +138,8 @@ class COW_API Region {
   /// An immutable image of this moment: a consistent cut, also while other threads store, unless
   /// the caller promises with SnapshotMode::quiescent that none does.
   /// Cost: O(pages written since the last one). In a loop, pages that are stored to between any two
-  /// snapshots are copied by the call, up to 4,096 of them, and need not fault again.
+  /// snapshots are copied by the call, and need not fault again: at most 16 MiB of them, or all
+  /// that there are with SnapshotMode::quiescent.
   [[nodiscard]] Snapshot snapshot(SnapshotMode mode = SnapshotMode::concurrent) const;
 
   /// Makes the bytes those of `snapshot`, at the same address. Cost: O(pages that differ). In a
@@ -170,10 +175,10 @@ class COW_API Region {
   /// Makes `length` bytes from `offset` on safe for the kernel to write to, for as long as the
   /// lease lives: see WriteLease. A lease of 0 bytes is allowed and does nothing. Thread safe.
   /// Cost: that of the first store to each page. Throws std::invalid_argument for a range past the
-  /// end, std::system_error without memory.
+  /// end, std::system_error or std::bad_alloc without memory.
   [[nodiscard]] WriteLease write_lease(std::size_t offset, std::size_t length);
 
-  /// Counters of this region. Thread safe. Cost: O(page tables).
+  /// Counters of this region. Thread safe; stores wait meanwhile. Cost: O(page tables).
   [[nodiscard]] RegionStats stats() const;
 
  private:

@@ -45,9 +45,11 @@ class COW_API Snapshot {
 
   /// Writes the bytes of this moment to a file that `Region::load` reads, while the program goes on
   /// storing. Pages of zeros take no room. A reader of `path` sees what was there before until all
-  /// of it is on the disk, and then the new file; a symbolic link is replaced, not followed. After
-  /// an error, and when the process ends meanwhile, the file is what it was before.
-  /// Thread safe. Cost: O(pages with a frame). Throws std::system_error that names the file.
+  /// of it is on the disk, and then the new file; a symbolic link is replaced, not followed. The
+  /// new file has the mode of the one it replaces, and its owner where the process may give it.
+  /// After an error, and when the process ends meanwhile, the file is what it was before; but for
+  /// one error, which says so: when the folder cannot be brought to the disk after all else is
+  /// done. Thread safe. Cost: O(pages with a frame). Throws std::system_error that names the file.
   void save(const std::filesystem::path& path, const SaveOptions& options = {}) const;
 
   /// The same with the pages alone that differ from `base`, a snapshot of the same family: load the
@@ -80,9 +82,10 @@ struct PageRange {
 /// The pages that a store may have changed between two snapshots of one family, in ascending
 /// order, neighbours joined. Pages are told apart by the frame they show; bytes are compared only
 /// where a page got a frame although nobody was seen to store to it: in the window of another
-/// page's fault, or by a snapshot, since it was stored to round after round.
-/// Cost: O(page tables that differ). Thread safe.
-/// Throws std::invalid_argument for snapshots of different families.
+/// page's fault, by a lease, by a call that copies pages (an eager clone, a snapshot of what is
+/// stored to round after round).
+/// Cost: O(page tables that differ), and the comparison of such pages. Thread safe.
+/// Throws std::invalid_argument for snapshots of different families, std::system_error.
 [[nodiscard]] COW_API std::vector<PageRange> diff(const Snapshot& from, const Snapshot& to);
 
 }  // namespace cow

@@ -13,16 +13,19 @@ namespace cow {
 /// What one region is made of now and what it has done since it was created. Every page is
 /// exactly one of zero, shared and private.
 struct RegionStats {
-  std::size_t page_bytes = 0;        ///< the granule: bytes in one page of this region
-  std::size_t pages = 0;             ///< pages in the region
-  std::size_t pages_zero = 0;        ///< no frame yet: loads show zeros
-  std::size_t pages_shared = 0;      ///< read-only, the frame is referenced by other tables too
-  std::size_t pages_private = 0;     ///< the frame is referenced by this region alone
-  std::size_t pages_writable = 0;    ///< those of `pages_private` whose next store does not fault
-  std::size_t pages_leased = 0;      ///< those of `pages_writable` that a WriteLease keeps so
-  std::uint64_t faults = 0;          ///< write faults taken by this region
-  std::uint64_t pages_copied = 0;    ///< pages copied because of those faults, windows included
-  std::uint64_t pages_upgraded = 0;  ///< sole-owner pages made writable without a copy
+  std::size_t page_bytes = 0;      ///< the granule: bytes in one page of this region
+  std::size_t pages = 0;           ///< pages in the region
+  std::size_t pages_zero = 0;      ///< no frame yet: loads show zeros
+  std::size_t pages_shared = 0;    ///< read-only, the frame is referenced by other tables too
+  std::size_t pages_private = 0;   ///< the frame is referenced by this region alone
+  std::size_t pages_writable = 0;  ///< those of `pages_private` whose next store does not fault
+  std::size_t pages_leased = 0;    ///< those of `pages_writable` that a WriteLease keeps so
+  std::uint64_t faults = 0;        ///< write faults taken by this region
+  /// Pages copied so that the region could be stored to: by those faults, windows included, and by
+  /// what does the same without one: a lease, a restore or a discard that is short of mappings. Not
+  /// the copies that snapshots and eager clones make.
+  std::uint64_t pages_copied = 0;
+  std::uint64_t pages_upgraded = 0;     ///< sole-owner pages made writable without a copy
   std::uint64_t pages_zero_filled = 0;  ///< pages given a frame of zeros on their first store
   std::uint64_t pages_compared = 0;     ///< pages that restore() compared with the snapshot's
   std::uint64_t pages_restored = 0;     ///< pages whose bytes restore() copied back
@@ -45,10 +48,14 @@ struct ProcessStats {
   std::size_t bytes_metadata = 0;   ///< page tables and counts in use
   std::size_t mappings_in_use = 0;  ///< kernel mappings occupied by regions and mapped snapshots
   std::size_t mapping_budget = 0;   ///< how many they may occupy (from vm.max_map_count)
-  std::uint64_t faults = 0;         ///< write faults resolved since the process started
+  /// Write faults resolved since the process started; a child made by fork() goes on counting where
+  /// its parent was.
+  std::uint64_t faults = 0;
 };
 
-/// Reads the counters of the whole process. Thread safe. Cost: O(families), one fstat each.
+/// Reads the counters of the whole process. Thread safe. Throws std::system_error if the program
+/// closed the descriptor of a family, std::logic_error on a stack that lies in a region.
+/// Cost: O(families), some system calls each.
 COW_API ProcessStats process_stats();
 
 /// Frames that nobody needs any more are kept for the next copy, which then costs half: within a
