@@ -124,8 +124,8 @@ Tally loop_over_call(const std::vector<Plan>& plans,
 /// Content if the child exited without a complaint and wrote nothing.
 std::string judge_survivor(const Plan& plan, const Outcome& outcome);
 
-/// Content also if more than one clean refusal ended the child with SIGBUS, in the window, after
-/// exactly one line on stderr.
+/// Content also if refusals without end, or a call that was left half done, ended the child with
+/// SIGBUS, in the window, after exactly one line on stderr. A single clean refusal must not.
 std::string judge_survivor_or_last_words(const Plan& plan, const Outcome& outcome);
 
 /// Empty if `error` is a std::system_error with an errno value and a sentence, or std::bad_alloc.

@@ -29,12 +29,12 @@ void away_from_regions(Work&& work) noexcept {
 }
 
 /// What every control call sees to first: that its stack is in no region, that faults reach us, and
-/// that frames kept for child processes that are gone are given back. Throws std::system_error,
-/// std::logic_error.
+/// that frames kept for child processes that are gone are given back (of some children: see
+/// follow_forks). Throws std::system_error, std::logic_error.
 void begin_control_call();
 
 /// The same, and that the call on a member of `family` can be carried out at all: check_callable()
-/// and check_files().
+/// and check_files(). One more call for which recycled frames of the family were kept.
 void begin_control_call(Family& family);
 
 /// check_stack() and check_present().

@@ -12,7 +12,8 @@
 
 namespace cow {
 
-/// Which state of a region an image is of. Images with the same id have the same bytes.
+/// Which state of a region an image is of, drawn at random. Images with the same id have the same
+/// bytes.
 using ImageId = std::array<std::byte, 16>;
 
 enum class ImageKind : std::uint32_t { full = 1, delta = 2 };

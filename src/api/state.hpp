@@ -8,8 +8,8 @@
 
 namespace cow::detail {
 
-/// Destroys what it was used to make on a stack outside of all regions: a destructor cannot refuse
-/// a call, as others do.
+/// Memory for a state, outside of all regions; and what was made in it is destroyed on a stack
+/// outside of all regions, as a destructor cannot refuse to run on another one.
 template <class State>
 struct StateAllocator : MetadataAllocator<State> {
   template <class Other>

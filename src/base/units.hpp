@@ -95,7 +95,8 @@ inline constexpr std::uint64_t kAddressSpaceBytes = std::uint64_t{1} << 47;
 /// The size of a family's pages and the conversions that depend on it.
 class PageGeometry {
  public:
-  /// Preconditions: `page_bytes` is a power of two and a multiple of the host's page size.
+  /// Precondition: `page_bytes` is a power of two. A family's is a multiple of the host's page,
+  /// too.
   constexpr explicit PageGeometry(std::size_t page_bytes)
       : shift_(static_cast<unsigned>(__builtin_ctzll(page_bytes))) {
     COW_CHECK(std::has_single_bit(page_bytes));
@@ -105,8 +106,9 @@ class PageGeometry {
   [[nodiscard]] constexpr std::size_t bytes(PageCount n) const { return n.value << shift_; }
   [[nodiscard]] constexpr std::size_t offset(PageIndex page) const { return page.value << shift_; }
   [[nodiscard]] constexpr PageIndex page_at(std::size_t offset) const { return {offset >> shift_}; }
-  /// The pages that `bytes` bytes need.
+  /// The pages that `bytes` bytes need. Precondition: `bytes` > 0.
   [[nodiscard]] constexpr PageCount pages_for(std::size_t bytes) const {
+    COW_CHECK(bytes > 0);
     return {((bytes - 1) >> shift_) + 1};
   }
 

@@ -29,17 +29,19 @@ void set_fault_listener(const FaultListener* listener) noexcept;
 /// After fork(), in the child: whoever listened was the parent's.
 void forget_fault_listener() noexcept;
 
-/// Resolves a store to a region. False: the fault is not ours. Signal context: yes.
+/// Resolves a store to a region. False: the fault is not ours. Ends the process with a line where
+/// it is ours and cannot be resolved. Signal context: yes.
 bool handle_fault(const os::FaultReport& report) noexcept;
 
 /// While this thread holds every family's lock for fork(), a fault could only wait for itself: a
 /// store to a region ends the process in words.
 void note_forking(bool is_forking) noexcept;
 
-/// Write faults resolved since the process started.
+/// Write faults resolved since the process started, and by its parent until the fork.
 std::uint64_t resolved_fault_count() noexcept;
 
-/// Puts our SIGSEGV action in front. Throws std::system_error.
+/// Puts our SIGSEGV action in front, and counts mappings where it is time to: see mapping_budget.
+/// Throws std::system_error.
 void ensure_handler_installed();
 
 }  // namespace cow

@@ -17,9 +17,9 @@ class Registry {
  public:
   static Registry& instance() noexcept;
 
-  /// Throws std::bad_alloc.
+  /// Throws std::bad_alloc. Waits for lookups that go on: the caller holds no family's lock.
   void add(AddressSpace& space) COW_EXCLUDES(lock_);
-  /// On return no handler uses `space` any more.
+  /// On return no handler uses `space` any more. Waits as add() does.
   void remove(AddressSpace& space) noexcept COW_EXCLUDES(lock_);
 
   /// A lookup and whatever is done with its result. Signal context: yes.
@@ -39,7 +39,8 @@ class Registry {
   };
 
   /// Returns when every Reader that exists now is gone. The caller is none, and holds no lock that
-  /// a reader may wait for.
+  /// a reader may wait for, as a family's. Signals need not be masked: a handler of the caller's
+  /// own thread that is a reader has left when this goes on.
   void wait_for_readers() noexcept COW_EXCLUDES(grace_lock_);
 
   [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }

@@ -26,7 +26,8 @@ using Action = struct sigaction;
 
 // We have as many actions as there are actions that ours was put in front of: what another library
 // found and kept, to call or to restore later, still means what it meant then. A slot is written
-// before it is published and not changed while it can be forwarded to.
+// before it is published and not changed while it can be forwarded to; but a handler that was to be
+// asked once (SA_RESETHAND) gives way to the default, and actions beyond so many share the last.
 constexpr int kMostActions = 64;
 Action g_replaced[kMostActions];
 // The slot that was in front when the action was met: what its handler found, if it was told.

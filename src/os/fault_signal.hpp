@@ -16,23 +16,25 @@ struct FaultReport {
   std::uint64_t error_code = 0;  ///< x86-64: REG_ERR; arm64: the ESR record
   bool has_error_code = false;
   bool is_protection = false;  ///< SEGV_ACCERR: mapped, but not for this access
-  bool is_write = false;       ///< where the report cannot tell, true for is_protection
+  /// Where the report cannot tell, true for is_protection, unless the address was to be run.
+  bool is_write = false;
 };
 
 /// Decodes the arguments of a SIGSEGV handler. Signal context: yes.
 FaultReport decode_fault(const void* siginfo, const void* context) noexcept;
 
-/// Resolves a fault, or says that it is somebody else's. Runs in the signal handler.
+/// Resolves a fault and returns true, or false: it is somebody else's. Runs in the signal handler.
 using FaultHandler = bool (*)(const FaultReport&) noexcept;
 
 /// Puts our SIGSEGV action in front, unless it is there already; the one it replaces gets the
-/// faults that `handler` does not want. Throws std::system_error.
+/// faults that `handler` does not want. It is the same handler at every call. Thread safe. Throws
+/// std::system_error.
 void install_fault_handler(FaultHandler handler);
 
 /// The lock under which the action is installed: fork() must not copy it half-way through.
 Lock& fault_install_lock() noexcept;
 
-/// Whether our action is the one the kernel will call.
+/// Whether our action is the one the kernel will call. Signal context: yes.
 bool fault_handler_is_installed() noexcept;
 
 }  // namespace cow::os

@@ -23,11 +23,14 @@ class Lifeline {
   }
   ~Lifeline();
 
-  /// Not open where no descriptor or mapping is left.
+  /// With both ends. Not open where no descriptor or mapping is left.
   static Lifeline open() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return file_.is_open(); }
+  /// In the parent: the descriptor, through which it asks, without the mapping.
   void keep_parent_end() noexcept;
+  /// In the child: the mapping, which its own children inherit, without the descriptor.
   void keep_child_end() noexcept;
+  /// Asked in the parent. False where the descriptor is not ours any more. Cost: some system calls.
   [[nodiscard]] bool has_ended() const noexcept;
 
  private:

@@ -31,7 +31,8 @@ class FrameFile {
   [[nodiscard]] bool is_intact() const noexcept { return descriptor_.is_intact(); }
   /// Bytes of room; no frame lies beyond.
   [[nodiscard]] std::uint64_t room_bytes() const noexcept { return room_bytes_; }
-  /// Bytes of memory the kernel has allocated to it.
+  /// Bytes of memory the kernel has allocated to it. Throws std::system_error, also if the program
+  /// has closed the descriptor.
   [[nodiscard]] std::size_t resident_bytes() const;
 
  private:
@@ -60,7 +61,8 @@ int write_frames(const DescriptorName& file, const std::byte* source, std::size_
 int gather_frames(const DescriptorName& file, std::span<const iovec> sources,
                   FileOffset to) noexcept;
 
-/// Copies frames into memory; holes read as zeros and stay holes. 0 or an errno value.
+/// Copies frames into memory that is in no region; holes read as zeros and stay holes. Also for a
+/// user's file, which may end before: EIO. 0 or an errno value.
 int read_frames(const DescriptorName& file, std::byte* target, std::size_t bytes,
                 FileOffset from) noexcept;
 
@@ -75,8 +77,9 @@ int zero_frames(const DescriptorName& file, FileOffset at, std::size_t bytes) no
 [[nodiscard]] bool punch_frames(const DescriptorName& file, FileOffset at,
                                 std::size_t bytes) noexcept;
 
-/// The first byte at or after `from` that has a frame, and the first that has none; the end of the
-/// file's room if there is none. Cost: O(frames passed over). Signal context: yes.
+/// The first byte at or after `from` that has a frame, and the first that has none; if there is
+/// none, a number that no frame of any file reaches. Cost: O(frames passed over). Signal context:
+/// yes.
 std::uint64_t next_data(const DescriptorName& file, std::uint64_t from) noexcept;
 std::uint64_t next_hole(const DescriptorName& file, std::uint64_t from) noexcept;
 

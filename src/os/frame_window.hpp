@@ -11,7 +11,7 @@ namespace cow::os {
 class FrameWindow {
  public:
   FrameWindow() noexcept = default;
-  /// Nothing if the kernel refuses, with the reason in errno: see begin(). Signal context: yes.
+  /// Nothing if the kernel refuses, with the reason in errno: see begin(). Control calls only.
   static FrameWindow map(const DescriptorName& file, FileOffset at, std::size_t bytes,
                          Advice advice) noexcept;
   FrameWindow(FrameWindow&& other) noexcept

@@ -8,7 +8,7 @@ namespace cow::os {
 /// The host's page size in bytes.
 std::size_t page_bytes() noexcept;
 
-/// The memory this machine has, in bytes.
+/// The memory this machine has, in bytes; 0 if the kernel does not say.
 std::uint64_t memory_bytes() noexcept;
 
 /// Whether hardly any memory is left for anybody, as far as the kernel says.
@@ -26,7 +26,8 @@ HugePages allowed_huge_pages() noexcept;
 /// vm.max_map_count; its default where /proc cannot be read.
 std::size_t max_map_count() noexcept;
 
-/// Kernel mappings this process has now (lines of /proc/self/maps). Cost: O(mappings).
+/// Kernel mappings this process has now (lines of /proc/self/maps); 0 where /proc cannot be read.
+/// Cost: O(mappings).
 std::size_t count_mappings() noexcept;
 
 /// CLOCK_MONOTONIC. Signal context: yes.

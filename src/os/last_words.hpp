@@ -17,7 +17,8 @@ struct LastWords {
 /// Signal context: yes.
 [[noreturn]] void die_of_store(const LastWords& words) noexcept;
 
-/// The same for a control call that can neither go on nor go back.
+/// The same for what can neither go on nor go back and has nobody to tell: a control call, fork(),
+/// a store in the middle of fork(). `what` says it.
 [[noreturn]] void die_of(const char* what, int error) noexcept;
 
 }  // namespace cow::os

@@ -12,8 +12,11 @@ namespace cow::os {
 /// A mutual exclusion lock that a fault handler may take: it allocates nothing and sleeps in the
 /// kernel (futex) with raw system calls. Three states, after Ulrich Drepper, "Futexes Are Tricky".
 ///
-/// A thread that holds it outside the handler must have all signals masked (SignalsMasked) and
-/// must not touch region memory; a handler that faulted on a region would wait for itself.
+/// Whoever holds one of the rank of a family's or a later one (os/lock_order.hpp), outside of the
+/// handler, has all signals masked (SignalsMasked) and touches no region memory: a handler that
+/// stored to a region would wait for its own thread, or for a fork() that waits for that. fork()
+/// itself leaves SIGSEGV open, so that such a store ends in words. For locks of earlier ranks no
+/// fault waits.
 class COW_CAPABILITY("lock") Lock {
  public:
   constexpr explicit Lock(LockRank rank) noexcept : order_(rank) {}

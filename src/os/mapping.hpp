@@ -67,8 +67,8 @@ int map_frames(std::byte* address, std::size_t bytes, const DescriptorName& file
 int map_frames_for_reading(std::byte* address, std::size_t bytes, const DescriptorName& file,
                            FileOffset at, Advice advice) noexcept;
 
-/// Shows frames read-only at an address of the kernel's choice; null if it refuses. Control calls
-/// only.
+/// Shows frames read-only at an address of the kernel's choice; null if it refuses, with the reason
+/// in errno. Control calls only.
 const std::byte* map_frames_somewhere(std::size_t bytes, const DescriptorName& file, FileOffset at,
                                       Advice advice) noexcept;
 void unmap_frames(const std::byte* address, std::size_t bytes) noexcept;

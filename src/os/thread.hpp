@@ -6,8 +6,8 @@ namespace cow::os {
 /// and again, which others would get only when they have slept for some milliseconds.
 void rest() noexcept;
 
-/// Whether this process has no thread but the calling one, as far as libc knows: it may say no
-/// where there was one, and does not know of threads made by a raw clone system call.
+/// Whether this process has no thread but the calling one, as far as libc knows: it may go on to
+/// say no when all others have ended, and does not know of threads made by a raw clone system call.
 bool is_only_thread() noexcept;
 
 }  // namespace cow::os

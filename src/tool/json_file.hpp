@@ -9,14 +9,16 @@
 namespace cow::tool {
 
 /// The file that --json names. What is in it stays until `write` puts the whole document in its
-/// place; without that nothing has changed, and nothing is left behind.
+/// place; without that nothing has changed, and nothing is left behind. Where the file cannot be
+/// replaced (a pipe, somebody else's, one with several names) `write` writes it over.
 class JsonFile {
  public:
   /// Tries what `write` will do, so that a name or a disk that will not do is said before the work.
   /// Throws ToolError.
   explicit JsonFile(std::string path);
 
-  /// Replaces the file's content. Throws ToolError if it cannot be written; then it is as it was.
+  /// Replaces the file's content. Throws ToolError if it cannot be written; then it is as it was,
+  /// unless it was being written over.
   void write(const nlohmann::ordered_json& document) const;
 
  private:

@@ -13,7 +13,7 @@ namespace cow::tool {
 
 /// One line of /proc/self/maps: one kernel mapping (VMA).
 ///
-///   7f5c60342000-7f5c60343000 rw-s 00cc6000 00:01 1042    /memfd:cow (deleted)
+///   7f5c60342000-7f5c60343000 rw-s 00cc6000 00:01 1042    /memfd:cow-frames (deleted)
 ///   begin        end          perm offset   dev   inode   name
 struct MapsLine {
   std::uint64_t begin = 0;
