@@ -119,6 +119,25 @@ TEST_CASE("every control call puts libcow's handler back in front", "[fault]") {
   }
 }
 
+TEST_CASE("a restore that copies hot pages alone leaves the action for SIGSEGV as it is",
+          "[fault]") {
+  Region region = filled();
+  const cow::Snapshot start = region.snapshot();
+  const auto round = [&](unsigned value) {
+    support::store(region, 3, value);
+    region.restore(start);
+  };
+  for (unsigned i = 1; i <= 6; ++i) round(i);  // now page 3 stays writable: it is hot
+  const ForeignAction foreign(exit_if_forbidden);
+  round(7);
+  CHECK_FALSE(cow::owns_sigsegv());
+  CHECK(support::shows(region.bytes(), 1));
+  const cow::Snapshot later = region.snapshot();  // a control call that looks
+  CHECK(cow::owns_sigsegv());
+  support::store(region, 3, 8);
+  CHECK(support::shows(later.bytes(), 1));
+}
+
 TEST_CASE("a framework that comes and goes around every step does no harm", "[fault]") {
   Region region = Region::create(10 * support::page_bytes(), support::options());
   for (unsigned round = 0; round < 50; ++round) {
