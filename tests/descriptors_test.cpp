@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "folder.hpp"
 #include "process_view.hpp"
 #include "support.hpp"
 
@@ -79,6 +80,7 @@ struct Stage {
   std::optional<Region> region = made();
   std::optional<Region> clone = region->clone();
   std::optional<Snapshot> past;
+  std::optional<Snapshot> unread;
   std::optional<cow::WriteLease> lease;
 
   Stage() {
@@ -86,6 +88,7 @@ struct Stage {
     for (std::size_t page = 3; page < pages; page += 50) support::store(*clone, page, 9);
     past.emplace(clone->snapshot());
     (void)past->bytes();
+    unread.emplace(clone->snapshot());
     lease.emplace(clone->write_lease(0, 2 * support::page_bytes()));
     support::store(*clone, 5, 3);
     { const Region gone = clone->clone(); }
@@ -123,6 +126,7 @@ std::string give_up_what_was_inherited(Stage& stage) {
   support::fill(stage.region->bytes(), 4);
   stage.clone.reset();
   stage.past.reset();
+  stage.unread.reset();
   cow::trim();
   if (!support::shows(stage.region->bytes(), 4)) return "the stores are lost";
   return own_ones() == before ? "" : "another file is closed";
@@ -165,7 +169,29 @@ const std::vector<Use>& uses() {
       refused("from_snapshot", [](Stage& stage) { (void)Region::from_snapshot(*stage.past); }),
       refused("restore", [](Stage& stage) { stage.clone->restore(*stage.past); }),
       refused("diff", [](Stage& stage) { (void)cow::diff(*stage.past, *stage.past); }),
+      refused("bytes of a snapshot", [](Stage& stage) { (void)stage.unread->bytes(); }),
+      refused("discard", [](Stage& stage) { stage.clone->discard(0, 4 * support::page_bytes()); }),
+      refused("apply",
+              [](Stage& stage) {
+                stage.clone->apply({{11, 1}}, *stage.past);
+              }),
+      refused("merge",
+              [](Stage& stage) { (void)cow::merge(*stage.past, *stage.past, *stage.past); }),
+      refused("save",
+              [](Stage& stage) {
+                const support::Folder folder;
+                stage.past->save(folder / "image");
+              }),
+      refused("save_delta",
+              [](Stage& stage) {
+                const support::Folder folder;
+                stage.past->save_delta(*stage.past, folder / "image");
+              }),
       refused("write_lease", [](Stage& stage) { (void)stage.clone->write_lease(0, 1); }),
+      refused("write_lease by address",
+              [](Stage& stage) {
+                (void)cow::write_lease(stage.clone->data() + 11 * support::page_bytes(), 1);
+              }),
       {"the end of a lease", false,
        [](Stage& stage) {
          stage.lease.reset();
@@ -181,6 +207,7 @@ const std::vector<Use>& uses() {
          stage.lease.reset();
          stage.clone.reset();
          stage.past.reset();
+         stage.unread.reset();
          stage.region.reset();
          return "";
        }},

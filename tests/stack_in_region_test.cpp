@@ -232,7 +232,16 @@ const Call calls[] = {
     {"bytes", true, [] { (void)others->snapshot->bytes(); }},
     {"diff", true, [] { (void)cow::diff(*others->snapshot, *others->snapshot); }},
     {"write_lease", true, [] { (void)others->region->write_lease(0, 1); }},
+    {"apply", true,
+     [] {
+       others->region->apply({{0, 1}}, *others->snapshot);
+     }},
+    {"discard", true, [] { others->region->discard(0, stack_bytes); }},
+    {"merge", true,
+     [] { (void)cow::merge(*others->snapshot, *others->snapshot, *others->snapshot); }},
+    {"describe", true, [] { (void)cow::describe(*others->region); }},
     {"save", true, [] { others->snapshot->save("never"); }},
+    {"save_delta", true, [] { others->snapshot->save_delta(*others->snapshot, "never"); }},
     {"open", true, [] { (void)Region::open("never"); }},
     {"load", true, [] { (void)Region::load("never"); }},
     {"stats", true, [] { (void)others->region->stats(); }},
