@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "folder.hpp"
 #include "process_view.hpp"
 #include "sanitizer.hpp"
 #include "support.hpp"
@@ -261,6 +262,37 @@ TEST_CASE("a family takes one descriptor, whatever is made of it", "[api]") {
     CHECK(process_view::descriptors().size() == before.size() + 1);
   }
   CHECK(process_view::descriptors() == before);
+}
+
+TEST_CASE("a family that shows a file takes one descriptor more, and a child that lives another",
+          "[api]") {
+  const Region first = filled();
+  const auto lifelines = [] {
+    const std::vector<int> numbers = process_view::descriptors();
+    return std::count_if(numbers.begin(), numbers.end(), [](int number) {
+      return process_view::target_of(number).find("memfd:cow-lifeline") != std::string::npos;
+    });
+  };
+  cow::trim();
+  const auto before = lifelines();
+  const support::Folder folder;
+  support::write_file(folder / "file", std::vector<std::byte>(3 * support::page_bytes()));
+  const std::size_t descriptors = process_view::descriptors().size();
+  {
+    const Region opened = Region::open(folder / "file", support::options());
+    CHECK(process_view::descriptors().size() == descriptors + 2);
+  }
+  CHECK(process_view::descriptors().size() == descriptors);
+  support::ForkedChild child([](support::Peer& parent) -> std::string {
+    return parent.hear() ? "" : "the parent is gone";
+  });
+  CHECK(lifelines() == before + 1);
+  CHECK(child.peer().say());
+  CHECK(child.wait().complaint == "");
+  CHECK(support::eventually([&] {
+    cow::trim();
+    return lifelines() == before;
+  }));
 }
 
 TEST_CASE("what regions hold counts as shared memory of the process", "[api]") {
