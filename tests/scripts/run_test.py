@@ -43,7 +43,10 @@ chmod +x "$2/bin/cow"
 """,
     "ctest": """printf '%s\\n' "$@" >"$(dirname "$0")/../ctest-call" """,
     "clang-format-14": "[[ -z ${BAD_FORMAT:-} ]] || { echo 'a bad format'; exit 1; }",
-    "dpkg-query": """for package in "${@:4}"; do echo "$package installed"; done""",
+    # dpkg-query -W -f <format> <package...>
+    "dpkg-query": """printf '%s\\n' "${@:4}" >>"$(dirname "$0")/../packages-asked"
+for package in "${@:4}"; do echo "$package installed"; done
+""",
     "apt-get": "exit 1",
     "nproc": "echo 2",
 }
@@ -180,6 +183,15 @@ class Run(unittest.TestCase):
         calls = (self.folder / "cmake-calls").read_text(encoding="utf-8")
         self.assertIn("-DCOW_BUILD_TESTS=OFF", calls)
         self.assertIn("-DCOW_BUILD_BENCHMARKS=OFF", calls)
+
+    def test_the_demo_wants_the_packages_of_its_own_group_and_no_others(self):
+        self.demo()
+        asked = self.folder / "packages-asked"
+        if not asked.exists():
+            self.skipTest("this system is not Debian or Ubuntu: nothing is installed")
+        declared = (ROOT / ".ci/packages").read_text(encoding="utf-8")
+        self.assertEqual(asked.read_text(encoding="utf-8").split(),
+                         re.findall(r"^demo +([\w.+-]+)", declared, re.M))
 
     def test_in_a_pipe_it_says_now_and_then_how_far_it_is(self):
         told = [line for line in self.demo().splitlines() if "building" in line]
