@@ -78,6 +78,8 @@ bool can_map() {
   return memory != MAP_FAILED;
 }
 
+constexpr const char* kCreated = "a region was created although the system had nothing left for it";
+
 /// Empty if a new region is refused with this error.
 std::string expect_refusal(int error) {
   try {
@@ -88,7 +90,19 @@ std::string expect_refusal(int error) {
   } catch (const std::bad_alloc&) {  // our own process's heap was first to need memory
     return "";
   }
-  return "a region was created although the system had nothing left for it";
+  return kCreated;
+}
+
+/// The same where it is addresses that are lacking. The call begins by giving back what was kept
+/// for children that have ended: then there are some, and it is to be tried again.
+std::string expect_refusal_of_addresses() {
+  constexpr int kMostChances = 64;
+  std::string complaint = kCreated;
+  for (int chance = 0; chance < kMostChances && complaint == kCreated; ++chance) {
+    const LoweredLimit limit(RLIMIT_AS, mapped_bytes());
+    if (!can_map()) complaint = expect_refusal(ENOMEM);
+  }
+  return complaint;
 }
 
 }  // namespace
@@ -119,8 +133,8 @@ std::string Shortages::of_descriptors() {
 std::string Shortages::of_addresses(const std::function<void()>& resume) {
   const Shortage shortage(*this);
   const LoweredLimit limit(RLIMIT_AS, mapped_bytes());
-  std::string complaint;
-  if (!can_map()) complaint = expect_refusal(ENOMEM);  // an emulator may know no such limit
+  const bool is_limited = !can_map();  // an emulator may know no such limit
+  const std::string complaint = is_limited ? expect_refusal_of_addresses() : "";
   resume();
   let_others_run();
   return complaint;
