@@ -40,7 +40,7 @@ void begin_control_call(Family& family) {
   {
     const Section section(family, Section::Intent::look);
     family.frames().check_files();
-    family.frames().age_recycled();
+    family.frames().recycling().age();
     has_surplus = family.frames().has_surplus();
   }
   begin_control_call();

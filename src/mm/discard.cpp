@@ -148,7 +148,7 @@ class Discard {
   // ---- As zero pages. ---------------------------------------------------------------------------
 
   void give_up_pages(PageTable& gone) noexcept {
-    const FrameStore::NothingKept nothing_kept(frames_);
+    const Recycling::NothingKept nothing_kept(frames_.recycling());
     for_each_part([&](PageSpan part) {
       const std::uint64_t group = part.first.leaf_index();
       const bool is_whole = part == space_.table().span_of(group);
@@ -234,7 +234,7 @@ void discard_pages(AddressSpace& space, PageSpan span) {
     family.begin_leaving(gone);
   }
   in_pieces(family, [&](Piece& piece) {
-    const FrameStore::NothingKept nothing_kept(family.frames());
+    const Recycling::NothingKept nothing_kept(family.frames().recycling());
     family.lock().assert_held();
     if (!gone.table.release(piece)) return false;
     family.end_leaving(gone.leaving);

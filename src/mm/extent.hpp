@@ -4,12 +4,20 @@
 #include <cstdint>
 
 #include "base/units.hpp"
+#include "mm/entry.hpp"
+#include "mm/metadata_array.hpp"
 #include "mm/sparse_bits.hpp"
 #include "os/frame_file.hpp"
 
 namespace cow {
 
 class AddressSpace;
+
+/// Frames side by side in one extent.
+struct FrameRun {
+  Frame first;
+  PageCount count;
+};
 
 /// What a slot of an extent is.
 ///
@@ -26,16 +34,12 @@ class SlotState {
     return recycled() ? 0 : word_ & kCountMask;
   }
   [[nodiscard]] bool recycled() const noexcept { return (word_ & kRecycled) != 0; }
-  [[nodiscard]] bool is_hole() const noexcept { return word_ == 0; }
-  [[nodiscard]] static bool is_free(SlotState slot) noexcept { return slot.references() == 0; }
-  [[nodiscard]] static bool is_recycled(SlotState slot) noexcept { return slot.recycled(); }
-  /// Free, but not a hole.
-  [[nodiscard]] static bool keeps_frame(SlotState slot) noexcept {
-    return slot.recycled() || slot.unpunched();
-  }
-  [[nodiscard]] static bool is_unpunched(SlotState slot) noexcept { return slot.unpunched(); }
-  [[nodiscard]] bool may_be_hole() const noexcept { return !recycled() && word_ & kMaybeHole; }
   [[nodiscard]] bool unpunched() const noexcept { return word_ == kMaybeHole; }
+  [[nodiscard]] bool is_hole() const noexcept { return word_ == 0; }
+  [[nodiscard]] bool may_be_hole() const noexcept { return !recycled() && word_ & kMaybeHole; }
+  [[nodiscard]] bool is_free() const noexcept { return references() == 0; }
+  /// Free, but not a hole.
+  [[nodiscard]] bool keeps_frame() const noexcept { return recycled() || unpunched(); }
 
   void take() noexcept { word_ = recycled() ? 1 : 1 | kMaybeHole; }
   void add(std::uint32_t n) noexcept { word_ += n; }
@@ -92,6 +96,23 @@ struct Extent {
 
   /// Slots of a home that its owner shows no more, but somebody else does or keeps.
   [[nodiscard]] std::uint64_t held_by_others() const noexcept { return used - own; }
+  /// `slot` is free and keeps a frame from now on.
+  void note_kept(PageIndex slot) noexcept { kept.set(slot.value / kGroupSlots); }
+};
+
+/// All extents of one family: what FrameStore and its Recycling both work on.
+struct Extents {
+  explicit Extents(PageCount slots_of_each) noexcept : slots(slots_of_each) {}
+
+  PageCount slots;            ///< of each
+  MetadataArray<Extent> all;  ///< by ExtentId
+  MetadataArray<ExtentId> packed;
+  std::uint64_t used = 0;  ///< the sum of Extent::used
+  /// Slots whose counts were dropped, and those looked at to be given back, since the family began.
+  std::uint64_t slots_looked_at = 0;
+
+  [[nodiscard]] Extent& operator[](ExtentId id) noexcept { return all[id.value]; }
+  [[nodiscard]] const Extent& operator[](ExtentId id) const noexcept { return all[id.value]; }
 };
 
 }  // namespace cow

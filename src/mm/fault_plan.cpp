@@ -77,7 +77,7 @@ class Decision {
   // As the frame for the page is, so are most beside it.
   [[nodiscard]] bool copies_into_recycled_frames() const noexcept {
     const bool packs = stays_ || plan_.target == Frame{};
-    return packs ? frames_.next_packed_are_recycled({kBlockPages})
+    return packs ? frames_.recycling().has_listed({kBlockPages})
                  : frames_.state(plan_.target).recycled();
   }
 

@@ -16,14 +16,14 @@ constexpr std::int64_t kMappingsToFill = 3;  // and a guard page on each side
 // What came of an attempt, or of those that followed once recycled frames were given back: no more
 // of them at a time than a store may have to wait for.
 template <class Attempt>
-int or_with_more_memory(FrameStore& frames, PageGeometry geometry, int error,
+int or_with_more_memory(Recycling& recycling, PageGeometry geometry, int error,
                         const Attempt& again) noexcept {
-  std::uint64_t left = frames.most_pieces();  // that may find nothing, one after the other
+  std::uint64_t left = recycling.most_pieces();  // that may find nothing, one after the other
   while ((error == ENOSPC || error == ENOMEM) && left > 0) {
     Piece piece(geometry);
-    if (frames.give_back_recycled(frames.recycled(), piece) > 0) {
+    if (recycling.give_back(recycling.frames(), piece) > 0) {
       error = again();
-      left = frames.most_pieces();
+      left = recycling.most_pieces();
     } else {
       left = piece.is_used_up() ? left - 1 : 0;
     }
@@ -35,14 +35,14 @@ int or_with_more_memory(FrameStore& frames, PageGeometry geometry, int error,
 
 std::byte* FrameStore::map_to_fill(os::FileOffset start) const noexcept {
   std::byte* const mapped =
-      os::map_frames_to_fill(geometry_.bytes(slots_), file_.name(), start, advice_);
+      os::map_frames_to_fill(geometry_.bytes(slots()), file_.name(), start, advice_);
   if (mapped != nullptr) mapping_budget::add(kMappingsToFill);
   return mapped;
 }
 
 void FrameStore::unmap_to_fill(Extent& extent) noexcept {
   if (extent.filled_at == nullptr) return;
-  os::unmap_frames_to_fill(extent.filled_at, geometry_.bytes(slots_));
+  os::unmap_frames_to_fill(extent.filled_at, geometry_.bytes(slots()));
   mapping_budget::add(-kMappingsToFill);
   extent.filled_at = nullptr;
 }
@@ -56,7 +56,7 @@ int FrameStore::write(FrameRun run, const std::byte* source) const noexcept {
 }
 
 int FrameStore::finish_fill(FrameRun run, const std::byte* source, int error) noexcept {
-  error = or_with_more_memory(*this, geometry_, error, [&] { return write(run, source); });
+  error = or_with_more_memory(recycling_, geometry_, error, [&] { return write(run, source); });
   if (error == 0) note_filled(run);
   return error;
 }
@@ -72,7 +72,7 @@ int FrameStore::fill_from(FrameRun run, std::span<const iovec> sources) noexcept
   const auto gather = [&] {
     return os::gather_frames(file(run.first), sources, offset(run.first));
   };
-  const int error = or_with_more_memory(*this, geometry_, gather(), gather);
+  const int error = or_with_more_memory(recycling_, geometry_, gather(), gather);
   if (error == 0) note_filled(run);
   return error;
 }
@@ -92,13 +92,13 @@ int FrameStore::allocate(FrameRun run) noexcept {
   const auto reach = [&] {
     return os::allocate_frames(file(run.first), offset(run.first), geometry_.bytes(run.count));
   };
-  return or_with_more_memory(*this, geometry_, reach(), reach);
+  return or_with_more_memory(recycling_, geometry_, reach(), reach);
 }
 
 // Reserved frames are never recycled, so it is never asked whether they are holes.
 void FrameStore::note_filled(FrameRun run) noexcept {
   if (backing_ == Backing::reserved) return;
-  SlotState* const first = mutable_extent(run.first.extent()).slots + run.first.slot().value;
+  SlotState* const first = extents_[run.first.extent()].slots + run.first.slot().value;
   for (SlotState* slot = first; slot != first + run.count.value; ++slot) slot->note_filled();
 }
 

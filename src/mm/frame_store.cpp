@@ -17,10 +17,6 @@ namespace {
 // Small regions share one packed extent for many snapshots instead of opening one for each.
 constexpr PageCount kFewestSlots{512};
 
-// How much of the machine's memory all families together may keep in recycled frames: beyond,
-// others would feel it.
-constexpr std::uint64_t kShareOfMemory = 16;
-
 [[noreturn]] void no_metadata() {
   throw_refused(errno, "mmap", "no table of the frames of a region could be had");
 }
@@ -32,19 +28,17 @@ FrameStore::FrameStore(PageGeometry geometry, PageCount pages_of_a_space, Backin
     : geometry_(geometry),
       backing_(backing),
       advice_(advice),
-      slots_(backing == Backing::reserved ? pages_of_a_space
-                                          : std::max(pages_of_a_space, kFewestSlots)),
       alignment_(std::max(alignment, geometry.page_bytes())),
-      recycled_bytes_limit_(os::memory_bytes() / kShareOfMemory),
-      file_(os::FrameFile::create()) {
-  if (!extents_.reserve(1)) no_metadata();
-  extents_.push(Extent{});  // ExtentId 0 is no extent
+      file_(os::FrameFile::create()),
+      extents_(backing == Backing::reserved ? pages_of_a_space
+                                            : std::max(pages_of_a_space, kFewestSlots)),
+      recycling_(geometry, backing, extents_) {
+  if (!extents_.all.reserve(1)) no_metadata();
+  extents_.all.push(Extent{});  // ExtentId 0 is no extent
 }
 
 FrameStore::~FrameStore() {
-  for (Extent& extent : extents_)
-    count_recycled(extent, -static_cast<std::int64_t>(extent.recycled));
-  for (Extent& extent : extents_) {
+  for (Extent& extent : extents_.all) {
     unmap_slots(extent);
     unmap_seen(extent);
     unmap_to_fill(extent);
@@ -55,7 +49,7 @@ FrameStore::~FrameStore() {
 ExtentId FrameStore::open_extent() {
   // One slot apart: see Frame.
   const std::uint64_t room =
-      (geometry_.bytes(slots_ + kOnePage) + alignment_ - 1) / alignment_ * alignment_;
+      (geometry_.bytes(slots() + kOnePage) + alignment_ - 1) / alignment_ * alignment_;
   const bool again = !unused_.empty();
   const std::uint64_t end =
       (again ? extent(unused_[unused_.size() - 1]).start.bytes : next_offset_) + room;
@@ -65,9 +59,9 @@ ExtentId FrameStore::open_extent() {
   }
   if (again) {
     const ExtentId id = unused_[unused_.size() - 1];
-    for (PageIndex at{0}; at.value < slots_.value && extent(id).unpunched > 0;) {
+    for (PageIndex at{0}; at.value < slots().value && extent(id).unpunched > 0;) {
       Piece piece(geometry_);
-      at = punch_free(id, at, &SlotState::is_unpunched, piece);
+      at = recycling_.punch(id, at, &SlotState::unpunched, piece);
     }
     if (extent(id).unpunched > 0) {
       throw_system_error(
@@ -77,41 +71,41 @@ ExtentId FrameStore::open_extent() {
     reserve_frames(extent(id).start);
     return unused_.pop();
   }
-  const std::size_t count = extents_.size();
+  const std::size_t count = extents_.all.size();
   if (count > ExtentId::kMost && free_ids_.empty()) {
     throw_system_error(ENOMEM, "mmap",
                        "a family of regions has as many members as it can; drop some clones first");
   }
-  if (!extents_.reserve(count + 1) || !unused_.reserve(count + 1) || !packed_.reserve(count + 1) ||
-      !free_ids_.reserve(count + 1)) {
+  if (!extents_.all.reserve(count + 1) || !unused_.reserve(count + 1) ||
+      !extents_.packed.reserve(count + 1) || !free_ids_.reserve(count + 1)) {
     no_metadata();
   }
   reserve_frames({next_offset_});
   Extent extent;
-  std::byte* const slots = map_metadata(bytes_of_slots(), backing_);
+  std::byte* const memory = map_metadata(bytes_of_slots(), backing_);
   if (backing_ == Backing::reserved) extent.filled_at = map_to_fill({next_offset_});
-  if (slots == nullptr || (backing_ == Backing::reserved && extent.filled_at == nullptr)) {
+  if (memory == nullptr || (backing_ == Backing::reserved && extent.filled_at == nullptr)) {
     unmap_to_fill(extent);
-    if (slots != nullptr) os::unmap_metadata(slots, bytes_of_slots());
-    static_cast<void>(os::punch_frames(file_.name(), {next_offset_}, geometry_.bytes(slots_)));
+    if (memory != nullptr) os::unmap_metadata(memory, bytes_of_slots());
+    static_cast<void>(os::punch_frames(file_.name(), {next_offset_}, geometry_.bytes(slots())));
     no_metadata();
   }
   extent.file = file_.name();
   extent.start = {next_offset_};
-  map_slots(extent, slots);
+  map_slots(extent, memory);
   next_offset_ += room;
   if (!free_ids_.empty()) {
     const ExtentId id = free_ids_.pop();
-    mutable_extent(id) = extent;
+    extents_[id] = extent;
     return id;
   }
-  extents_.push(extent);
+  extents_.all.push(extent);
   return {static_cast<std::uint32_t>(count)};
 }
 
 void FrameStore::reserve_frames(os::FileOffset start) {
   if (backing_ == Backing::on_store) return;
-  const std::size_t bytes = geometry_.bytes(slots_);
+  const std::size_t bytes = geometry_.bytes(slots());
   const int error = os::allocate_frames(file_.name(), start, bytes);
   if (error == 0) return;
   static_cast<void>(os::punch_frames(file_.name(), start, bytes));  // they hold no bytes
@@ -122,33 +116,33 @@ void FrameStore::reserve_frames(os::FileOffset start) {
 
 ExtentId FrameStore::open_home(AddressSpace& owner) {
   const ExtentId id = open_extent();
-  mutable_extent(id).owner = &owner;
-  mutable_extent(id).own = 0;
+  extents_[id].owner = &owner;
+  extents_[id].own = 0;
   return id;
 }
 
 void FrameStore::begin_close_home(ExtentId home) noexcept {
-  mutable_extent(home).owner = nullptr;
-  mutable_extent(home).own = 0;
-  mutable_extent(home).closing = true;
+  extents_[home].owner = nullptr;
+  extents_[home].own = 0;
+  extents_[home].closing = true;
 }
 
 // A sweep from the first slot to the last, and another one while that helps: what others drop
 // meanwhile may lie behind it.
 bool FrameStore::end_close_home(ExtentId home, bool may_keep, Piece& piece) noexcept {
-  Extent& closed = mutable_extent(home);
+  Extent& closed = extents_[home];
   const bool is_reserved = backing_ == Backing::reserved;
   // While others show frames of it, nobody can take its free slots. Afterwards somebody may.
   const bool keep = may_keep && closed.used == 0 && !is_reserved;
   const auto left = [&] { return closed.unpunched + (keep ? 0 : closed.recycled); };
   if (!closed.foreign && (is_reserved || left() > 0)) {
-    const SlotTest test = is_reserved ? &SlotState::is_free
-                          : keep      ? &SlotState::is_unpunched
-                                      : &SlotState::keeps_frame;
+    const Recycling::SlotTest test = is_reserved ? &SlotState::is_free
+                                     : keep      ? &SlotState::unpunched
+                                                 : &SlotState::keeps_frame;
     const std::uint64_t before = left();
-    closed.sweep = punch_free(home, closed.sweep, test, piece);
+    closed.sweep = recycling_.punch(home, closed.sweep, test, piece);
     closed.sweep_helped = closed.sweep_helped || left() < before;
-    if (closed.sweep.value < slots_.value) return false;
+    if (closed.sweep.value < slots().value) return false;
     closed.sweep = PageIndex{0};
     if (std::exchange(closed.sweep_helped, false) && left() > 0) return false;
   }
@@ -161,42 +155,42 @@ bool FrameStore::end_close_home(ExtentId home, bool may_keep, Piece& piece) noex
 void FrameStore::ensure_packed(PageCount wanted) {
   while (packed_free_ < wanted.value) {
     const ExtentId id = open_extent();
-    Extent& packed = mutable_extent(id);
+    Extent& packed = extents_[id];
     packed.packed = true;
     packed.search_from = 0;
-    link_all_recycled(packed);
-    packed_.push(id);
-    packed_free_ += slots_.value;
+    recycling_.list_all(packed);
+    extents_.packed.push(id);
+    packed_free_ += slots().value;
   }
 }
 
 void FrameStore::take(Frame frame) noexcept {
-  Extent& from = mutable_extent(frame.extent());
+  Extent& from = extents_[frame.extent()];
   SlotState& slot = from.slots[frame.slot().value];
-  if (slot.recycled()) count_recycled(from, -1);
+  if (slot.recycled()) recycling_.count(from, -1);
   slot.take();
   // What dropping it touches is touched now: a store for which no memory is left drops its frame.
   from.kept.touch(frame.slot().value / Extent::kGroupSlots);
   ++from.used;
-  ++used_;
+  ++extents_.used;
 }
 
 FrameRun FrameStore::take_packed(PageCount most) noexcept {
-  if (recycled_ > 0) {
-    for (const ExtentId id : packed_) {
-      if (extent(id).recycled > 0) return take_recycled(id, most);
-    }
+  if (const FrameRun run = recycling_.unlist(most); run.count > PageCount{0}) {
+    for (PageCount i{0}; i < run.count; i = i + kOnePage) take(run.first.after(i));
+    packed_free_ -= run.count.value;
+    return run;
   }
-  for (const ExtentId id : packed_) {
-    Extent& packed = mutable_extent(id);
-    if (packed.used + packed.recycled == slots_.value) continue;
+  for (const ExtentId id : extents_.packed) {
+    Extent& packed = extents_[id];
+    if (packed.used + packed.recycled == slots().value) continue;
     std::uint64_t slot = packed.search_from;
-    while (slot == slots_.value || !packed.slots[slot].is_hole()) {
-      slot = slot >= slots_.value - 1 ? 0 : slot + 1;
+    while (slot == slots().value || !packed.slots[slot].is_hole()) {
+      slot = slot >= slots().value - 1 ? 0 : slot + 1;
     }
     const Frame first(id, {slot});
     PageCount count{0};
-    for (; slot < slots_.value && count < most && packed.slots[slot].is_hole(); ++slot) {
+    for (; slot < slots().value && count < most && packed.slots[slot].is_hole(); ++slot) {
       take({id, {slot}});
       count = count + kOnePage;
     }
@@ -205,13 +199,6 @@ FrameRun FrameStore::take_packed(PageCount most) noexcept {
     return {first, count};
   }
   return {Frame{}, PageCount{0}};
-}
-
-bool FrameStore::next_packed_are_recycled(PageCount count) const noexcept {
-  if (recycled_ < count.value) return false;
-  std::uint64_t packed = 0;
-  for (const ExtentId id : packed_) packed += extent(id).recycled;
-  return packed >= count.value;
 }
 
 bool FrameStore::show_zeros(FrameRun run) noexcept {
@@ -226,12 +213,12 @@ bool FrameStore::show_zeros(FrameRun run) noexcept {
 }
 
 void FrameStore::add_references(FrameRun run, std::uint32_t n) noexcept {
-  Extent& to = mutable_extent(run.first.extent());
+  Extent& to = extents_[run.first.extent()];
   SlotState* const first = to.slots + run.first.slot().value;
   for (SlotState* slot = first; slot != first + run.count.value; ++slot) {
     if (slot->references() == 0) {  // a page of a user's file that no leaf named until now
       ++to.used;
-      ++used_;
+      ++extents_.used;
     }
     slot->add(n);
   }
@@ -239,8 +226,8 @@ void FrameStore::add_references(FrameRun run, std::uint32_t n) noexcept {
 
 void FrameStore::drop_references(FrameRun run, std::uint32_t n) noexcept {
   const ExtentId id = run.first.extent();
-  Extent& from = mutable_extent(id);
-  slots_looked_at_ += run.count.value;
+  Extent& from = extents_[id];
+  extents_.slots_looked_at += run.count.value;
   const PageIndex end = run.first.slot() + run.count;
   PageSpan freed{run.first.slot(), run.first.slot()};
   const auto punch = [&] {
@@ -251,17 +238,12 @@ void FrameStore::drop_references(FrameRun run, std::uint32_t n) noexcept {
     slot.drop(n);
     if (slot.references() != 0) continue;
     --from.used;
-    --used_;
+    --extents_.used;
     if (from.packed) ++packed_free_;
-    if (may_recycle(from, at)) {
-      slot.recycle();
-      from.kept.set(at.value / Extent::kGroupSlots);
-      count_recycled(from, 1);
-      continue;
-    }
+    if (recycling_.keep(from, at)) continue;
     if (from.closing) {
       slot.leave_unpunched();
-      from.kept.set(at.value / Extent::kGroupSlots);
+      from.note_kept(at);
       ++from.unpunched;
       continue;
     }
@@ -277,7 +259,7 @@ void FrameStore::drop_references(FrameRun run, std::uint32_t n) noexcept {
     freed.last = at + kOnePage;
   }
   punch();
-  if (from.packed) link_recycled(from, {run.first.slot(), end});
+  if (from.packed) recycling_.list(from, {run.first.slot(), end});
   if (!from.closing) reuse_if_unused(id);
 }
 
@@ -288,7 +270,7 @@ void FrameStore::reuse_if_unused(ExtentId id) noexcept {
 }
 
 bool FrameStore::clear(FrameRun run) noexcept {
-  Extent& of = mutable_extent(run.first.extent());
+  Extent& of = extents_[run.first.extent()];
   const std::size_t bytes = geometry_.bytes(run.count);
   const bool keep = backing_ == Backing::reserved && (of.owner != nullptr || of.packed);
   if (keep) return zero(run) == 0;
@@ -307,25 +289,25 @@ void FrameStore::punch_freed(FrameRun run) noexcept {
 }
 
 void FrameStore::retire(Frame frame) noexcept {
-  Extent& of = mutable_extent(frame.extent());
+  Extent& of = extents_[frame.extent()];
   of.slots[frame.slot().value].take();
   ++of.used;
-  ++used_;
+  ++extents_.used;
   ++retired_;
   if (of.packed) --packed_free_;
 }
 
 std::size_t FrameStore::bytes_of_slots() const noexcept {
   const std::size_t page = os::page_bytes();
-  const std::size_t bytes = slots_.value * sizeof(SlotState) + sizeof(std::uint64_t) +
-                            SparseBits::bytes_for(slots_.value / Extent::kGroupSlots + 1);
+  const std::size_t bytes = slots().value * sizeof(SlotState) + sizeof(std::uint64_t) +
+                            SparseBits::bytes_for(slots().value / Extent::kGroupSlots + 1);
   return (bytes + page - 1) / page * page;
 }
 
 void FrameStore::map_slots(Extent& extent, std::byte* memory) const noexcept {
   extent.slots = reinterpret_cast<SlotState*>(memory);
-  const std::uint64_t groups = (slots_.value + Extent::kGroupSlots - 1) / Extent::kGroupSlots;
-  const std::uint64_t words_before = slots_.value * sizeof(SlotState) / sizeof(std::uint64_t) + 1;
+  const std::uint64_t groups = (slots().value + Extent::kGroupSlots - 1) / Extent::kGroupSlots;
+  const std::uint64_t words_before = slots().value * sizeof(SlotState) / sizeof(std::uint64_t) + 1;
   extent.kept = SparseBits(memory + words_before * sizeof(std::uint64_t), groups);
 }
 
@@ -337,7 +319,7 @@ void FrameStore::unmap_slots(Extent& extent) const noexcept {
 
 void FrameStore::unmap_seen(Extent& extent) const noexcept {
   if (extent.seen == nullptr) return;
-  os::unmap_frames(extent.seen, geometry_.bytes(slots_));
+  os::unmap_frames(extent.seen, geometry_.bytes(slots()));
   mapping_budget::add(-1);
   extent.seen = nullptr;
 }
@@ -354,9 +336,9 @@ void FrameStore::check_files() const {
 }
 
 const std::byte* FrameStore::readable(Frame frame) noexcept {
-  Extent& of = mutable_extent(frame.extent());
+  Extent& of = extents_[frame.extent()];
   if (of.seen == nullptr && mapping_budget::spendable() > 0) {
-    of.seen = os::map_frames_somewhere(geometry_.bytes(slots_), of.file, of.start, advice_);
+    of.seen = os::map_frames_somewhere(geometry_.bytes(slots()), of.file, of.start, advice_);
     if (of.seen != nullptr) mapping_budget::add(1);
   }
   return of.seen == nullptr ? nullptr : of.seen + geometry_.offset(frame.slot());
@@ -365,8 +347,8 @@ const std::byte* FrameStore::readable(Frame frame) noexcept {
 std::size_t FrameStore::bytes_in_use() const { return file_.resident_bytes() - bytes_recycled(); }
 
 std::size_t FrameStore::metadata_bytes() const noexcept {
-  std::size_t bytes = extents_.bytes();
-  for (const Extent& extent : extents_) {
+  std::size_t bytes = extents_.all.bytes();
+  for (const Extent& extent : extents_.all) {
     // Counts are touched page by page, at most one page for each frame in use.
     bytes += std::min<std::size_t>(bytes_of_slots(), extent.used * os::page_bytes());
   }

@@ -11,15 +11,10 @@
 #include "mm/extent.hpp"
 #include "mm/metadata_array.hpp"
 #include "mm/piece.hpp"
+#include "mm/recycling.hpp"
 #include "os/frame_file.hpp"
 
 namespace cow {
-
-/// Frames side by side in one extent.
-struct FrameRun {
-  Frame first;
-  PageCount count;
-};
 
 /// The frames of one family: which are in use, by how many page-table leaves, and where they are.
 /// The caller holds the family's lock. Everything but the functions that say so is noexcept,
@@ -93,42 +88,18 @@ class FrameStore {
   /// Drops references. Frames that nobody has left are recycled, within bounds, or given back to
   /// the kernel; reserved ones are kept, and hold zeros.
   void drop_references(FrameRun run, std::uint32_t n) noexcept;
-  /// While one lives, frames that nobody has left are not recycled but given back.
-  class [[nodiscard]] NothingKept {
-   public:
-    explicit NothingKept(FrameStore& frames) noexcept : frames_(frames) { frames_.keeps_ = false; }
-    ~NothingKept() { frames_.keeps_ = true; }
-    NothingKept(const NothingKept&) = delete;
-    NothingKept& operator=(const NothingKept&) = delete;
-
-   private:
-    FrameStore& frames_;
-  };
   /// The frames show zeros from now on, and take no memory unless it is reserved. False if the
   /// kernel refuses even to overwrite them.
   [[nodiscard]] bool clear(FrameRun run) noexcept;
 
-  // Recycled frames: see recycling.cpp.
+  // Recycled frames.
 
-  [[nodiscard]] std::uint64_t recycled() const noexcept { return recycled_; }
-  /// Whether the next `count` frames of take_packed() held something before.
-  [[nodiscard]] bool next_packed_are_recycled(PageCount count) const noexcept;
-  /// Gives recycled frames back to the kernel, at most `most` and no more than `piece` allows.
-  /// Returns how many.
-  std::uint64_t give_back_recycled(std::uint64_t most, Piece& piece) noexcept;
-  /// How many recycled frames are to go back now: not more are kept than frames are in use, and
-  /// none that were not needed for a while.
-  [[nodiscard]] std::uint64_t surplus() const noexcept;
-  /// Whether there is something to give back: such frames, or what was inherited.
+  [[nodiscard]] Recycling& recycling() noexcept { return recycling_; }
+  [[nodiscard]] const Recycling& recycling() const noexcept { return recycling_; }
+  /// Whether there is something to give back: recycled frames, or what was inherited.
   [[nodiscard]] bool has_surplus() const noexcept {
-    return some_inherited_is_idle_ || surplus() > 0;
+    return some_inherited_is_idle_ || recycling_.surplus() > 0;
   }
-  /// Before so many are taken: until others are freed they are taken in the order in which they lie
-  /// in their file, if looking at all of them is a small part of the price. Control calls only.
-  void order_recycled(PageCount wanted) noexcept;
-  /// Part of every control call that may keep or take frames: finds out what was not needed for a
-  /// while, and whether memory is short, so that everything is to go.
-  void age_recycled() noexcept;
 
   [[nodiscard]] Backing backing() const noexcept { return backing_; }
   /// For mappings of whole extents.
@@ -136,11 +107,11 @@ class FrameStore {
 
   // Places.
 
-  [[nodiscard]] const Extent& extent(ExtentId id) const noexcept { return extents_[id.value]; }
+  [[nodiscard]] const Extent& extent(ExtentId id) const noexcept { return extents_[id]; }
   /// A page of `space` shows `now` instead of `before`; counts what it shows of its own homes.
   void note_shown(const AddressSpace& space, Frame before, Frame now) noexcept {
-    if (extent(before.extent()).owner == &space) --mutable_extent(before.extent()).own;
-    if (extent(now.extent()).owner == &space) ++mutable_extent(now.extent()).own;
+    if (extent(before.extent()).owner == &space) --extents_[before.extent()].own;
+    if (extent(now.extent()).owner == &space) ++extents_[now.extent()].own;
   }
   [[nodiscard]] const os::DescriptorName& file(Frame frame) const noexcept {
     return extent(frame.extent()).file;
@@ -159,26 +130,24 @@ class FrameStore {
   [[nodiscard]] SlotState state(Frame frame) const noexcept {
     return extent(frame.extent()).slots[frame.slot().value];
   }
-  [[nodiscard]] std::size_t extent_count() const noexcept { return extents_.size(); }
-  /// How many pieces it takes at most to look at every slot there is.
-  [[nodiscard]] std::uint64_t most_pieces() const noexcept {
-    return extents_.size() * (slots_.value / Piece::kMostLooks + 2);
-  }
-  [[nodiscard]] PageCount slots() const noexcept { return slots_; }
+  [[nodiscard]] std::size_t extent_count() const noexcept { return extents_.all.size(); }
+  [[nodiscard]] PageCount slots() const noexcept { return extents_.slots; }
   /// Where the bytes of `frame` can be read for as long as the extent lives, whatever is shown
   /// elsewhere; null if the kernel refuses the mapping. Control calls only: the first for each
   /// extent maps all of it.
   [[nodiscard]] const std::byte* readable(Frame frame) noexcept;
 
   /// Frames with references.
-  [[nodiscard]] std::uint64_t used() const noexcept { return used_ - retired_; }
+  [[nodiscard]] std::uint64_t used() const noexcept { return extents_.used - retired_; }
   /// Throws std::system_error if the program has closed a frame file's descriptor.
   void check_files() const;
   /// Memory of the frame file, without that of recycled frames. Throws std::system_error.
   [[nodiscard]] std::size_t bytes_in_use() const;
   /// Memory of the frame files of ancestors of this process, of which it still shows frames.
   [[nodiscard]] std::size_t bytes_inherited() const noexcept;
-  [[nodiscard]] std::size_t bytes_recycled() const noexcept { return geometry_.bytes({recycled_}); }
+  [[nodiscard]] std::size_t bytes_recycled() const noexcept {
+    return geometry_.bytes({recycling_.frames()});
+  }
   [[nodiscard]] std::size_t metadata_bytes() const noexcept;
 
   /// Before fork(): room for what become_foreign() writes down. False without memory.
@@ -203,12 +172,10 @@ class FrameStore {
   [[nodiscard]] os::DescriptorName next_file_to_close() noexcept;
   void forget_closed(const os::DescriptorName& file) noexcept;
 
-  /// Slots whose counts were dropped, and those looked at to be given back, since the family began:
-  /// tests see how many are looked at in one hold of the lock.
-  [[nodiscard]] std::uint64_t slots_looked_at() const noexcept { return slots_looked_at_; }
+  /// See Extents: tests see how many are looked at in one hold of the lock.
+  [[nodiscard]] std::uint64_t slots_looked_at() const noexcept { return extents_.slots_looked_at; }
 
  private:
-  Extent& mutable_extent(ExtentId id) noexcept { return extents_[id.value]; }
   ExtentId open_extent();
   void reserve_frames(os::FileOffset start);
   [[nodiscard]] std::byte* map_to_fill(os::FileOffset start) const noexcept;
@@ -220,23 +187,12 @@ class FrameStore {
   }
   void reuse_if_unused(ExtentId id) noexcept;
   [[nodiscard]] std::size_t bytes_of_slots() const noexcept;
-  [[nodiscard]] bool may_recycle(const Extent& extent, PageIndex slot) const noexcept;
-  void count_recycled(Extent& extent, std::int64_t change) noexcept;
-  [[nodiscard]] FrameRun take_recycled(ExtentId id, PageCount most) noexcept;
-  void link_recycled(Extent& packed, PageSpan slots) noexcept;
-  void link_all_recycled(Extent& packed) noexcept;
   void note_filled(FrameRun run) noexcept;
-  using SlotTest = bool (*)(SlotState) noexcept;
-  PageIndex punch_free(ExtentId id, PageIndex from, SlotTest test, Piece& piece) noexcept;
-  PageIndex punch_in_group(ExtentId id, PageSpan slots, SlotTest test, Piece& piece) noexcept;
-  bool punch_span(ExtentId id, PageSpan span) noexcept;
-  std::uint64_t give_back_listed(ExtentId id, std::uint64_t most, Piece& piece) noexcept;
   void punch_freed(FrameRun run) noexcept;
   void retire(Frame frame) noexcept;
   void map_slots(Extent& extent, std::byte* memory) const noexcept;
   void unmap_slots(Extent& extent) const noexcept;
   void unmap_seen(Extent& extent) const noexcept;
-  [[nodiscard]] PageSpan slots_of_group(std::uint64_t group) const noexcept;
   [[nodiscard]] bool is_idle_and_inherited(ExtentId id) const noexcept;
 
   /// A file that is only read.
@@ -248,28 +204,19 @@ class FrameStore {
   PageGeometry geometry_;
   Backing backing_;
   os::Advice advice_;
-  PageCount slots_;  ///< of every extent of this family
   std::uint64_t alignment_;
-  std::uint64_t recycled_bytes_limit_;  ///< of all families together
   os::FrameFile file_;
-  MetadataArray<Extent> extents_;     ///< by ExtentId
+  Extents extents_;
+  Recycling recycling_;
   MetadataArray<ExtentId> unused_;    ///< opened before, no frame and no owner now
   MetadataArray<ExtentId> free_ids_;  ///< of extents that were forgotten
-  MetadataArray<ExtentId> packed_;
   /// Files that are only read: frame files of ancestors of this process, and a user's.
   MetadataArray<InheritedFile> inherited_;
   bool some_inherited_is_idle_ = false;
-  bool keeps_ = true;    ///< frames that nobody has left, to be taken again: see NothingKept
   ExtentId shown_file_;  ///< the extent of a user's file: page i shows slot i
   PageCount file_pages_{0};
-  std::uint64_t packed_free_ = 0;      ///< free slots of all packed extents
-  std::uint64_t used_ = 0;             ///< the sum of Extent::used
-  std::uint64_t retired_ = 0;          ///< those of them that are never used again: see punch_freed
-  std::uint64_t recycled_ = 0;         ///< the sum of Extent::recycled
-  std::uint64_t fewest_recycled_ = 0;  ///< of the control calls counted in `age_`
-  std::uint64_t age_ = 0;
-  std::uint64_t unneeded_ = 0;  ///< recycled frames that no control call needed for a while
-  std::uint64_t slots_looked_at_ = 0;
+  std::uint64_t packed_free_ = 0;  ///< free slots of all packed extents
+  std::uint64_t retired_ = 0;      ///< frames in use that are never used again: see punch_freed
   std::uint64_t next_offset_ = 0;  ///< room of `file_` handed out so far
 };
 

@@ -14,15 +14,15 @@ void FrameStore::become_foreign(os::FrameFile file) noexcept {
   std::swap(file_, file);
   inherited_.push({file.release()});
   next_offset_ = 0;
-  packed_.clear();
+  extents_.packed.clear();
   unused_.clear();
   packed_free_ = 0;
   disown();
 }
 
 void FrameStore::disown() noexcept {
-  for (Extent& extent : extents_) {
-    count_recycled(extent, -static_cast<std::int64_t>(extent.recycled));
+  recycling_.forget();
+  for (Extent& extent : extents_.all) {
     unmap_to_fill(extent);  // they are the parent's
     extent.foreign = true;
     extent.owner = nullptr;
@@ -31,7 +31,6 @@ void FrameStore::disown() noexcept {
     extent.closing = false;
     extent.unpunched = 0;
   }
-  unneeded_ = 0;
   // Another thread of the parent was about to close these.
   for (std::size_t i = inherited_.size(); i-- > 0;) {
     if (!inherited_[i].closing) continue;
@@ -47,11 +46,11 @@ bool FrameStore::is_idle_and_inherited(ExtentId id) const noexcept {
 }
 
 bool FrameStore::forget_idle_extent() noexcept {
-  for (std::uint32_t i = 1; i < extents_.size(); ++i) {
+  for (std::uint32_t i = 1; i < extents_.all.size(); ++i) {
     if (!is_idle_and_inherited({i})) continue;
-    unmap_slots(extents_[i]);
-    unmap_seen(extents_[i]);
-    extents_[i] = Extent{};
+    unmap_slots(extents_.all[i]);
+    unmap_seen(extents_.all[i]);
+    extents_.all[i] = Extent{};
     free_ids_.push({i});
     return true;
   }
@@ -60,7 +59,7 @@ bool FrameStore::forget_idle_extent() noexcept {
 
 os::DescriptorName FrameStore::next_file_to_close() noexcept {
   const auto has_extent = [&](const InheritedFile& file) {
-    return std::any_of(extents_.begin(), extents_.end(),
+    return std::any_of(extents_.all.begin(), extents_.all.end(),
                        [&](const Extent& of) { return of.file == file.name; });
   };
   for (InheritedFile& file : inherited_) {

@@ -128,7 +128,7 @@ class Checker {
       all_used += used;
       all_recycled += recycled;
     }
-    if (all_recycled != frames_.recycled()) wrong("recycled frames are miscounted");
+    if (all_recycled != frames_.recycling().frames()) wrong("recycled frames are miscounted");
     if (all_used < frames_.used()) wrong("frames in use are miscounted");
   }
 
@@ -137,7 +137,7 @@ class Checker {
     const PageIndex slot = frame.slot();
     const SlotState state = extent.slots[slot.value];
     if (state.unpunched() && extent.owner != nullptr) wrong("a home has unpunched slots");
-    if (SlotState::keeps_frame(state) && !extent.foreign &&
+    if (state.keeps_frame() && !extent.foreign &&
         !extent.kept.test(slot.value / Extent::kGroupSlots)) {
       wrong("slot ", frame.extent().value, ":", slot.value,
             " keeps a frame that will not be found");

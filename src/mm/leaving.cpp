@@ -136,18 +136,19 @@ void give_back_inherited(Family& family) noexcept {
 
 namespace {
 
-/// Gives back as many recycled frames as `most(FrameStore&)` says, in pieces. Returns how many.
+/// Gives back as many recycled frames as `most(const Recycling&)` says, in pieces. Returns how
+/// many.
 template <class Most>
 std::uint64_t give_back_in_pieces(Family& family, const Most& most) noexcept {
   std::uint64_t given = 0;
   std::uint64_t in_vain = 0;  // pieces in a row that were used up by looking
   in_pieces(family, [&](Piece& piece) {
-    FrameStore& frames = family.frames();
-    const std::uint64_t wanted = most(frames);
-    const std::uint64_t now = wanted == 0 ? 0 : frames.give_back_recycled(wanted, piece);
+    Recycling& recycling = family.frames().recycling();
+    const std::uint64_t wanted = most(recycling);
+    const std::uint64_t now = wanted == 0 ? 0 : recycling.give_back(wanted, piece);
     given += now;
     in_vain = now > 0 ? 0 : in_vain + 1;
-    return now == 0 && (!piece.is_used_up() || in_vain > frames.most_pieces());
+    return now == 0 && (!piece.is_used_up() || in_vain > recycling.most_pieces());
   });
   return given;
 }
@@ -156,15 +157,15 @@ std::uint64_t give_back_in_pieces(Family& family, const Most& most) noexcept {
 
 void give_back_surplus(Family& family) noexcept {
   bool may_have_inherited = false;
-  give_back_in_pieces(family, [&](FrameStore& frames) {
-    may_have_inherited = frames.may_give_back_inherited();
-    return frames.surplus();
+  give_back_in_pieces(family, [&](const Recycling& recycling) {
+    may_have_inherited = family.frames().may_give_back_inherited();
+    return recycling.surplus();
   });
   if (may_have_inherited) give_back_inherited(family);
 }
 
 std::uint64_t give_back_all_recycled(Family& family) noexcept {
-  return give_back_in_pieces(family, [](FrameStore& frames) { return frames.recycled(); });
+  return give_back_in_pieces(family, [](const Recycling& recycling) { return recycling.frames(); });
 }
 
 }  // namespace cow

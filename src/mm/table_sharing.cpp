@@ -81,7 +81,7 @@ void share_table(AddressSpace& space, PageTable& empty) {
     return;
   }
   space.family().ensure_reserve({.tables = 1, .packed_pages = copies.value});
-  space.family().frames().order_recycled(copies);
+  space.family().frames().recycling().order(copies);
   empty.share(space.table());
   int error = 0;
   space.for_each_writable_leaf([&](const Leaf& leaf) {

@@ -10,7 +10,8 @@ namespace cow {
 
 void FrameStore::show_file(os::Descriptor file, os::FileOffset start, PageCount pages) {
   COW_CHECK(!shows_file() && used() == 0);
-  if (!extents_.reserve(extents_.size() + 1) || !inherited_.reserve(inherited_.size() + 1)) {
+  if (!extents_.all.reserve(extents_.all.size() + 1) ||
+      !inherited_.reserve(inherited_.size() + 1)) {
     throw_refused(errno, "mmap", "no table of the pages of a file could be had");
   }
   std::byte* const slots = map_metadata(bytes_of_slots(), backing_);
@@ -21,9 +22,9 @@ void FrameStore::show_file(os::Descriptor file, os::FileOffset start, PageCount 
   extent.start = start;
   map_slots(extent, slots);
   extent.foreign = true;
-  shown_file_ = {static_cast<std::uint32_t>(extents_.size())};
+  shown_file_ = {static_cast<std::uint32_t>(extents_.all.size())};
   file_pages_ = pages;
-  extents_.push(extent);
+  extents_.all.push(extent);
   inherited_.push({file.release()});
 }
 
