@@ -11,6 +11,7 @@
 #include "api/control_call.hpp"
 #include "api/recorder.hpp"
 #include "base/immortal.hpp"
+#include "base/intrusive_list.hpp"
 #include "base/refusal.hpp"
 #include "fault/dispatch.hpp"
 #include "fault/registry.hpp"
@@ -29,10 +30,9 @@ namespace cow {
 
 namespace {
 
-struct Child {
+struct Child : ListLink<Child> {
   std::uint64_t id = 0;
   os::Lifeline lifeline;
-  Child* next = nullptr;
 };
 
 /// Null where there is no memory.
@@ -51,12 +51,11 @@ void drop(Child* child) noexcept { MetadataDeleter<Child>()(child); }
 struct Forks {
   os::Lock lock{os::LockRank::children};
   // In the order in which they are to be asked whether they have ended.
-  Child* children COW_GUARDED_BY(lock) = nullptr;
-  Child** end_of_children COW_GUARDED_BY(lock) = &children;
+  IntrusiveList<Child> children COW_GUARDED_BY(lock);
   std::uint64_t next_id = 1;
   Child* being_born = nullptr;
   // Lifelines of this process and its ancestors: held until exit or exec, for the parent to notice.
-  Child* born_as = nullptr;
+  IntrusiveList<Child> born_as;
   std::uint64_t signal_mask = 0;
 };
 
@@ -71,9 +70,7 @@ template <class Use>
 void for_each_family_locked(const Use& use) {
   FamilyList& list = FamilyList::instance();
   list.lock().assert_held();
-  for (Family* family = list.first(); family != nullptr; family = family->next_family()) {
-    use(*family);
-  }
+  for (Family& family : list.all()) use(family);
 }
 
 bool protect_regions() noexcept {
@@ -158,7 +155,7 @@ void before_fork() noexcept COW_NO_THREAD_SAFETY_ANALYSIS {
   all.lock.lock();
   all.signal_mask = mask;
   // Not before: the child of another thread's fork would keep it alive, too.
-  const bool has_regions = FamilyList::instance().first() != nullptr;
+  const bool has_regions = !FamilyList::instance().all().empty();
   if (child != nullptr && !has_regions) drop(std::exchange(child, nullptr));
   all.being_born = child;
   for_each_family_locked(&take);
@@ -197,9 +194,7 @@ void in_parent() noexcept {
   end_forking(all);
   if (all.being_born != nullptr) {
     all.being_born->lifeline.keep_parent_end();
-    Child* const born = std::exchange(all.being_born, nullptr);
-    *all.end_of_children = born;
-    all.end_of_children = &born->next;
+    all.children.push_back(*std::exchange(all.being_born, nullptr));
     g_has_children.store(true);
   }
   Registry::instance().for_each([](AddressSpace& space) { release_child_table(space); });
@@ -254,8 +249,7 @@ void abandon_regions() noexcept COW_REQUIRES(Registry::instance().lock()) {
 void in_child() noexcept {
   Forks& all = forks();
   end_forking(all);
-  while (all.children != nullptr) drop(std::exchange(all.children, all.children->next));
-  all.end_of_children = &all.children;
+  while (!all.children.empty()) drop(&all.children.pop_front());
   g_has_children.store(false);
   os::forget_other_holders();
   Registry::instance().forget_readers();
@@ -268,8 +262,7 @@ void in_child() noexcept {
   bool complete = all.being_born != nullptr;
   if (complete) {
     all.being_born->lifeline.keep_child_end();
-    all.being_born->next = all.born_as;
-    all.born_as = std::exchange(all.being_born, nullptr);
+    all.born_as.push_front(*std::exchange(all.being_born, nullptr));
     try {
       start_own_frames();
     } catch (const std::exception&) {
@@ -290,38 +283,29 @@ void release_for(std::uint64_t child) noexcept {
 
 // Takes children that have ended off the list, from its beginning on, until so many were asked that
 // live. Those go to the end of the list: the next call asks others.
-Child* take_ended(std::uint64_t most_living) noexcept {
+void take_ended(std::uint64_t most_living, IntrusiveList<Child>& ended) noexcept {
   Forks& all = forks();
   const os::SignalsMasked signals;
   const os::LockGuard guard(all.lock);
-  Child* ended = nullptr;
-  Child* living = nullptr;
-  Child** end_of_living = &living;
-  for (std::uint64_t asked = 0; all.children != nullptr && asked < most_living;) {
-    Child* const child = std::exchange(all.children, all.children->next);
-    if (child->lifeline.has_ended()) {
-      child->lifeline.keep_child_end();  // a child that is born now has no use for it
-      child->next = std::exchange(ended, child);
-      continue;
+  std::uint64_t living = 0;
+  for (std::size_t left = all.children.size(); left > 0 && living < most_living; --left) {
+    Child& child = all.children.pop_front();
+    if (child.lifeline.has_ended()) {
+      child.lifeline.keep_child_end();  // a child that is born now has no use for it
+      ended.push_front(child);
+    } else {
+      all.children.push_back(child);
+      ++living;
     }
-    child->next = nullptr;
-    *end_of_living = child;
-    end_of_living = &child->next;
-    ++asked;
   }
-  if (all.children == nullptr) all.end_of_children = &all.children;
-  if (living != nullptr) {
-    *all.end_of_children = living;
-    all.end_of_children = end_of_living;
-  }
-  g_has_children.store(all.children != nullptr);
-  return ended;
+  g_has_children.store(!all.children.empty());
 }
 
 void reap_children(std::uint64_t most_living) noexcept {
-  Child* ended = take_ended(most_living);
-  while (ended != nullptr) {
-    const MetadataPointer<Child> gone(std::exchange(ended, ended->next));
+  IntrusiveList<Child> ended;
+  take_ended(most_living, ended);
+  while (!ended.empty()) {
+    const MetadataPointer<Child> gone(&ended.pop_front());
     release_for(gone->id);
   }
 }

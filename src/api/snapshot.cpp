@@ -19,7 +19,7 @@ SnapshotState::SnapshotState(std::shared_ptr<Family> family, std::size_t size_by
       size_bytes_(size_bytes),
       kept_(family_->store(), family_->pages()) {
   const Section section(*family_);
-  family_->add_kept(kept_);
+  family_->add(kept_);
 }
 
 SnapshotState::~SnapshotState() {

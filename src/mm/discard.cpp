@@ -230,7 +230,7 @@ void discard_pages(AddressSpace& space, PageSpan span) {
   {
     const Section section(family);
     Discard(space, span).run(gone.table);
-    family.add_kept(gone);
+    family.add(gone);
     family.begin_leaving(gone);
   }
   in_pieces(family, [&](Piece& piece) {

@@ -25,68 +25,37 @@ Family::Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_
 // which lives until the last of them has closed it.
 Family::~Family() { FamilyList::instance().remove(*this); }
 
-void Family::add(ShownTable& shown) noexcept {
-  shown.next = shown_;
-  if (shown_ != nullptr) shown_->previous = &shown;
-  shown_ = &shown;
-  ++shown_count_;
-  ++table_count_;
-}
-
-void Family::remove(ShownTable& shown) noexcept {
-  if (shown.next != nullptr) shown.next->previous = shown.previous;
-  (shown.previous != nullptr ? shown.previous->next : shown_) = shown.next;
-  --shown_count_;
-}
-
-void Family::add_kept(KeptTable& kept) noexcept {
-  kept.next = kept_;
-  if (kept_ != nullptr) kept_->previous = &kept;
-  kept_ = &kept;
-  ++table_count_;
-}
-
-void Family::remove_kept(KeptTable& kept) noexcept {
-  if (kept.next != nullptr) kept.next->previous = kept.previous;
-  (kept.previous != nullptr ? kept.previous->next : kept_) = kept.next;
-}
-
 void Family::begin_leaving(ShownTable& shown) noexcept {
-  remove(shown);
+  shown_.remove(shown);
   begin_leaving(shown.leaving, shown.table, shown.space);
 }
 
 void Family::begin_leaving(KeptTable& kept) noexcept {
-  remove_kept(kept);
+  kept_.remove(kept);
   begin_leaving(kept.leaving, kept.table, nullptr);
 }
 
 void Family::begin_leaving(LeavingTable& leaving, PageTable& table, AddressSpace* space) noexcept {
-  leaving = {&table, space, leaving_, nullptr};
-  if (leaving_ != nullptr) leaving_->previous = &leaving;
-  leaving_ = &leaving;
+  leaving.table = &table;
+  leaving.space = space;
+  leaving_.push_front(leaving);
 }
 
 void Family::end_leaving(LeavingTable& leaving) noexcept {
   COW_CHECK(leaving.table->is_empty());
-  if (leaving.next != nullptr) leaving.next->previous = leaving.previous;
-  (leaving.previous != nullptr ? leaving.previous->next : leaving_) = leaving.next;
-  --table_count_;
+  leaving_.remove(leaving);
 }
 
 bool Family::hold_for(std::uint64_t child) noexcept {
-  std::uint64_t tables = 0;
-  for_each_shown([&](ShownTable&) { ++tables; });
-  for (KeptTable* kept = kept_; kept != nullptr; kept = kept->next) ++tables;
+  const std::uint64_t tables = shown_.size() + kept_.size();
   if (!held_.reserve(held_.size() + tables * directories_for(pages_)) ||
       !store_.frames.reserve_for_fork()) {
     return false;
   }
-  for_each_shown([&](ShownTable& shown) {
-    lock_.assert_held();
+  for (const ShownTable& shown : shown_) {
     hold(shown.for_child != nullptr ? *shown.for_child : shown.table, child);
-  });
-  for (KeptTable* kept = kept_; kept != nullptr; kept = kept->next) hold(kept->table, child);
+  }
+  for (const KeptTable& kept : kept_) hold(kept.table, child);
   return true;
 }
 
@@ -116,10 +85,10 @@ void Family::become_child(os::FrameFile file) noexcept {
 
 // Threads of the parent were giving these up. Nobody here goes on with it.
 void Family::forget_leaving() noexcept {
-  for (; leaving_ != nullptr; leaving_ = leaving_->next) {
-    if (leaving_->space != nullptr) leaving_->space->give_up_addresses(0);
-    leaving_->table->release();
-    --table_count_;
+  while (!leaving_.empty()) {
+    const LeavingTable& leaving = leaving_.pop_front();
+    if (leaving.space != nullptr) leaving.space->give_up_addresses(0);
+    leaving.table->release();
   }
 }
 
@@ -139,9 +108,9 @@ bool Family::shown_elsewhere(const Leaf& leaf, const ShownTable& mine) const noe
     }
   }
   std::size_t searched = 0;
-  for (const ShownTable* shown = shown_; shown != nullptr; shown = shown->next) {
+  for (const ShownTable& shown : shown_) {
     if (++searched > kMostTablesSearched) return true;
-    if (shown != &mine && shown->table.leaf_at(leaf.group) == &leaf) return true;
+    if (&shown != &mine && shown.table.leaf_at(leaf.group) == &leaf) return true;
   }
   return false;
 }
@@ -166,16 +135,13 @@ FamilyList& FamilyList::instance() noexcept { return immortal<FamilyList>(); }
 void FamilyList::add(Family& family) noexcept {
   const os::SignalsMasked signals;
   const os::LockGuard guard(lock_);
-  family.next_ = first_;
-  if (first_ != nullptr) first_->previous_ = &family;
-  first_ = &family;
+  all_.push_front(family);
 }
 
 void FamilyList::remove(Family& family) noexcept {
   const os::SignalsMasked signals;
   const os::LockGuard guard(lock_);
-  if (family.next_ != nullptr) family.next_->previous_ = family.previous_;
-  (family.previous_ != nullptr ? family.previous_->next_ : first_) = family.next_;
+  all_.remove(family);
 }
 
 }  // namespace cow

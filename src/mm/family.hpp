@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/intrusive_list.hpp"
 #include "base/units.hpp"
 #include "mm/page_table.hpp"
 #include "mm/turn.hpp"
@@ -18,33 +19,27 @@ class Family;
 
 /// A page table that its region or snapshot is leaving, piece by piece: shown nowhere and kept for
 /// nobody, but it references what it has not given up yet.
-struct LeavingTable {
+struct LeavingTable : ListLink<LeavingTable> {
   PageTable* table = nullptr;
   AddressSpace* space = nullptr;  ///< whose addresses are not given back yet
-  LeavingTable* next = nullptr;
-  LeavingTable* previous = nullptr;
 };
 
 /// A page table whose frames somebody can see through the processor: a region, a snapshot that was
 /// mapped, or a child process. Frames that it shows must stay where they are.
-struct ShownTable {
+struct ShownTable : ListLink<ShownTable> {
   ShownTable(TableStore& store, PageCount pages) : table(store, pages) {}
 
   PageTable table;
   const PageTable* for_child = nullptr;  ///< during fork(), what the child will see instead
   AddressSpace* space = nullptr;
-  ShownTable* next = nullptr;
-  ShownTable* previous = nullptr;
   LeavingTable leaving;
 };
 
 /// A page table that is kept but shown nowhere: a snapshot's.
-struct KeptTable {
+struct KeptTable : ListLink<KeptTable> {
   KeptTable(TableStore& store, PageCount pages) : table(store, pages) {}
 
   PageTable table;
-  KeptTable* next = nullptr;
-  KeptTable* previous = nullptr;
   LeavingTable leaving;
 };
 
@@ -53,7 +48,7 @@ struct KeptTable {
 ///
 /// A thread that holds a family's lock outside the fault handler has all signals masked (see
 /// Section) and touches no region. The order of locks: os/lock_order.hpp.
-class Family {
+class Family : public ListLink<Family> {
  public:
   /// Throws std::system_error.
   Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_pages, Backing backing,
@@ -91,10 +86,8 @@ class Family {
 
   // The caller holds the lock.
 
-  void add(ShownTable& shown) noexcept COW_REQUIRES(lock_);
-  // For fork(): a child process sees every frame there is at that moment.
-
-  void add_kept(KeptTable& kept) noexcept COW_REQUIRES(lock_);
+  void add(ShownTable& shown) noexcept COW_REQUIRES(lock_) { shown_.push_front(shown); }
+  void add(KeptTable& kept) noexcept COW_REQUIRES(lock_) { kept_.push_front(kept); }
   /// The table is to be given up: see leaving.hpp. A child process that is made meanwhile does not
   /// see it.
   void begin_leaving(ShownTable& shown) noexcept COW_REQUIRES(lock_);
@@ -105,7 +98,7 @@ class Family {
   template <class Use>
   void for_each_shown(const Use& use) {
     lock_.assert_held();
-    for (ShownTable* shown = shown_; shown != nullptr; shown = shown->next) use(*shown);
+    for (ShownTable& shown : shown_) use(shown);
   }
   /// Calls `use(std::uint64_t index, const Directory&)` for each directory that any table, snapshot
   /// or child process references, once for each reference.
@@ -117,15 +110,14 @@ class Family {
         if (table.directory_at(i) != nullptr) use(i, *table.directory_at(i));
       }
     };
-    for (const ShownTable* shown = shown_; shown != nullptr; shown = shown->next) {
-      all_of(shown->table);
-    }
-    for (const KeptTable* kept = kept_; kept != nullptr; kept = kept->next) all_of(kept->table);
-    for (const LeavingTable* left = leaving_; left != nullptr; left = left->next) {
-      all_of(*left->table);
-    }
+    for (const ShownTable& shown : shown_) all_of(shown.table);
+    for (const KeptTable& kept : kept_) all_of(kept.table);
+    for (const LeavingTable& leaving : leaving_) all_of(*leaving.table);
     for (const HeldDirectory& held : held_) use(held.index, *held.directory);
   }
+
+  // For fork(): a child process sees every frame there is at that moment.
+
   /// Keeps all page tables there are as they are, for child `child`. False without memory.
   [[nodiscard]] bool hold_for(std::uint64_t child) noexcept COW_REQUIRES(lock_);
   /// Drops what was kept for `child`, as far as `piece` allows; true when it is done.
@@ -133,10 +125,12 @@ class Family {
   /// In the child: nothing here is ours but the page tables. `file` is for frames to come.
   void become_child(os::FrameFile file) noexcept COW_REQUIRES(lock_);
 
-  /// Whether anything but `mine` shows frames of this family, in this process or a child.
-  [[nodiscard]] bool shows_more_than(const ShownTable& mine) const noexcept {
+  // What there is.
+
+  /// Whether more than one table shows frames of this family, in this process or a child.
+  [[nodiscard]] bool shows_more_than_one() const noexcept {
     lock_.assert_held();
-    return shown_ != &mine || mine.next != nullptr || !held_.empty();
+    return shown_.size() > 1 || !held_.empty();
   }
   // A snapshot that is read shows its frames in as many mappings as there are runs of them, and
   // copies of hot pages lie apart. So a family whose snapshots are read copies none for a while.
@@ -149,8 +143,8 @@ class Family {
   /// sees may be taken for seen then.
   [[nodiscard]] bool has_many_tables() const noexcept {
     lock_.assert_held();
-    return shown_count_ > kMostTablesSearched || held_.size() > kMostTablesSearched ||
-           table_count_ + held_.size() > kMostVersionsSearched;
+    return shown_.size() > kMostTablesSearched || held_.size() > kMostTablesSearched ||
+           shown_.size() + kept_.size() + leaving_.size() + held_.size() > kMostVersionsSearched;
   }
   /// A fault looks at no more tables, or versions of a leaf, than this before it takes "shown
   /// elsewhere" for granted.
@@ -177,12 +171,7 @@ class Family {
   [[nodiscard]] std::uint64_t most_slots_in_a_hold() const noexcept { return most_in_a_hold_; }
   void set_most_slots_in_a_hold(std::uint64_t slots) noexcept { most_in_a_hold_ = slots; }
 
-  /// All families of this process, for counters and fork().
-  [[nodiscard]] Family* next_family() const noexcept { return next_; }
-
  private:
-  friend class FamilyList;
-
   /// A directory that a child process may still read through. Invariant: it counts as referenced,
   /// so nothing below it changes.
   struct HeldDirectory {
@@ -191,8 +180,6 @@ class Family {
     Directory* directory;
   };
   void hold(const PageTable& table, std::uint64_t child) noexcept COW_REQUIRES(lock_);
-  void remove(ShownTable& shown) noexcept COW_REQUIRES(lock_);
-  void remove_kept(KeptTable& kept) noexcept COW_REQUIRES(lock_);
   void begin_leaving(LeavingTable& leaving, PageTable& table, AddressSpace* space) noexcept
       COW_REQUIRES(lock_);
   void forget_leaving() noexcept COW_REQUIRES(lock_);
@@ -204,19 +191,15 @@ class Family {
   FamilyLock lock_;
   mutable std::atomic<std::uint64_t> generation_{0};
   TableStore store_;
-  ShownTable* shown_ COW_GUARDED_BY(lock_) = nullptr;
-  std::size_t shown_count_ COW_GUARDED_BY(lock_) = 0;
-  KeptTable* kept_ COW_GUARDED_BY(lock_) = nullptr;
+  IntrusiveList<ShownTable> shown_ COW_GUARDED_BY(lock_);
+  IntrusiveList<KeptTable> kept_ COW_GUARDED_BY(lock_);
+  IntrusiveList<LeavingTable> leaving_ COW_GUARDED_BY(lock_);
   static constexpr std::uint64_t kFewUnread = 16;
-  std::uint64_t snapshots_unread_ = kFewUnread;        ///< since one was read or cloned
-  std::size_t table_count_ COW_GUARDED_BY(lock_) = 0;  ///< shown, kept, and leaving
-  LeavingTable* leaving_ COW_GUARDED_BY(lock_) = nullptr;
+  std::uint64_t snapshots_unread_ = kFewUnread;  ///< since one was read or cloned
   std::uint64_t most_in_a_hold_ = 0;
   MetadataArray<HeldDirectory> held_ COW_GUARDED_BY(lock_);
   Reserve reserve_;
   bool abandoned_ = false;
-  Family* next_ = nullptr;
-  Family* previous_ = nullptr;
 };
 
 /// Holds a family's lock for a part of a control call, alone. The caller has signals masked.
@@ -272,15 +255,17 @@ class FamilyList {
   void for_each(const Use& use) {
     const os::SignalsMasked signals;
     const os::LockGuard guard(lock_);
-    for (Family* family = first_; family != nullptr; family = family->next_) use(*family);
+    for (Family& family : all_) use(family);
   }
 
   [[nodiscard]] os::Lock& lock() noexcept COW_RETURN_CAPABILITY(lock_) { return lock_; }
-  [[nodiscard]] Family* first() const noexcept COW_REQUIRES(lock_) { return first_; }
+  [[nodiscard]] const IntrusiveList<Family>& all() const noexcept COW_REQUIRES(lock_) {
+    return all_;
+  }
 
  private:
   os::Lock lock_{os::LockRank::family_list};
-  Family* first_ COW_GUARDED_BY(lock_) = nullptr;
+  IntrusiveList<Family> all_ COW_GUARDED_BY(lock_);
 };
 
 }  // namespace cow

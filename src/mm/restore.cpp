@@ -184,7 +184,7 @@ class Restore {
 void restore_snapshot(AddressSpace& space, const PageTable& snapshot) {
   const Section section(space.family());
   space.prepare_to_be_kept();
-  if (space.family().shows_more_than(space.shown())) make_room_to_move(space.family());
+  if (space.family().shows_more_than_one()) make_room_to_move(space.family());
   if (!restore_round(space, snapshot)) Restore(space, snapshot).run();
 }
 

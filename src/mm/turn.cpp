@@ -8,9 +8,9 @@ void FamilyLock::lock_alone() noexcept {
 }
 
 void FamilyLock::wait_until_alone() noexcept {
-  if (in_work_ == nullptr) return;
+  if (in_work_.empty()) return;
   ++control_calls_waiting_;
-  while (in_work_ != nullptr) changed_.wait(lock_);
+  while (!in_work_.empty()) changed_.wait(lock_);
   --control_calls_waiting_;
   changed_.wake_all();  // faults that let this call go first; now the lock is what they wait for
 }
@@ -18,31 +18,28 @@ void FamilyLock::wait_until_alone() noexcept {
 void FamilyLock::lock_leaf(LeafInWork& mine) noexcept {
   lock_.lock();
   while (must_wait(mine)) changed_.wait(lock_);
-  mine.next = in_work_;
-  in_work_ = &mine;
+  in_work_.push_front(mine);
 }
 
 // Without the first condition, faults of many threads could keep a control call waiting for ever.
 bool FamilyLock::must_wait(const LeafInWork& mine) const noexcept {
   if (control_calls_waiting_ > 0) return true;
-  for (const LeafInWork* other = in_work_; other != nullptr; other = other->next) {
-    if (other->group != mine.group) continue;
-    if (other->space == mine.space || other->source == mine.space) return true;
+  for (const LeafInWork& other : in_work_) {
+    if (other.group != mine.group) continue;
+    if (other.space == mine.space || other.source == mine.space) return true;
   }
   return false;
 }
 
 bool FamilyLock::may_read(const AddressSpace& source, const LeafInWork& mine) const noexcept {
-  for (const LeafInWork* other = in_work_; other != nullptr; other = other->next) {
-    if (other->group == mine.group && other->space == &source) return false;
+  for (const LeafInWork& other : in_work_) {
+    if (other.group == mine.group && other.space == &source) return false;
   }
   return true;
 }
 
 void FamilyLock::finish(LeafInWork& mine) noexcept {
-  LeafInWork** link = &in_work_;
-  while (*link != &mine) link = &(*link)->next;
-  *link = mine.next;
+  in_work_.remove(mine);
   changed_.wake_all();
 }
 
@@ -53,7 +50,7 @@ void FamilyLock::unlock_leaf(LeafInWork& mine) noexcept {
 
 void FamilyLock::forget_others() noexcept {
   lock_.assert_held();
-  in_work_ = nullptr;
+  in_work_.clear();
   control_calls_waiting_ = 0;
   changed_.forget_sleepers();
   lock_.forget_waiters();

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/intrusive_list.hpp"
 #include "os/lock.hpp"
 
 namespace cow {
@@ -10,13 +11,12 @@ namespace cow {
 class AddressSpace;
 
 /// A leaf of page-table entries that a fault is at work on.
-struct LeafInWork {
+struct LeafInWork : ListLink<LeafInWork> {
   const AddressSpace* space = nullptr;
   std::uint64_t group = 0;
   /// Where else the fault may read the bytes it copies: nobody may change what that space shows in
   /// this group. Null if it reads them at its own addresses.
   const AddressSpace* source = nullptr;
-  LeafInWork* next = nullptr;
 };
 
 /// The lock of a family. A control call has the family to itself. A fault has its leaf to itself
@@ -51,7 +51,7 @@ class COW_CAPABILITY("family lock") FamilyLock {
 
   os::Lock lock_{os::LockRank::family};
   os::Condition changed_ COW_GUARDED_BY(lock_);
-  LeafInWork* in_work_ COW_GUARDED_BY(lock_) = nullptr;       ///< each on the stack of its fault
+  IntrusiveList<LeafInWork> in_work_ COW_GUARDED_BY(lock_);   ///< each on the stack of its fault
   unsigned control_calls_waiting_ COW_GUARDED_BY(lock_) = 0;  ///< for faults to end
 };
 
@@ -60,8 +60,9 @@ class COW_CAPABILITY("family lock") FamilyLock {
 class [[nodiscard]] Turn {
  public:
   /// A fault in leaf `group` of `space`. Takes the lock.
-  Turn(FamilyLock& lock, const AddressSpace& space, std::uint64_t group) noexcept
-      : lock_(&lock), leaf_{.space = &space, .group = group} {
+  Turn(FamilyLock& lock, const AddressSpace& space, std::uint64_t group) noexcept : lock_(&lock) {
+    leaf_.space = &space;
+    leaf_.group = group;
     lock_->lock_leaf(leaf_);
   }
   /// Part of a control call, which holds the lock.
