@@ -63,10 +63,8 @@ bool AddressSpace::show_again(PageSpan span) const noexcept {
 }
 
 int AddressSpace::overwrite(PageSpan span, Frame from) const noexcept {
-  const FrameStore& frames = family_->frames();
   const auto read = [&] {
-    return os::read_frames(frames.file(from), address(span.first),
-                           family_->geometry().bytes(span.count()), frames.offset(from));
+    return family_->frames().read({from, span.count()}, address(span.first));
   };
   const int error = read();
   if (error == 0) return 0;

@@ -11,19 +11,15 @@ namespace cow {
 class Carrier {
  public:
   /// Throws std::system_error.
-  explicit Carrier(PageGeometry geometry) : geometry_(geometry), buffer_(geometry.bytes(kPages)) {}
+  explicit Carrier(PageGeometry geometry) : buffer_(geometry.bytes(kPages)) {}
 
   /// 0 or an errno value.
   [[nodiscard]] int carry(FrameStore& frames, FrameRun from, Frame to) const noexcept {
     int error = 0;
     for (PageCount done{0}; error == 0 && done < from.count;) {
       const PageCount step = std::min(kPages, from.count - done);
-      const Frame source = from.first.after(done);
-      const Frame target = to.after(done);
-      error = os::read_frames(frames.file(source), buffer_.begin(), geometry_.bytes(step),
-                              frames.offset(source));
-      if (error != 0) break;
-      error = frames.fill({target, step}, buffer_.begin());
+      error = frames.read({from.first.after(done), step}, buffer_.begin());
+      if (error == 0) error = frames.fill({to.after(done), step}, buffer_.begin());
       done = done + step;
     }
     return error;
@@ -31,7 +27,6 @@ class Carrier {
 
  private:
   static constexpr PageCount kPages{16};
-  PageGeometry geometry_;
   os::Buffer buffer_;
 };
 

@@ -31,7 +31,7 @@ class Copying {
         home_(home),
         writable_(writable),
         file_(file),
-        holes_(empty.family().geometry()) {}
+        holes_(frames_) {}
 
   /// `copy` moves the bytes: `int copy(FrameRun from, PageIndex page, Frame to)`.
   /// Throws std::system_error; then `empty` is of no use.
@@ -52,7 +52,7 @@ class Copying {
   void copy_leaf(std::uint64_t group, const Copy& copy);
 
   [[nodiscard]] bool is_of_file(Entry entry) const noexcept {
-    return !entry.is_zero_page() && frames_.is_of_users_file(entry.frame());
+    return frames_.is_of_users_file(entry.frame());
   }
   [[nodiscard]] bool stays(Entry entry) const noexcept {
     return file_ == File::shared && is_of_file(entry);
@@ -60,8 +60,7 @@ class Copying {
   // Pages that were never touched, and holes of a file, become zero pages.
   [[nodiscard]] bool has_data(Entry entry) noexcept {
     if (entry.is_zero_page() || entry.never_stored() || stays(entry)) return false;
-    return !is_of_file(entry) ||
-           !holes_.is_hole(frames_.file(entry.frame()), frames_.offset(entry.frame()));
+    return !is_of_file(entry) || !holes_.is_hole(entry.frame());
   }
 
   const PageTable& source_;
@@ -81,8 +80,8 @@ void Copying::copy_leaf(std::uint64_t group, const Copy& copy) {
   Leaf& leaf = empty_.table().own_leaf(span.first);
   if (frames_.shows_file()) {
     empty_.edit(leaf, span, [&](PageIndex page, Entry& entry) {
-      if (entry.is_zero_page() || stays(from[page])) return;
-      frames_.drop_references({entry.frame(), kOnePage}, 1);
+      if (stays(from[page])) return;
+      frames_.drop_reference(entry);
       entry = Entry{};
     });
   }

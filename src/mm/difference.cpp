@@ -30,8 +30,7 @@ class FrameComparison {
       std::memset(to, 0, bytes_);
       return true;
     }
-    const Frame frame = entry.frame();
-    return os::read_frames(frames.file(frame), to, bytes_, frames.offset(frame)) == 0;
+    return frames.read({entry.frame(), kOnePage}, to) == 0;
   }
 
   std::size_t bytes_;

@@ -154,7 +154,7 @@ void FaultWork::commit_copies() noexcept {
       entry.set_taken_along(is_neighbour && !old.shows_zeros());
       leaf_.any_never_stored = leaf_.any_never_stored || entry.never_stored();
       ++(old.shows_zeros() ? counts.pages_zero_filled : counts.pages_copied);
-      if (!old.is_zero_page()) frames_.drop_references({old.frame(), kOnePage}, 1);
+      frames_.drop_reference(old);
     } else if (!old.writable()) {
       ++counts.pages_upgraded;
     }

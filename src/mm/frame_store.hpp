@@ -68,6 +68,10 @@ class FrameStore {
   /// Takes up to `most` free neighbours, to be filled: recycled ones as long as there are any. None
   /// only if ensure_packed() did not cover it.
   [[nodiscard]] FrameRun take_packed(PageCount most) noexcept;
+  /// Copies the bytes of frames to `to`. 0 or an errno value.
+  [[nodiscard]] int read(FrameRun run, std::byte* to) const noexcept {
+    return os::read_frames(file(run.first), to, geometry_.bytes(run.count), offset(run.first));
+  }
   /// Overwrites frames that were taken with the bytes at `source`, a mapped address. Where there is
   /// no memory, recycled frames are given back until there is. 0 or an errno value.
   [[nodiscard]] int fill(FrameRun run, const std::byte* source) noexcept {
@@ -88,6 +92,10 @@ class FrameStore {
   /// Drops references. Frames that nobody has left are recycled, within bounds, or given back to
   /// the kernel; reserved ones are kept, and hold zeros.
   void drop_references(FrameRun run, std::uint32_t n) noexcept;
+  /// The same for the one of an entry that goes; a zero page has none.
+  void drop_reference(Entry entry) noexcept {
+    if (!entry.is_zero_page()) drop_references({entry.frame(), kOnePage}, 1);
+  }
   /// The frames show zeros from now on, and take no memory unless it is reserved. False if the
   /// kernel refuses even to overwrite them.
   [[nodiscard]] bool clear(FrameRun run) noexcept;
@@ -101,6 +109,7 @@ class FrameStore {
     return some_inherited_is_idle_ || recycling_.surplus() > 0;
   }
 
+  [[nodiscard]] PageGeometry geometry() const noexcept { return geometry_; }
   [[nodiscard]] Backing backing() const noexcept { return backing_; }
   /// For mappings of whole extents.
   [[nodiscard]] os::Advice advice() const noexcept { return advice_; }

@@ -118,12 +118,9 @@ void GapFiller::give_home(Leaf& leaf, PageSpan span) {
 // Pages of the user's file become zero pages where it has a hole, and copies elsewhere.
 void GapFiller::copy_of_file(Leaf& leaf, PageSpan span) {
   const auto is_of_file = [&](PageIndex page) {
-    return !leaf[page].is_zero_page() && frames_.is_of_users_file(leaf[page].frame());
+    return frames_.is_of_users_file(leaf[page].frame());
   };
-  const auto is_hole = [&](PageIndex page) {
-    const Frame frame = leaf[page].frame();
-    return holes_.is_hole(frames_.file(frame), frames_.offset(frame));
-  };
+  const auto is_hole = [&](PageIndex page) { return holes_.is_hole(leaf[page].frame()); };
   const auto is_alike = [&](PageIndex first, PageIndex page) {
     return is_hole(page) == is_hole(first);
   };
@@ -131,7 +128,7 @@ void GapFiller::copy_of_file(Leaf& leaf, PageSpan span) {
     const bool hole = is_hole(part.first);
     const FrameRun from{leaf[part.first].frame(), part.count()};
     space_.edit(leaf, part, [&](PageIndex page, Entry& entry) {
-      frames_.drop_references({entry.frame(), kOnePage}, 1);
+      frames_.drop_reference(entry);
       entry = hole ? Entry{} : Entry(home_.after({page.value}));
       if (hole) return;
       entry.set_writable(writable_);

@@ -29,7 +29,7 @@ class GapFiller {
         frames_(space.family().frames()),
         home_(home),
         writable_(writable),
-        holes_(space.family().geometry()) {}
+        holes_(frames_) {}
 
   /// Throws std::system_error; the space is of no use then.
   void show();

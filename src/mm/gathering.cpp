@@ -59,7 +59,7 @@ class Gathering {
       entry.set_taken_along(!old.shows_zeros());
       entry.set_writable(space_.is_region());
       leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
-      if (!old.is_zero_page()) frames_.drop_references({old.frame(), kOnePage}, 1);
+      frames_.drop_reference(old);
     });
     return 0;
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/units.hpp"
+#include "mm/frame_store.hpp"
 #include "os/frame_file.hpp"
 
 namespace cow {
@@ -13,11 +14,12 @@ namespace cow {
 /// remembers holes, so make it when nobody can store to any of the frames it will be asked for.
 class HoleFinder {
  public:
-  explicit HoleFinder(PageGeometry geometry) noexcept : page_bytes_(geometry.page_bytes()) {}
+  explicit HoleFinder(const FrameStore& frames) noexcept : frames_(frames) {}
 
-  [[nodiscard]] bool is_hole(const os::DescriptorName& file, os::FileOffset frame) noexcept {
-    const std::uint64_t begin = frame.bytes;
-    const std::uint64_t end = begin + page_bytes_;
+  [[nodiscard]] bool is_hole(Frame frame) noexcept {
+    const os::DescriptorName& file = frames_.file(frame);
+    const std::uint64_t begin = frames_.offset(frame).bytes;
+    const std::uint64_t end = begin + frames_.geometry().page_bytes();
     if (file != file_ || begin < known_from_ || end > known_to_) {
       const std::uint64_t data = os::next_data(file, begin);
       file_ = file;
@@ -29,13 +31,13 @@ class HoleFinder {
   }
 
   /// Whether all frames of a run were touched.
-  [[nodiscard]] bool is_all_data(const os::DescriptorName& file, os::FileOffset first,
-                                 std::size_t bytes) noexcept {
-    return !is_hole(file, first) && first.bytes + bytes <= known_to_;
+  [[nodiscard]] bool is_all_data(FrameRun run) noexcept {
+    return !is_hole(run.first) &&
+           frames_.offset(run.first).bytes + frames_.geometry().bytes(run.count) <= known_to_;
   }
 
  private:
-  std::size_t page_bytes_;
+  const FrameStore& frames_;
   os::DescriptorName file_;
   std::uint64_t known_from_ = 1;  // [known_from_, known_to_) is all holes, or all data
   std::uint64_t known_to_ = 0;

@@ -203,7 +203,7 @@ void replace_entry(FrameStore& frames, Leaf& leaf, Entry& entry, Entry then) noe
   const Entry old = entry;
   entry = then;
   if (!entry.is_zero_page()) frames.add_references({entry.frame(), kOnePage}, 1);
-  if (!old.is_zero_page()) frames.drop_references({old.frame(), kOnePage}, 1);
+  frames.drop_reference(old);
   leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
 }
 

@@ -19,8 +19,8 @@ void Placement::put(PageSpan span, const std::byte* bytes) {
   FrameStore& frames = space_.family().frames();
   edit(span, [&](PageIndex page, Entry& entry) {
     const Frame home = home_of(page);
-    if (!entry.is_zero_page() && entry.frame() == home) return;
-    if (!entry.is_zero_page()) frames.drop_references({entry.frame(), kOnePage}, 1);
+    if (entry.frame() == home) return;
+    frames.drop_reference(entry);
     frames.take(home);
     entry = Entry(home);
   });
@@ -53,7 +53,7 @@ void Placement::put_zeros(PageSpan span) {
       }
     }
     edit({page, end}, [&](PageIndex, Entry& entry) {
-      if (!entry.is_zero_page()) frames.drop_references({entry.frame(), kOnePage}, 1);
+      frames.drop_reference(entry);
       entry = Entry{};
     });
     page = end;

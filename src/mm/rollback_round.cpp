@@ -23,7 +23,7 @@ class RollbackRound {
         frames_(space.family().frames()),
         snapshot_(snapshot),
         list_(space.rollback()),
-        holes_(space.family().geometry()) {
+        holes_(frames_) {
     const MappingShortage shortage = mapping_budget::shortage();
     short_of_mappings_ = shortage.reach_pages > 0 || shortage.block_pages > 0;
   }
@@ -62,8 +62,7 @@ class RollbackRound {
   // Pages of an open window of zeros that were stored to have a frame now.
   void learn_what_was_touched(Leaf& leaf) noexcept {
     for (Entry& entry : leaf.entries) {
-      if (!entry.writable() || !entry.never_stored()) continue;
-      if (holes_.is_hole(frames_.file(entry.frame()), frames_.offset(entry.frame()))) continue;
+      if (!entry.writable() || !entry.never_stored() || holes_.is_hole(entry.frame())) continue;
       entry.set_never_stored(false);
       entry.set_taken_along(true);
     }
@@ -128,8 +127,7 @@ class RollbackRound {
     if (mapped != nullptr) return mapped;
     // A page that somebody cuts off a file would be SIGBUS with all signals masked.
     list_.need_tables();
-    const int error = os::read_frames(frames_.file(past.frame()), list_.buffer(), bytes(kOnePage),
-                                      frames_.offset(past.frame()));
+    const int error = frames_.read({past.frame(), kOnePage}, list_.buffer());
     return error == 0 ? list_.buffer() : nullptr;
   }
 

@@ -96,15 +96,13 @@ int TableReader::copy_run(FrameRun run, std::byte* to) noexcept {
   constexpr std::size_t kWorthMapping = std::size_t{64} << 10;
   const FrameStore& frames = family_.frames();
   const std::size_t bytes = family_.geometry().bytes(run.count);
-  const os::DescriptorName& file = frames.file(run.first);
-  const os::FileOffset from = frames.offset(run.first);
   if (frames.is_foreign(run.first)) {
-    pieces_[piece_count_++] = {file, from, to, bytes};
+    pieces_[piece_count_++] = {frames.file(run.first), frames.offset(run.first), to, bytes};
     return 0;
   }
   if (bytes < kWorthMapping) {
     call_ = "pread";
-    return os::read_frames(file, to, bytes, from);
+    return frames.read(run, to);
   }
   const std::byte* const source = mapped(run.first);
   if (source == nullptr) {

@@ -61,7 +61,7 @@ int copy_writable_pages(AddressSpace& space, PageTable& table, PageSpan span) no
     edit_leaf(leaf, page.entry_index(), (gathered.end - span.first).value, span.count().value,
               [&](std::size_t, Entry& entry) {
                 if (!entry.writable()) return;
-                frames.drop_references({entry.frame(), kOnePage}, 1);
+                frames.drop_reference(entry);
                 entry = Entry(next);
                 entry.set_taken_along(true);
                 next = next.after(kOnePage);

@@ -68,7 +68,7 @@ void WriteProtection::run(const Prepare& prepare) {
 void WriteProtection::close(PageSpan hull) {
   protect(hull, Spare::leased);
   // Not one for all: what was a hole when it looked may be touched until it is protected.
-  HoleFinder holes(space_.family().geometry());
+  HoleFinder holes(space_.family().frames());
   for (std::uint64_t group = hull.first.leaf_index(); group * kTableEntries < hull.last.value;
        ++group) {
     Leaf* const leaf = space_.table().leaf_at(group);
@@ -107,12 +107,9 @@ bool WriteProtection::close_in_one(Leaf& leaf, HoleFinder& holes) noexcept {
   if (!space_.leases().empty() || leaf.writable != span.count().value || !leaf.breaks.none()) {
     return false;
   }
-  const FrameStore& frames = space_.family().frames();
-  const Frame first = leaf.entries[0].frame();
   // Asking what is mapped is ten times as fast as searching the file, and nearly always enough.
   if (leaf.any_never_stored && !space_.range().is_resident(span) &&
-      !holes.is_all_data(frames.file(first), frames.offset(first),
-                         space_.family().geometry().bytes(span.count()))) {
+      !holes.is_all_data({leaf.entries[0].frame(), span.count()})) {
     return false;
   }
   space_.edit_as_one(leaf, [&](Entry& entry) {
@@ -133,12 +130,11 @@ void WriteProtection::close_leaf(Leaf& leaf, HoleFinder& holes) noexcept {
   }
   // Where the snapshot gets copies, the leaf stays the region's own, and begins to count anew.
   leaf.block_faults = {};
-  const FrameStore& frames = space_.family().frames();
   const bool look = leaf.any_never_stored;
   leaf.any_never_stored = false;
   const auto keep_zeros = [&](Entry& entry) {
     if (!look || !entry.never_stored()) return;
-    if (holes.is_hole(frames.file(entry.frame()), frames.offset(entry.frame()))) {
+    if (holes.is_hole(entry.frame())) {
       leaf.any_never_stored = true;
     } else {
       entry.set_never_stored(false);
@@ -170,7 +166,7 @@ void write_protect_cold(AddressSpace& space, HotPages pages) {
   space.rollback().stop_following();
   const std::uint32_t round = space.begin_heat_round();
   WriteProtection protection(space, Spare::leased_and_hot);
-  HoleFinder holes(space.family().geometry());
+  HoleFinder holes(space.family().frames());
   const auto is_cold = [](Entry entry) {
     return entry.writable() && !is_spared(entry, Spare::leased_and_hot);
   };
