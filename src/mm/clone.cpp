@@ -75,21 +75,16 @@ class Copying {
 template <class Copy>
 void Copying::copy_leaf(std::uint64_t group, const Copy& copy) {
   const PageSpan span = source_.span_of(group);
-  Leaf untouched;
-  const Leaf& from = source_.leaf_or(group, untouched);
   Leaf& leaf = empty_.table().own_leaf(span.first);
   if (frames_.shows_file()) {
     empty_.edit(leaf, span, [&](PageIndex page, Entry& entry) {
-      if (stays(from[page])) return;
+      if (stays(source_.entry(page))) return;
       frames_.drop_reference(entry);
       entry = Entry{};
     });
   }
-  const auto is_data = [&](PageIndex page) { return has_data(from[page]); };
-  const auto is_beside = [&](PageIndex first, PageIndex page) {
-    return from[page].frame() == from[first].frame().after(page - first);
-  };
-  for_each_stretch(span, is_data, is_beside, [&](PageSpan run) {
+  const auto is_data = [&](Entry entry) { return has_data(entry); };
+  for_each_frame_stretch(source_, span, is_data, [&](PageSpan run) {
     empty_.edit(leaf, run, [&](PageIndex page, Entry& entry) {
       entry = Entry(home_.after({page.value}));
       entry.set_writable(writable_);
@@ -97,8 +92,8 @@ void Copying::copy_leaf(std::uint64_t group, const Copy& copy) {
       frames_.take(entry.frame());
     });
     // Frames are filled once they are taken. The table goes with its space if that fails.
-    const int error =
-        copy({from[run.first].frame(), run.count()}, run.first, home_.after({run.first.value}));
+    const FrameRun from{source_.entry(run.first).frame(), run.count()};
+    const int error = copy(from, run.first, home_.after({run.first.value}));
     if (error != 0) {
       throw_refused(error, "pwrite", "the copy of a region could not be made");
     }

@@ -6,6 +6,7 @@
 
 #include "base/refusal.hpp"
 #include "mm/leaving.hpp"
+#include "mm/table_runs.hpp"
 #include "mm/write_fault.hpp"
 #include "os/last_words.hpp"
 
@@ -43,19 +44,14 @@ class Discard {
   void for_each_part(const Use& use) const {
     const PageTable& table = space_.table();
     for (PageIndex page = span_.first; page < span_.last;) {
-      const std::uint64_t group = page.leaf_index();
-      const PageIndex end = std::min(span_.last, table.span_of(group).last);
-      const bool is_untouched = table.leaf_at(group) == nullptr;
-      const PageIndex first = page;
-      page = end;
       // A file's pages come before those that show zeros.
-      if (!is_untouched || !table.entry(first).is_zero_page()) {
-        use(PageSpan{first, end});
-      } else if (table.directory_at(group / kTableEntries) == nullptr) {
-        const std::uint64_t directory_pages = kTableEntries * kTableEntries;
-        page =
-            std::min(span_.last, PageIndex{(first.value / directory_pages + 1) * directory_pages});
+      if (table.leaf_of(page) == nullptr && table.entry(page).is_zero_page()) {
+        page = table.end_of_missing(page);
+        continue;
       }
+      const PageIndex first = page;
+      page = std::min(span_.last, table.span_of(first.leaf_index()).last);
+      use(PageSpan{first, page});
     }
   }
 
@@ -162,11 +158,8 @@ class Discard {
 
   void give_up_part(PageSpan part) noexcept {
     Leaf& leaf = space_.table().own_leaf(part.first);
-    const auto has_frame = [&](PageIndex page) { return !leaf[page].is_zero_page(); };
-    const auto is_beside = [&](PageIndex first, PageIndex page) {
-      return leaf[page].frame() == leaf[first].frame().after(page - first);
-    };
-    for_each_stretch(part, has_frame, is_beside, [&](PageSpan run) {
+    const auto has_frame = [](Entry entry) { return !entry.is_zero_page(); };
+    for_each_frame_stretch(space_.table(), part, has_frame, [&](PageSpan run) {
       const Frame first = leaf[run.first].frame();
       space_.edit(leaf, run, [](PageIndex, Entry& entry) { entry = Entry{}; });
       frames_.drop_references({first, run.count()}, 1);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/refusal.hpp"
+#include "mm/table_runs.hpp"
 #include "mm/table_sharing.hpp"
 #include "mm/write_fault.hpp"
 
@@ -20,16 +21,12 @@ constexpr const char* kRefused =
 /// writes to a page without a frame and without memory would say EFAULT.
 void own_pages(AddressSpace& space, PageSpan span) {
   for (PageIndex page = span.first; page < span.last; ++page) break_sharing(space, page, kRefused);
-  const auto frame_of = [&](PageIndex page) { return space.table().entry(page).frame(); };
-  const auto is_beside = [&](PageIndex first, PageIndex page) {
-    return frame_of(page) == frame_of(first).after(page - first);
-  };
-  for_each_stretch(
-      span, [](PageIndex) { return true; }, is_beside,
-      [&](PageSpan run) {
-        const int error = space.family().frames().allocate({frame_of(run.first), run.count()});
-        if (error != 0) throw_refused(error, "fallocate", kRefused);
-      });
+  const auto every_page = [](Entry) { return true; };
+  for_each_frame_stretch(space.table(), span, every_page, [&](PageSpan run) {
+    const Frame first = space.table().entry(run.first).frame();
+    const int error = space.family().frames().allocate({first, run.count()});
+    if (error != 0) throw_refused(error, "fallocate", kRefused);
+  });
 }
 
 void mark(AddressSpace& space, PageSpan span, bool leased) noexcept {

@@ -89,13 +89,12 @@ void PageTable::fill_untouched(Leaf& leaf, std::uint64_t group) const noexcept {
 }
 
 void PageTable::count_frames(const Leaf& leaf) noexcept {
-  for_each_frame_run(leaf,
-                     [&](FrameRun run, std::size_t) { store_.frames.add_references(run, 1); });
+  for_each_frame_run(leaf, [&](FrameRun run) { store_.frames.add_references(run, 1); });
 }
 
 void TableStore::drop_leaf(Leaf* leaf) noexcept {
   if (leaf == nullptr || --leaf->references > 0) return;
-  for_each_frame_run(*leaf, [&](FrameRun run, std::size_t) { frames.drop_references(run, 1); });
+  for_each_frame_run(*leaf, [&](FrameRun run) { frames.drop_references(run, 1); });
   leaf->older->newer = leaf->newer;
   leaf->newer->older = leaf->older;
   leaves.give_back(leaf);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -117,12 +118,12 @@ class PageTable {
     const Directory* const directory = directories_[group / kTableEntries];
     return directory == nullptr ? nullptr : directory->leaves[group % kTableEntries];
   }
-  /// Leaf `group`, or `untouched` filled with what the table shows without one, uncounted.
-  [[nodiscard]] const Leaf& leaf_or(std::uint64_t group, Leaf& untouched) const noexcept {
-    const Leaf* const leaf = leaf_at(group);
-    if (leaf != nullptr) return *leaf;
-    fill_untouched(untouched, group);
-    return untouched;
+  /// For `page`, which has no leaf: behind it, the first page of the next leaf, or directory where
+  /// that is missing, too.
+  [[nodiscard]] PageIndex end_of_missing(PageIndex page) const noexcept {
+    const bool has_directory = directories_[page.leaf_index() / kTableEntries] != nullptr;
+    const std::uint64_t step = has_directory ? kTableEntries : kTableEntries * kTableEntries;
+    return std::min(PageIndex{(page.value / step + 1) * step}, PageIndex{pages_.value});
   }
   /// The pages of leaf `group` that exist in this table.
   [[nodiscard]] PageSpan span_of(std::uint64_t group) const noexcept;
@@ -220,7 +221,7 @@ Breaks edit_leaf(Leaf& leaf, std::size_t begin, std::size_t end, std::size_t val
 /// To be called in the change of edit_leaf(). Signal context: yes.
 void replace_entry(FrameStore& frames, Leaf& leaf, Entry& entry, Entry then) noexcept;
 
-/// Calls `use(FrameRun, first_entry_index)` for each stretch of `leaf` whose frames are neighbours.
+/// Calls `use(FrameRun)` for each stretch of `leaf` whose frames are neighbours.
 template <class Use>
 void for_each_frame_run(const Leaf& leaf, const Use& use) {
   for (std::size_t begin = 0; begin < kTableEntries;) {
@@ -234,7 +235,7 @@ void for_each_frame_run(const Leaf& leaf, const Use& use) {
            leaf.entries[begin + count.value].frame() == first.after(count)) {
       count = count + kOnePage;
     }
-    use(FrameRun{first, count}, begin);
+    use(FrameRun{first, count});
     begin += count.value;
   }
 }

@@ -35,18 +35,13 @@ void Placement::put_zeros(PageSpan span) {
   const Section section(space_.family());
   FrameStore& frames = space_.family().frames();
   const PageTable& table = space_.table();
-  const auto end_of_table = [&](PageIndex page, std::uint64_t pages) {
-    return std::min(span.last, PageIndex{(page.value / pages + 1) * pages});
-  };
   PageIndex zeros_end = span.first;  // up to here, pages without a leaf show zeros
   for (PageIndex page = span.first; page < span.last;) {
-    const std::uint64_t group = page.leaf_index();
-    const PageIndex end = end_of_table(page, kTableEntries);
-    if (table.leaf_at(group) == nullptr) {
+    const PageIndex end = std::min(span.last, table.span_of(page.leaf_index()).last);
+    if (table.leaf_of(page) == nullptr) {
       if (zeros_end <= page) zeros_end = frames.end_of_untouched_zeros(page);
-      const bool none_beside = table.directory_at(group / kTableEntries) == nullptr;
-      const PageIndex far = end_of_table(page, kTableEntries * kTableEntries);
-      const PageIndex next = none_beside && far <= zeros_end ? far : end;
+      const PageIndex far = std::min(span.last, table.end_of_missing(page));
+      const PageIndex next = far <= zeros_end ? far : end;
       if (next <= zeros_end) {
         page = next;
         continue;

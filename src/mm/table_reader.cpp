@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 
 #include "base/check.hpp"
 #include "base/refusal.hpp"
+#include "mm/table_runs.hpp"
 
 namespace cow {
 
@@ -37,14 +39,7 @@ PageSpan TableReader::next(PageSpan span) const noexcept {
 PageIndex TableReader::past_zeros(PageSpan span) const noexcept {
   PageIndex page = span.first;
   while (page < span.last && table_.entry(page).shows_zeros()) {
-    const std::uint64_t group = page.leaf_index();
-    if (table_.directory_at(group / kTableEntries) == nullptr) {
-      page = {(group / kTableEntries + 1) * kTableEntries * kTableEntries};
-    } else if (table_.leaf_at(group) == nullptr) {
-      page = {(group + 1) * kTableEntries};
-    } else {
-      ++page;
-    }
+    page = table_.leaf_of(page) == nullptr ? table_.end_of_missing(page) : page + kOnePage;
   }
   return std::min(page, span.last);
 }
@@ -71,23 +66,16 @@ void TableReader::read(PageSpan span, PageCount at) {
 
 int TableReader::copy(PageSpan span, std::byte* to) noexcept {
   const PageGeometry geometry = family_.geometry();
+  const auto shows_zeros = [](Entry entry) { return entry.shows_zeros(); };
+  const auto target_of = [&](PageSpan run) { return to + geometry.bytes(run.first - span.first); };
+  for_each_stretch(table_, span, shows_zeros, [&](PageSpan zeros) {
+    std::memset(target_of(zeros), 0, geometry.bytes(zeros.count()));
+  });
   int error = 0;
-  for (PageIndex page = span.first; error == 0 && page < span.last;) {
-    const Entry entry = table_.entry(page);
-    PageCount count = kOnePage;
-    if (entry.shows_zeros()) {
-      std::memset(to, 0, geometry.page_bytes());
-    } else {
-      const Frame first = entry.frame();
-      while (page + count < span.last && !table_.entry(page + count).shows_zeros() &&
-             table_.entry(page + count).frame() == first.after(count)) {
-        count = count + kOnePage;
-      }
-      error = copy_run({first, count}, to);
-    }
-    to += geometry.bytes(count);
-    page = page + count;
-  }
+  for_each_frame_stretch(table_, span, std::not_fn(shows_zeros), [&](PageSpan run) {
+    const FrameRun frames{table_.entry(run.first).frame(), run.count()};
+    if (error == 0) error = copy_run(frames, target_of(run));
+  });
   return error;
 }
 

@@ -16,6 +16,17 @@ void for_each_stretch(const PageTable& table, PageSpan span, const Test& test, c
       span, [&](PageIndex page) { return test(table.entry(page)); }, use);
 }
 
+/// The same for stretches whose frames lie side by side, too.
+template <class Test, class Use>
+void for_each_frame_stretch(const PageTable& table, PageSpan span, const Test& test,
+                            const Use& use) {
+  const auto is_beside = [&](PageIndex first, PageIndex page) {
+    return table.entry(page).frame() == table.entry(first).frame().after(page - first);
+  };
+  for_each_stretch(
+      span, [&](PageIndex page) { return test(table.entry(page)); }, is_beside, use);
+}
+
 /// The smallest span with all pages of `leaf` whose entries pass `test(Entry)`.
 template <class Test>
 [[nodiscard]] PageSpan hull_of(const PageTable& table, const Leaf& leaf,
@@ -45,28 +56,17 @@ void for_each_mapping(const PageTable& table, const Use& use) {
     run.last = end;
     last = piece_last;
   };
-  const std::uint64_t groups = leaves_for(table.pages());
-  for (std::uint64_t group = 0; group < groups; ++group) {
-    PageSpan span = table.span_of(group);
-    const Leaf* const leaf = table.leaf_at(group);
-    if (table.directory_at(group / kTableEntries) == nullptr) {
-      group = std::min(groups, (group / kTableEntries + 1) * kTableEntries) - 1;
-      span.last = table.span_of(group).last;
-    }
-    if (leaf == nullptr) {
-      const FrameStore& frames = table.store().frames;
-      const Entry first = frames.untouched(span.first);
-      const Entry end = frames.untouched(span.last - kOnePage);
-      // Where the file ends, at the last page of a table, there is a leaf.
-      piece(span.last, first, end);
-    } else if (leaf->breaks.none()) {
-      piece(span.last, leaf->entries[0], leaf->entries[span.count().value - 1]);
+  for (PageIndex page{0}; page.value < table.pages().value;) {
+    const Leaf* const leaf = table.leaf_of(page);
+    const PageIndex end =
+        leaf == nullptr ? table.end_of_missing(page) : table.span_of(page.leaf_index()).last;
+    if (leaf != nullptr && !leaf->breaks.none()) {
+      for (; page < end; ++page) piece(page + kOnePage, (*leaf)[page], (*leaf)[page]);
     } else {
-      for (std::size_t i = 0; i < span.count().value; ++i) {
-        const PageIndex next = span.first + PageCount{i + 1};
-        piece(next, leaf->entries[i], leaf->entries[i]);
-      }
+      // Where a file ends, at the last page of a table, there is a leaf.
+      piece(end, table.entry(page), table.entry(end - kOnePage));
     }
+    page = end;
   }
   if (!run.empty()) use(run, run_first);
 }
