@@ -8,12 +8,6 @@
 
 namespace cow {
 
-int AddressSpace::show_table(std::uint64_t runs) noexcept {
-  const int error = map_all(runs);
-  if (error != 0) table().release();
-  return error;
-}
-
 int AddressSpace::map_all(std::uint64_t runs) noexcept {
   note_protection();
   int error = 0;

@@ -33,7 +33,7 @@ AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
   const Section section(*family_);
   if (use_ == Use::region) {
     family_->ensure_reserve({.tables = 1});
-    add_home();
+    homes_.open();
     family_->reserve().tables += 1;
   }
   shown_.space = this;

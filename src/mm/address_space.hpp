@@ -40,7 +40,7 @@ class AddressSpace {
  public:
   enum class Use { region, view };  ///< a view is read-only for good: a snapshot's bytes
 
-  /// An address space of untouched pages, of which it shows zeros until show_table(). Takes the
+  /// An address space of untouched pages, of which it shows zeros until map_all(). Takes the
   /// family's lock. Throws std::system_error.
   AddressSpace(std::shared_ptr<Family> family, Use use);
   /// Gives back the addresses and every frame nobody else references, in pieces. Takes the family's
@@ -66,6 +66,8 @@ class AddressSpace {
   [[nodiscard]] const PageTable& table() const noexcept { return shown_.table; }
   [[nodiscard]] const ShownTable& shown() const noexcept { return shown_; }
   [[nodiscard]] ShownTable& shown() noexcept { return shown_; }
+  [[nodiscard]] Homes& homes() noexcept { return homes_; }
+  [[nodiscard]] const Homes& homes() const noexcept { return homes_; }
   [[nodiscard]] FaultCounts& counts() noexcept { return counts_; }
   /// Through which the kernel is told; then the page table has to say the same.
   [[nodiscard]] const MappedRange& range() const noexcept { return range_; }
@@ -87,8 +89,6 @@ class AddressSpace {
   /// Maps what the page table holds, in `runs` mappings, in an address space that still shows zeros
   /// everywhere. 0 or an errno value; then it shows zeros again.
   [[nodiscard]] int map_all(std::uint64_t runs) noexcept;
-  /// The same; on an error the table is empty again, too.
-  [[nodiscard]] int show_table(std::uint64_t runs) noexcept;
 
   /// Frames of this region are about to be shown elsewhere: sees to it that every page finds a slot
   /// when it is stored to. Throws std::system_error.
@@ -101,13 +101,6 @@ class AddressSpace {
   void prepare_if_kept() {
     if (is_region() && kept_) prepare_to_be_seen();
   }
-
-  /// Opens a home whose slots are all free; returns its first frame. Throws std::system_error.
-  Frame add_home() { return homes_.open(); }
-  /// The same where none of its homes is empty. Throws std::system_error.
-  Frame empty_home() { return homes_.empty_one(); }
-  /// Precondition: a region that was just made.
-  [[nodiscard]] Frame first_home() const noexcept { return homes_.first(); }
 
   /// Whether the family keeps packed frames in reserve for this region.
   [[nodiscard]] bool may_pack() const noexcept { return may_pack_; }
@@ -147,10 +140,6 @@ class AddressSpace {
   /// The home slot to which `page` can move, such that it joins its neighbours if that is possible.
   /// An empty frame if no home has the slot free.
   [[nodiscard]] Frame free_home_slot(PageIndex page) const noexcept;
-  /// The same, such that those around it that have to move find their slots beside it.
-  [[nodiscard]] Frame roomy_home_slot(PageIndex page) const noexcept {
-    return homes_.free_slot(page);
-  }
 
   /// Where bytes of `frame`, shown at `page`, are mapped and most likely in the processor's page
   /// table already: in the space whose home the frame is, if `turn` lets us read there, or else

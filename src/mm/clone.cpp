@@ -127,10 +127,6 @@ void share_but_hot_pages(AddressSpace& source, PageTable& empty, HotPages hot) {
   if (held_off) reopen_hot(source);
 }
 
-[[noreturn]] void throw_unmapped(int error) {
-  throw_refused(error, "mmap", "the frames of a region could not be mapped again for a clone");
-}
-
 /// Shows what `source` shows, in about `runs` mappings: `share(PageTable&)` fills the table and
 /// returns how many it needs. By copies, which lie side by side, where sharing would take more
 /// mappings than the process can spare, or than the kernel has.
@@ -138,13 +134,16 @@ template <class Share>
 void show(const PageTable& source, std::uint64_t runs, AddressSpace& empty, bool writable,
           const Share& share) {
   if (runs <= mapping_budget::spendable()) {
-    const int error = empty.show_table(share(empty.table()));
+    const int error = empty.map_all(share(empty.table()));
     if (error == 0) return;
-    if (error != ENOMEM) throw_unmapped(error);
+    empty.table().release();
+    if (error != ENOMEM) {
+      throw_refused(error, "mmap", "the frames of a region could not be mapped again for a clone");
+    }
   }
   Family& family = empty.family();
   family.ensure_reserve({.tables = 1});
-  const Frame home = empty.add_home();
+  const Frame home = empty.homes().open();
   const Carrier carrier(family.geometry());
   Copying(source, empty, home, writable, Copying::File::shared)
       .run([&](FrameRun from, PageIndex, Frame to) {
@@ -204,7 +203,7 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
     source.family().ensure_reserve({});
     make_room_in_large(source.family());
     write_protect(source);  // other threads' stores wait for the lock until the copy is complete
-    Copying(source.table(), empty, empty.first_home(), true, Copying::File::copied)
+    Copying(source.table(), empty, empty.homes().first(), true, Copying::File::copied)
         .run([&](FrameRun from, PageIndex page, Frame to) {
           return source.family().frames().fill({to, from.count}, source.address(page));
         });

@@ -60,26 +60,20 @@ void copy_out_page(AddressSpace& space, Leaf& leaf, std::size_t index, Entry to)
   COW_CHECK(frames.references(frame) == 1);  // else somebody saw it: see can_copy_out()
 }
 
-// Whether nobody but leaves that nobody can see have `frame` at `page`.
-bool only_unseen_have(const AddressSpace& space, const Leaf& leaf, PageIndex page,
-                      Frame frame) noexcept {
-  const FrameStore& frames = space.family().frames();
-  return for_each_sharer(
-      frames, leaf, page.entry_index(), frame, kMostVersions,
-      [&](const Leaf& sharer) { return !space.family().shown_elsewhere(sharer, space.shown()); });
-}
-
 }  // namespace
 
 bool can_copy_out(const AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {
-  const Entry entry = leaf[page];
-  if (entry.is_zero_page() || space.family().frames().is_foreign(entry.frame())) return false;
-  return only_unseen_have(space, leaf, page, entry.frame());
+  return !leaf[page].is_zero_page() && can_merge_back(space, leaf, page, leaf[page].frame());
 }
 
 bool can_merge_back(const AddressSpace& space, const Leaf& leaf, PageIndex page,
                     Frame frame) noexcept {
-  return !space.family().frames().is_foreign(frame) && only_unseen_have(space, leaf, page, frame);
+  const Family& family = space.family();
+  const FrameStore& frames = space.family().frames();
+  if (frames.is_foreign(frame)) return false;
+  return for_each_sharer(
+      frames, leaf, page.entry_index(), frame, kMostVersions,
+      [&](const Leaf& sharer) { return !family.shown_elsewhere(sharer, space.shown()); });
 }
 
 void merge_back(AddressSpace& space, Leaf& leaf, PageIndex page, Frame frame) noexcept {

@@ -17,7 +17,7 @@ namespace cow {
                                 PageIndex page) noexcept;
 
 /// The way back: a page that is private again with the bytes that `frame` has, which only snapshots
-/// reference, need not be kept twice. Whether nobody can see that frame.
+/// reference, need not be kept twice. Whether nobody but `space` can see that frame.
 [[nodiscard]] bool can_merge_back(const AddressSpace& space, const Leaf& leaf, PageIndex page,
                                   Frame frame) noexcept;
 

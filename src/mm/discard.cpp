@@ -91,13 +91,9 @@ class Discard {
     if (found.leased || frames_.backing() == Backing::reserved) return Way::cleared_in_place;
     // To clear what others show or keep takes copies: mappings are spent on it while there are
     // some.
-    const bool is_short = found.shared ? mapping_budget::spendable() < 2 : are_mappings_short();
+    const bool is_short =
+        found.shared ? mapping_budget::spendable() < 2 : mapping_budget::shortage().any();
     return is_short && adds_mappings() ? Way::cleared_in_place : Way::zero_pages;
-  }
-
-  [[nodiscard]] static bool are_mappings_short() noexcept {
-    const MappingShortage shortage = mapping_budget::shortage();
-    return shortage.reach_pages > 0 || shortage.block_pages > 0;
   }
 
   // What stores to the zero pages will need. Where that cannot be had, the other way needs none.
@@ -229,9 +225,7 @@ void discard_pages(AddressSpace& space, PageSpan span) {
   in_pieces(family, [&](Piece& piece) {
     const Recycling::NothingKept nothing_kept(family.frames().recycling());
     family.lock().assert_held();
-    if (!gone.table.release(piece)) return false;
-    family.end_leaving(gone.leaving);
-    return true;
+    return family.leave(gone.leaving, piece);
   });
 }
 

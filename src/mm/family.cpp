@@ -41,9 +41,11 @@ void Family::begin_leaving(LeavingTable& leaving, PageTable& table, AddressSpace
   leaving_.push_front(leaving);
 }
 
-void Family::end_leaving(LeavingTable& leaving) noexcept {
+bool Family::leave(LeavingTable& leaving, Piece& piece) noexcept {
+  if (!leaving.table->release(piece)) return false;
   COW_CHECK(leaving.table->is_empty());
   leaving_.remove(leaving);
+  return true;
 }
 
 bool Family::hold_for(std::uint64_t child) noexcept {

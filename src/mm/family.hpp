@@ -92,8 +92,8 @@ class Family : public ListLink<Family> {
   /// see it.
   void begin_leaving(ShownTable& shown) noexcept COW_REQUIRES(lock_);
   void begin_leaving(KeptTable& kept) noexcept COW_REQUIRES(lock_);
-  /// Precondition: the table is empty.
-  void end_leaving(LeavingTable& leaving) noexcept COW_REQUIRES(lock_);
+  /// Gives up what the table references, as far as `piece` allows; true when it has left.
+  [[nodiscard]] bool leave(LeavingTable& leaving, Piece& piece) noexcept COW_REQUIRES(lock_);
   /// Calls `use(ShownTable&)` for each table that is shown in this process.
   template <class Use>
   void for_each_shown(const Use& use) {

@@ -23,7 +23,8 @@ class Decision {
     plan_.page = page;
     if (stays_) return;
     plan_.way = FaultPlan::Way::redirect;
-    plan_.target = aim == Aim::cheap ? space.free_home_slot(page) : space.roomy_home_slot(page);
+    // Where mappings count, those around it that have to move find their slots beside it.
+    plan_.target = aim == Aim::cheap ? space.free_home_slot(page) : space.homes().free_slot(page);
   }
 
   /// What this fault costs beside its copies.

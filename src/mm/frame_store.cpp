@@ -285,23 +285,19 @@ bool FrameStore::clear(FrameRun run) noexcept {
 // Frames that cannot be cleared are never used again.
 void FrameStore::punch_freed(FrameRun run) noexcept {
   if (clear(run)) return;
-  for (PageCount i{0}; i < run.count; i = i + kOnePage) retire(run.first.after(i));
-}
-
-void FrameStore::retire(Frame frame) noexcept {
-  Extent& of = extents_[frame.extent()];
-  of.slots[frame.slot().value].take();
-  ++of.used;
-  ++extents_.used;
-  ++retired_;
-  if (of.packed) --packed_free_;
+  Extent& of = extents_[run.first.extent()];
+  SlotState* const first = of.slots + run.first.slot().value;
+  for (SlotState* slot = first; slot != first + run.count.value; ++slot) slot->take();
+  of.used += run.count.value;
+  extents_.used += run.count.value;
+  retired_ += run.count.value;
+  if (of.packed) packed_free_ -= run.count.value;
 }
 
 std::size_t FrameStore::bytes_of_slots() const noexcept {
-  const std::size_t page = os::page_bytes();
   const std::size_t bytes = slots().value * sizeof(SlotState) + sizeof(std::uint64_t) +
                             SparseBits::bytes_for(slots().value / Extent::kGroupSlots + 1);
-  return (bytes + page - 1) / page * page;
+  return os::whole_pages(bytes);
 }
 
 void FrameStore::map_slots(Extent& extent, std::byte* memory) const noexcept {

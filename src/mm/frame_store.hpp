@@ -198,11 +198,9 @@ class FrameStore {
   [[nodiscard]] std::size_t bytes_of_slots() const noexcept;
   void note_filled(FrameRun run) noexcept;
   void punch_freed(FrameRun run) noexcept;
-  void retire(Frame frame) noexcept;
   void map_slots(Extent& extent, std::byte* memory) const noexcept;
   void unmap_slots(Extent& extent) const noexcept;
   void unmap_seen(Extent& extent) const noexcept;
-  [[nodiscard]] bool is_idle_and_inherited(ExtentId id) const noexcept;
 
   /// A file that is only read.
   struct InheritedFile {

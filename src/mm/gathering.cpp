@@ -93,7 +93,7 @@ class Gathering {
 void bring_together(AddressSpace& space) noexcept {
   try {
     space.family().ensure_reserve({.tables = 1});
-    const Frame home = space.empty_home();
+    const Frame home = space.homes().empty_one();
     write_protect(space);
     static_cast<void>(Gathering(space, home).run());
     space.prepare_if_kept();

@@ -47,8 +47,7 @@ void Homes::make_room_to_move() {
 
 std::size_t Homes::worth_having() const noexcept {
   if (frames_.backing() == Backing::reserved) return kFewest;
-  const MappingShortage shortage = mapping_budget::shortage();
-  return shortage.reach_pages > 0 || shortage.block_pages > 0 ? kWhenShort : kUsual;
+  return mapping_budget::shortage().any() ? kWhenShort : kUsual;
 }
 
 void Homes::begin_close() noexcept {

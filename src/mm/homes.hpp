@@ -41,7 +41,7 @@ class Homes {
   }
   /// Opens another home; its first frame. Throws std::system_error.
   Frame open();
-  /// One without a slot in use; the first frame.
+  /// One without a slot in use, opened if there is none; its first frame. Throws std::system_error.
   Frame empty_one();
   /// See the rule. Opens homes where there are too few. Throws std::system_error.
   void make_room_to_move();

@@ -40,17 +40,13 @@ void FrameStore::disown() noexcept {
   some_inherited_is_idle_ = true;
 }
 
-bool FrameStore::is_idle_and_inherited(ExtentId id) const noexcept {
-  const Extent& of = extent(id);
-  return of.foreign && of.used == 0 && of.slots != nullptr && id != shown_file_;
-}
-
 bool FrameStore::forget_idle_extent() noexcept {
   for (std::uint32_t i = 1; i < extents_.all.size(); ++i) {
-    if (!is_idle_and_inherited({i})) continue;
-    unmap_slots(extents_.all[i]);
-    unmap_seen(extents_.all[i]);
-    extents_.all[i] = Extent{};
+    Extent& of = extents_.all[i];
+    if (!of.foreign || of.used > 0 || of.slots == nullptr || ExtentId{i} == shown_file_) continue;
+    unmap_slots(of);
+    unmap_seen(of);
+    of = Extent{};
     free_ids_.push({i});
     return true;
   }

@@ -79,9 +79,7 @@ void give_up_addresses(AddressSpace& space) noexcept {
 void give_up_table(Family& family, LeavingTable& leaving) noexcept {
   in_pieces(family, [&](Piece& piece) {
     family.lock().assert_held();
-    if (!leaving.table->release(piece)) return false;
-    family.end_leaving(leaving);
-    return true;
+    return family.leave(leaving, piece);
   });
 }
 
@@ -91,8 +89,7 @@ void give_up(Family& family, KeptTable& kept) noexcept {
   in_pieces(family, [&](Piece& piece) {
     family.lock().assert_held();
     if (leaving.table == nullptr) family.begin_leaving(kept);
-    if (!leaving.table->release(piece)) return false;
-    family.end_leaving(leaving);
+    if (!family.leave(leaving, piece)) return false;
     has_surplus = family.frames().has_surplus();
     return true;
   });
@@ -131,10 +128,6 @@ void give_back_inherited(Family& family) noexcept {
     file = family.frames().next_file_to_close();
   }
 }
-
-}  // namespace
-
-namespace {
 
 /// Gives back as many recycled frames as `most(const Recycling&)` says, in pieces. Returns how
 /// many.

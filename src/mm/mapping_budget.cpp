@@ -72,8 +72,7 @@ void measure() noexcept {
 bool needs_measuring() noexcept {
   if (g_needs_measuring.load(std::memory_order_relaxed)) return true;
   if (os::metadata_mappings() > g_most_metadata.load(std::memory_order_relaxed)) return true;
-  const MappingShortage now = shortage();
-  if (now.reach_pages == 0 && now.block_pages == 0) return false;
+  if (!shortage().any()) return false;
   const std::uint64_t measured = g_measured_ns.load(std::memory_order_relaxed);
   return os::monotonic_ns() - measured > kMeasureAgainAfterNs;
 }

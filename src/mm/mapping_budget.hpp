@@ -13,6 +13,8 @@ struct MappingShortage {
   /// each 512 of them and no frame; and among those that show a file, which takes copies.
   std::uint64_t untouched_pages = 0;
   std::uint64_t file_pages = 0;
+
+  [[nodiscard]] bool any() const noexcept { return reach_pages > 0 || block_pages > 0; }
 };
 
 namespace mapping_budget {

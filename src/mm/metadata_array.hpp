@@ -29,9 +29,7 @@ class MetadataArray {
   /// reason in errno.
   [[nodiscard]] bool reserve(std::size_t capacity) noexcept {
     if (capacity <= capacity_) return true;
-    const std::size_t page = os::page_bytes();
-    const std::size_t wanted = std::max(capacity, 2 * capacity_) * sizeof(T);
-    const std::size_t bytes = (wanted + page - 1) / page * page;
+    const std::size_t bytes = os::whole_pages(std::max(capacity, 2 * capacity_) * sizeof(T));
     auto* const grown = reinterpret_cast<T*>(os::map_metadata(bytes));
     if (grown == nullptr) return false;
     std::copy(begin(), end(), grown);

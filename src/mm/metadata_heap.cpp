@@ -44,11 +44,6 @@ std::size_t class_of(std::size_t block) noexcept {
   return static_cast<std::size_t>(std::bit_width(block) - std::bit_width(kSmallestBlock));
 }
 
-std::size_t whole_pages(std::size_t bytes) noexcept {
-  const std::size_t page = os::page_bytes();
-  return (bytes + page - 1) / page * page;
-}
-
 void* take(Heap& from, std::size_t block) COW_REQUIRES(from.lock) {
   FreeBlock*& free = from.free[class_of(block)];
   if (free != nullptr) return std::exchange(free, free->next);
@@ -70,7 +65,7 @@ os::Lock& metadata_heap_lock() noexcept { return heap().lock; }
 // waits for this lock.
 void* allocate_metadata(std::size_t bytes) {
   if (bytes > kLargestBlock) {
-    std::byte* const memory = os::map_metadata(whole_pages(bytes));
+    std::byte* const memory = os::map_metadata(os::whole_pages(bytes));
     if (memory == nullptr) throw std::bad_alloc();
     return memory;
   }
@@ -82,7 +77,7 @@ void* allocate_metadata(std::size_t bytes) {
 
 void free_metadata(void* memory, std::size_t bytes) noexcept {
   if (bytes > kLargestBlock) {
-    os::unmap_metadata(static_cast<std::byte*>(memory), whole_pages(bytes));
+    os::unmap_metadata(static_cast<std::byte*>(memory), os::whole_pages(bytes));
     return;
   }
   const os::SignalsMasked signals;

@@ -32,8 +32,7 @@ class NodePool {
     if (free_ >= wanted) return true;
     if (!chunks_.reserve(chunks_.size() + 1)) return false;
     const std::uint64_t nodes = std::max(wanted - free_, std::min(total_, kMostAhead));
-    const std::size_t page = os::page_bytes();
-    const std::size_t bytes = (nodes * sizeof(Node) + page - 1) / page * page;
+    const std::size_t bytes = os::whole_pages(nodes * sizeof(Node));
     std::byte* const begin = map_metadata(bytes, backing);
     if (begin == nullptr) return false;
     chunks_.push({begin, bytes, begin});

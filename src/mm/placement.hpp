@@ -10,7 +10,7 @@ namespace cow {
 /// Until show() the region shows zeros. Each call takes the family's lock.
 class Placement {
  public:
-  explicit Placement(AddressSpace& empty) noexcept : space_(empty), home_(empty.first_home()) {}
+  explicit Placement(AddressSpace& empty) noexcept : space_(empty), home_(empty.homes().first()) {}
 
   /// The pages of `span` hold the bytes at `bytes`, whole pages, whatever was put there before.
   /// Throws std::system_error.

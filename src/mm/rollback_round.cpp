@@ -23,10 +23,8 @@ class RollbackRound {
         frames_(space.family().frames()),
         snapshot_(snapshot),
         list_(space.rollback()),
-        holes_(frames_) {
-    const MappingShortage shortage = mapping_budget::shortage();
-    short_of_mappings_ = shortage.reach_pages > 0 || shortage.block_pages > 0;
-  }
+        holes_(frames_),
+        short_of_mappings_(mapping_budget::shortage().any()) {}
 
   void run() noexcept {
     list_.begin_round();
@@ -40,7 +38,6 @@ class RollbackRound {
   static constexpr std::uint64_t kFewRemaps = 16;
 
   [[nodiscard]] Entry then(PageIndex page) const noexcept { return snapshot_.entry(page); }
-  [[nodiscard]] static Entry& entry(Leaf& leaf, PageIndex page) noexcept { return leaf[page]; }
   [[nodiscard]] std::size_t bytes(PageCount pages) const noexcept {
     return space_.family().geometry().bytes(pages);
   }
@@ -51,12 +48,11 @@ class RollbackRound {
     if (had_holes) learn_what_was_touched(leaf);
     const PageSpan span = space_.table().span_of(leaf.group);
     for (PageIndex page = span.first; page < span.last; ++page) {
-      if (entry(leaf, page).writable()) put_back_page(leaf, page);
+      if (leaf[page].writable()) put_back_page(leaf, page);
     }
     finish_copies(leaf);
     finish_remaps(leaf);
-    if (!had_holes) return;
-    leaf.find_never_stored();
+    if (had_holes) leaf.find_never_stored();
   }
 
   // Pages of an open window of zeros that were stored to have a frame now.
@@ -69,7 +65,7 @@ class RollbackRound {
   }
 
   void put_back_page(Leaf& leaf, PageIndex page) noexcept {
-    const Entry now = entry(leaf, page);
+    const Entry now = leaf[page];
     HotPage* const known = list_.was_hot(page);
     if (now.never_stored()) {
       remap(leaf, page);
@@ -87,7 +83,7 @@ class RollbackRound {
   }
 
   void give_back_moved_or_zero(Leaf& leaf, PageIndex page) noexcept {
-    if (can_be_hole(leaf, page) && frames_.clear({entry(leaf, page).frame(), kOnePage})) {
+    if (can_be_hole(leaf, page) && frames_.clear({leaf[page].frame(), kOnePage})) {
       finish_copies(leaf);
       list_.returning().push(page);
     } else {
@@ -145,11 +141,11 @@ class RollbackRound {
     const bool by_address = !past.shows_zeros() && !frames_.is_of_users_file(past.frame());
     hot.past = by_address ? frames_.readable(past.frame()) : nullptr;
     if (hot.past == nullptr && !past.shows_zeros()) list_.need_tables();
-    if (entry(leaf, hot.page).never_stored()) {
+    if (leaf[hot.page].never_stored()) {
       list_.need_tables();  // a look at it would take a frame, and could fail
     } else {
-      entry(leaf, hot.page)
-          .set_taken_along(true);  // the bytes are the snapshot's, the frame is not
+      // The bytes are the snapshot's, the frame is not.
+      leaf[hot.page].set_taken_along(true);
     }
     list_.keep(hot);
   }
@@ -168,7 +164,7 @@ class RollbackRound {
   // Shows the snapshot's frame, where its bytes could not be read.
   void show_instead(Leaf& leaf, PageIndex page) noexcept {
     finish_remaps(leaf);
-    if (entry(leaf, page).leased() || !show({page, page + kOnePage})) {
+    if (leaf[page].leased() || !show({page, page + kOnePage})) {
       os::die_of("a region could be restored only in part", EIO);
     }
     take(leaf, {page, page + kOnePage});
@@ -187,12 +183,9 @@ class RollbackRound {
     const Leaf* const theirs = snapshot_.leaf_at(leaf.group);
     if (!then(page).is_zero_page() || theirs == nullptr) return false;
     const PageSpan span = space_.table().span_of(leaf.group);
-    const Frame frame = space_.table().entry(page).frame();
-    const auto frame_at = [&](PageIndex at) { return leaf[at].frame(); };
-    const bool joins_before =
-        page > span.first && frame_at(page - kOnePage).after(kOnePage) == frame;
+    const bool joins_before = page > span.first && leaf[page - kOnePage].frames_join(leaf[page]);
     const bool joins_behind =
-        page + kOnePage < span.last && frame_at(page + kOnePage) == frame.after(kOnePage);
+        page + kOnePage < span.last && leaf[page].frames_join(leaf[page + kOnePage]);
     return (joins_before || joins_behind) &&
            !space_.family().shown_elsewhere(*theirs, space_.shown());
   }
@@ -294,7 +287,7 @@ class RollbackRound {
     static_cast<void>(space_.range().make_writable(span));
     Leaf& leaf = *space_.table().leaf_of(span.first);
     for (PageIndex page = span.first; page < span.last; ++page) {
-      entry(leaf, page).set_taken_along(true);
+      leaf[page].set_taken_along(true);
     }
     list_.need_tables();
   }
@@ -323,7 +316,7 @@ class RollbackRound {
       return;
     }
     for (PageIndex page = span.first; page < span.last; ++page) {
-      if (!entry(leaf, page).never_stored() && !overwrite({page, page + kOnePage})) {
+      if (!leaf[page].never_stored() && !overwrite({page, page + kOnePage})) {
         os::die_of("a region could be restored only in part", EIO);
       }
       keep(leaf, HotPage{page});
@@ -350,7 +343,7 @@ class RollbackRound {
   const PageTable& snapshot_;
   RollbackList& list_;
   HoleFinder holes_;
-  bool short_of_mappings_ = false;
+  bool short_of_mappings_;
   std::uint64_t few_remaps_ = kFewRemaps;
   PageSpan copies_{};  ///< pages of one leaf to be copied back and shared, not done yet
   PageSpan remaps_{};  ///< pages of one leaf to be shown from the snapshot's frames, not done yet

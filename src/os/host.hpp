@@ -7,6 +7,10 @@ namespace cow::os {
 
 /// The host's page size in bytes.
 std::size_t page_bytes() noexcept;
+/// `bytes` and what is missing to whole pages of the host.
+inline std::size_t whole_pages(std::size_t bytes) noexcept {
+  return (bytes + page_bytes() - 1) / page_bytes() * page_bytes();
+}
 
 /// The memory this machine has, in bytes; 0 if the kernel does not say.
 std::uint64_t memory_bytes() noexcept;
