@@ -28,7 +28,8 @@ AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
       range_(*family_),
       shown_(family_->store(), family_->pages()),
       homes_(family_->frames(), *this),
-      writable_groups_(writable_groups_words()) {
+      writable_memory_(SparseBits::bytes_for(leaves_for(family_->pages()))),
+      writable_(writable_memory_.begin(), leaves_for(family_->pages())) {
   note_protection();
   const Section section(*family_);
   if (use_ == Use::region) {
@@ -100,7 +101,7 @@ const std::byte* AddressSpace::source_of(PageIndex page, Frame frame, Turn& turn
 }
 
 void AddressSpace::adopt_leaf(std::uint64_t group, const PageTable& other) noexcept {
-  writable_groups_[group / 64] &= ~(std::uint64_t{1} << group % 64);
+  writable_.clear(group);
   table().adopt_leaf(group, other);
 }
 
@@ -111,7 +112,7 @@ void AddressSpace::hand_leaf_to(std::uint64_t group, PageTable& other) noexcept 
   for (const Entry entry : leaf.entries) {
     family_->frames().note_shown(*this, entry.frame(), Frame{});
   }
-  writable_groups_[group / 64] &= ~(std::uint64_t{1} << group % 64);
+  writable_.clear(group);
   table().hand_leaf_to(group, other);
   range_.count(edges(group) - before);
 }
@@ -126,14 +127,12 @@ void AddressSpace::replace_table(PageTable& other) noexcept {
   rollback_.stop_following();
   table().release();
   table().share(other);
-  std::fill_n(writable_groups_.begin(), writable_groups_.size(), 0);
+  std::fill_n(writable_memory_.begin(), writable_memory_.size(), std::byte{0});
   range_.set_mappings(count_runs(table()));
 }
 
 void AddressSpace::note_writable(const Leaf& leaf) noexcept {
-  const std::uint64_t bit = std::uint64_t{1} << leaf.group % 64;
-  std::uint64_t& word = writable_groups_[leaf.group / 64];
-  word = leaf.writable > 0 ? word | bit : word & ~bit;
+  leaf.writable > 0 ? writable_.set(leaf.group) : writable_.clear(leaf.group);
 }
 
 Breaks AddressSpace::edges(std::uint64_t group) const noexcept {

@@ -14,6 +14,7 @@
 #include "mm/metadata_heap.hpp"
 #include "mm/page_table.hpp"
 #include "mm/rollback.hpp"
+#include "mm/sparse_bits.hpp"
 #include "os/mapping.hpp"
 
 namespace cow {
@@ -75,13 +76,11 @@ class AddressSpace {
   /// Calls `use(Leaf&)` for each leaf with writable entries, in ascending order.
   template <class Visit>
   void for_each_writable_leaf(const Visit& visit) const {
-    for (std::uint64_t word = 0; word < writable_groups_words(); ++word) {
-      for (std::uint64_t bits = writable_groups_[word]; bits != 0; bits &= bits - 1) {
-        const auto bit = static_cast<unsigned>(__builtin_ctzll(bits));
-        Leaf* const leaf = table().leaf_at(word * 64 + bit);
-        if (leaf == nullptr) __builtin_unreachable();  // there is one, or it had no bit
-        visit(*leaf);
-      }
+    for (std::uint64_t group = writable_.next(0); group < writable_.size();
+         group = writable_.next(group + 1)) {
+      Leaf* const leaf = table().leaf_at(group);
+      if (leaf == nullptr) __builtin_unreachable();  // there is one, or it had no bit
+      visit(*leaf);
     }
   }
   // Control calls.
@@ -132,6 +131,12 @@ class AddressSpace {
   /// Changes entries of one leaf that this table owns, keeping all counts: `change(page, entry)`.
   template <class Change>
   void edit(Leaf& leaf, PageSpan span, const Change& change) noexcept;
+  /// The same for any span, in leaves that become this table's own. Control calls only.
+  template <class Change>
+  void edit(PageSpan span, const Change& change) noexcept {
+    for_each_leaf_part(span,
+                       [&](PageSpan part) { edit(table().own_leaf(part.first), part, change); });
+  }
   /// The same for all of a leaf that is one run, and stays one, in the same frames:
   /// `change(entry)`.
   template <class Change>
@@ -184,17 +189,15 @@ class AddressSpace {
   }
   [[nodiscard]] Breaks edges(std::uint64_t group) const noexcept;
   void note_writable(const Leaf& leaf) noexcept;
-  [[nodiscard]] std::uint64_t writable_groups_words() const noexcept {
-    return leaves_for(shown_.table.pages()) / 64 + 1;
-  }
 
   std::shared_ptr<Family> family_;
   Use use_;
   MappedRange range_;
   ShownTable shown_;
   Homes homes_;
-  FixedArray<std::uint64_t> writable_groups_;  ///< a bit for each leaf with writable entries
-  std::uint32_t snapshots_ = 0;                ///< rounds for Entry::heat
+  FixedArray<std::byte> writable_memory_;
+  SparseBits writable_;          ///< leaves with writable entries
+  std::uint32_t snapshots_ = 0;  ///< rounds for Entry::heat
   bool may_pack_ = false;
   bool kept_ = false;  ///< a snapshot may hold frames that were not seen when there was room last
   MetadataArray<PageSpan> leases_;

@@ -244,7 +244,7 @@ void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noex
     Leaf& leaf = kept.own_leaf(part.first);
     edit_leaf(leaf, (part.first - whole.first).value, (part.last - whole.first).value,
               whole.count().value, [&](std::size_t index, Entry& entry) {
-                replace_entry(frames, leaf, entry, other.entry(whole.first + PageCount{index}));
+                replace_entry(frames, entry, other.entry(whole.first + PageCount{index}));
               });
   });
 }

@@ -55,11 +55,11 @@ LeafBits difference_in_leaf(const FrameStore& frames, const PageTable& from, con
   return bits;
 }
 
-void append(std::vector<PageSpan>& spans, PageIndex page) {
-  if (!spans.empty() && spans.back().last == page) {
-    ++spans.back().last;
+void append(std::vector<PageSpan>& spans, PageSpan next) {
+  if (!spans.empty() && spans.back().last == next.first) {
+    spans.back().last = next.last;
   } else {
-    spans.push_back({page, page + kOnePage});
+    spans.push_back(next);
   }
 }
 
@@ -82,10 +82,8 @@ std::vector<PageSpan> difference(Family& family, const PageTable& from, const Pa
       }
       bits = difference_in_leaf(family.frames(), from, to, group, bytes);
     }
-    const PageIndex first = from.span_of(group).first;
-    for (std::size_t i = 0; bits.any() && i < kTableEntries; ++i) {
-      if (bits[i]) append(spans, first + PageCount{i});
-    }
+    const auto differs = [&](PageIndex page) { return bits[page.entry_index()]; };
+    for_each_stretch(from.span_of(group), differs, [&](PageSpan run) { append(spans, run); });
   }
   return spans;
 }

@@ -153,11 +153,10 @@ class Discard {
   }
 
   void give_up_part(PageSpan part) noexcept {
-    Leaf& leaf = space_.table().own_leaf(part.first);
     const auto has_frame = [](Entry entry) { return !entry.is_zero_page(); };
     for_each_frame_stretch(space_.table(), part, has_frame, [&](PageSpan run) {
-      const Frame first = leaf[run.first].frame();
-      space_.edit(leaf, run, [](PageIndex, Entry& entry) { entry = Entry{}; });
+      const Frame first = space_.table().entry(run.first).frame();
+      space_.edit(run, [](PageIndex, Entry& entry) { entry = Entry{}; });
       frames_.drop_references({first, run.count()}, 1);
     });
   }
@@ -196,13 +195,11 @@ class Discard {
       cleared = true;
     }
     if (!cleared) os::die_of("pages could be discarded only in part", EIO);
-    Leaf& leaf = *space_.table().leaf_of(span.first);
-    space_.edit(leaf, span, [&](PageIndex, Entry& entry) {
+    space_.edit(span, [&](PageIndex, Entry& entry) {
       entry.set_taken_along(keeps_frames);  // no store was seen: the bytes alone can tell
       entry.set_never_stored(!keeps_frames);
       entry.set_heat(0);
     });
-    leaf.any_never_stored = leaf.any_never_stored || !keeps_frames;
   }
 
   AddressSpace& space_;

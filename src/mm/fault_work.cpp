@@ -152,7 +152,6 @@ void FaultWork::commit_copies() noexcept {
       entry.set_heat(old.heat());
       entry.set_never_stored(is_neighbour && old.shows_zeros());
       entry.set_taken_along(is_neighbour && !old.shows_zeros());
-      leaf_.any_never_stored = leaf_.any_never_stored || entry.never_stored();
       ++(old.shows_zeros() ? counts.pages_zero_filled : counts.pages_copied);
       frames_.drop_reference(old);
     } else if (!old.writable()) {

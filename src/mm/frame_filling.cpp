@@ -98,8 +98,7 @@ int FrameStore::allocate(FrameRun run) noexcept {
 // Reserved frames are never recycled, so it is never asked whether they are holes.
 void FrameStore::note_filled(FrameRun run) noexcept {
   if (backing_ == Backing::reserved) return;
-  SlotState* const first = extents_[run.first.extent()].slots + run.first.slot().value;
-  for (SlotState* slot = first; slot != first + run.count.value; ++slot) slot->note_filled();
+  for (SlotState& slot : slots_of(run)) slot.note_filled();
 }
 
 }  // namespace cow

@@ -214,13 +214,12 @@ bool FrameStore::show_zeros(FrameRun run) noexcept {
 
 void FrameStore::add_references(FrameRun run, std::uint32_t n) noexcept {
   Extent& to = extents_[run.first.extent()];
-  SlotState* const first = to.slots + run.first.slot().value;
-  for (SlotState* slot = first; slot != first + run.count.value; ++slot) {
-    if (slot->references() == 0) {  // a page of a user's file that no leaf named until now
+  for (SlotState& slot : slots_of(run)) {
+    if (slot.references() == 0) {  // a page of a user's file that no leaf named until now
       ++to.used;
       ++extents_.used;
     }
-    slot->add(n);
+    slot.add(n);
   }
 }
 
@@ -275,9 +274,8 @@ bool FrameStore::clear(FrameRun run) noexcept {
   const bool keep = backing_ == Backing::reserved && (of.owner != nullptr || of.packed);
   if (keep) return zero(run) == 0;
   if (!os::punch_frames(of.file, offset(run.first), bytes)) return false;
-  SlotState* const first = of.slots + run.first.slot().value;
-  for (SlotState* slot = first; slot != first + run.count.value; ++slot) {
-    if (slot->references() > 0) slot->note_cleared();
+  for (SlotState& slot : slots_of(run)) {
+    if (slot.references() > 0) slot.note_cleared();
   }
   return true;
 }
@@ -286,8 +284,7 @@ bool FrameStore::clear(FrameRun run) noexcept {
 void FrameStore::punch_freed(FrameRun run) noexcept {
   if (clear(run)) return;
   Extent& of = extents_[run.first.extent()];
-  SlotState* const first = of.slots + run.first.slot().value;
-  for (SlotState* slot = first; slot != first + run.count.value; ++slot) slot->take();
+  for (SlotState& slot : slots_of(run)) slot.take();
   of.used += run.count.value;
   extents_.used += run.count.value;
   retired_ += run.count.value;

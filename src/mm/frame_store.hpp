@@ -185,6 +185,9 @@ class FrameStore {
   [[nodiscard]] std::uint64_t slots_looked_at() const noexcept { return extents_.slots_looked_at; }
 
  private:
+  [[nodiscard]] std::span<SlotState> slots_of(FrameRun run) noexcept {
+    return {extents_[run.first.extent()].slots + run.first.slot().value, run.count.value};
+  }
   ExtentId open_extent();
   void reserve_frames(os::FileOffset start);
   [[nodiscard]] std::byte* map_to_fill(os::FileOffset start) const noexcept;

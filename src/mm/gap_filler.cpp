@@ -108,7 +108,6 @@ void GapFiller::give_home(Leaf& leaf, PageSpan span) {
       entry.set_never_stored(true);
       frames_.take(entry.frame());
     });
-    leaf.any_never_stored = true;
     if (!frames_.show_zeros({home_.after({zeros.first.value}), zeros.count()})) {
       throw_refused(EIO, "fallocate", "the frames of a region could not be cleared");
     }

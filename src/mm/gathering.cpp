@@ -58,7 +58,6 @@ class Gathering {
       entry.set_never_stored(old.shows_zeros());
       entry.set_taken_along(!old.shows_zeros());
       entry.set_writable(space_.is_region());
-      leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
       frames_.drop_reference(old);
     });
     return 0;

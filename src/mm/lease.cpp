@@ -30,13 +30,11 @@ void own_pages(AddressSpace& space, PageSpan span) {
 }
 
 void mark(AddressSpace& space, PageSpan span, bool leased) noexcept {
-  for_each_leaf_part(span, [&](PageSpan part) {
-    space.edit(*space.table().leaf_of(part.first), part, [&](PageIndex, Entry& entry) {
-      entry.set_leased(leased);
-      // The kernel's stores raise no fault: whether there were any, only the bytes can tell.
-      entry.set_taken_along(true);
-      entry.set_never_stored(false);
-    });
+  space.edit(span, [&](PageIndex, Entry& entry) {
+    entry.set_leased(leased);
+    // The kernel's stores raise no fault: whether there were any, only the bytes can tell.
+    entry.set_taken_along(true);
+    entry.set_never_stored(false);
   });
 }
 

@@ -198,12 +198,11 @@ void Leaf::find_never_stored() noexcept {
       std::any_of(entries.begin(), entries.end(), [](Entry entry) { return entry.never_stored(); });
 }
 
-void replace_entry(FrameStore& frames, Leaf& leaf, Entry& entry, Entry then) noexcept {
+void replace_entry(FrameStore& frames, Entry& entry, Entry then) noexcept {
   const Entry old = entry;
   entry = then;
   if (!entry.is_zero_page()) frames.add_references({entry.frame(), kOnePage}, 1);
   frames.drop_reference(old);
-  leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
 }
 
 }  // namespace cow

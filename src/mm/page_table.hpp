@@ -209,6 +209,7 @@ Breaks edit_leaf(Leaf& leaf, std::size_t begin, std::size_t end, std::size_t val
     change(i, entry);
     COW_CHECK(entry.is_sound());
     leaf.writable += entry.writable() ? 1 : 0;
+    leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
   }
   const Breaks change_of_breaks = breaks() - before;
   leaf.breaks += change_of_breaks;
@@ -217,9 +218,9 @@ Breaks edit_leaf(Leaf& leaf, std::size_t begin, std::size_t end, std::size_t val
   return change_of_breaks;
 }
 
-/// `entry` of `leaf` becomes `then`, of another table of the family, and both frames are counted.
+/// `entry` becomes `then`, of another table of the family, and both frames are counted.
 /// To be called in the change of edit_leaf(). Signal context: yes.
-void replace_entry(FrameStore& frames, Leaf& leaf, Entry& entry, Entry then) noexcept;
+void replace_entry(FrameStore& frames, Entry& entry, Entry then) noexcept;
 
 /// Calls `use(FrameRun)` for each stretch of `leaf` whose frames are neighbours.
 template <class Use>

@@ -7,17 +7,10 @@
 
 namespace cow {
 
-template <class Change>
-void Placement::edit(PageSpan span, const Change& change) {
-  PageTable& table = space_.table();
-  for_each_leaf_part(span,
-                     [&](PageSpan part) { space_.edit(table.own_leaf(part.first), part, change); });
-}
-
 void Placement::put(PageSpan span, const std::byte* bytes) {
   const Section section(space_.family());
   FrameStore& frames = space_.family().frames();
-  edit(span, [&](PageIndex page, Entry& entry) {
+  space_.edit(span, [&](PageIndex page, Entry& entry) {
     const Frame home = home_of(page);
     if (entry.frame() == home) return;
     frames.drop_reference(entry);
@@ -47,7 +40,7 @@ void Placement::put_zeros(PageSpan span) {
         continue;
       }
     }
-    edit({page, end}, [&](PageIndex, Entry& entry) {
+    space_.edit({page, end}, [&](PageIndex, Entry& entry) {
       frames.drop_reference(entry);
       entry = Entry{};
     });

@@ -22,8 +22,6 @@ class Placement {
   void show();
 
  private:
-  template <class Change>
-  void edit(PageSpan span, const Change& change);
   [[nodiscard]] Frame home_of(PageIndex page) const noexcept { return home_.after({page.value}); }
 
   AddressSpace& space_;

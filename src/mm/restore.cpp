@@ -128,9 +128,8 @@ class Restore {
       os::die_of("a region could be restored only in part", error);
     }
     Leaf& leaf = space_.table().own_leaf(span.first);
-    space_.edit(leaf, span, [&](PageIndex page, Entry& entry) {
-      replace_entry(frames_, leaf, entry, then(page));
-    });
+    space_.edit(leaf, span,
+                [&](PageIndex page, Entry& entry) { replace_entry(frames_, entry, then(page)); });
   }
 
   void overwrite(PageSpan span) noexcept {
@@ -145,13 +144,8 @@ class Restore {
 
   void clear(PageIndex page) noexcept {
     const Entry entry = space_.table().entry(page);
-    const Frame frame = entry.frame();
-    if (!entry.leased()) {
-      if (!frames_.clear({frame, kOnePage}))
-        os::die_of("a region could be restored only in part", EIO);
-      return;
-    }
-    const int error = frames_.zero({frame, kOnePage});
+    const FrameRun frame{entry.frame(), kOnePage};
+    const int error = entry.leased() ? frames_.zero(frame) : frames_.clear(frame) ? 0 : EIO;
     if (error != 0) os::die_of("a region could be restored only in part", error);
   }
 
@@ -167,7 +161,7 @@ class Restore {
           entry.set_never_stored(false);
           same = false;
           break;
-        case Way::remap: replace_entry(frames_, leaf, entry, then(page)); break;
+        case Way::remap: replace_entry(frames_, entry, then(page)); break;
       }
     });
     if (same) space_.adopt_leaf(group, snapshot_);

@@ -262,7 +262,6 @@ class RollbackRound {
       if (!then(page).is_zero_page()) return;
       entry.set_never_stored(true);
       entry.set_heat(0);
-      leaf.any_never_stored = true;
       share_hole(page, entry);
     });
     for (PageIndex page = span.first; page < span.last; ++page) {
@@ -277,7 +276,6 @@ class RollbackRound {
     const std::size_t index = page.entry_index();
     edit_leaf(theirs, index, index + 1, span.count().value,
               [&](std::size_t, Entry& entry) { entry = hole; });
-    theirs.any_never_stored = true;
     frames_.add_references({hole.frame(), kOnePage}, 1);
   }
 
@@ -333,9 +331,8 @@ class RollbackRound {
 
   // The entries become the snapshot's.
   void take(Leaf& leaf, PageSpan span) noexcept {
-    space_.edit(leaf, span, [&](PageIndex page, Entry& entry) {
-      replace_entry(frames_, leaf, entry, then(page));
-    });
+    space_.edit(leaf, span,
+                [&](PageIndex page, Entry& entry) { replace_entry(frames_, entry, then(page)); });
   }
 
   AddressSpace& space_;

@@ -133,19 +133,12 @@ void WriteProtection::close_leaf(Leaf& leaf, HoleFinder& holes) noexcept {
   const bool look = leaf.any_never_stored;
   leaf.any_never_stored = false;
   const auto keep_zeros = [&](Entry& entry) {
-    if (!look || !entry.never_stored()) return;
-    if (holes.is_hole(entry.frame())) {
-      leaf.any_never_stored = true;
-    } else {
-      entry.set_never_stored(false);
-      entry.set_taken_along(true);
-    }
+    if (!look || !entry.never_stored() || holes.is_hole(entry.frame())) return;
+    entry.set_never_stored(false);
+    entry.set_taken_along(true);
   };
   space_.edit(leaf, space_.table().span_of(leaf.group), [&](PageIndex, Entry& entry) {
-    if (is_spared(entry, spare_)) {
-      leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
-      return;
-    }
+    if (is_spared(entry, spare_)) return;
     const bool found_stored = entry.writable() && entry.store_was_seen();
     entry.set_writable(false);
     keep_zeros(entry);
