@@ -2,12 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
-#include <span>
-#include <string>
 #include <utility>
 
-#include "base/refusal.hpp"
 #include "mm/leaving.hpp"
 #include "mm/table_runs.hpp"
 

@@ -1,6 +1,5 @@
 #include "mm/clone.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <system_error>
 

@@ -1,13 +1,11 @@
 #pragma once
 
-#include <cstdint>
-
 #include "mm/address_space.hpp"
 
 namespace cow {
 
-/// The control calls' work on page tables. Each takes the family's lock, and either does all it
-/// says or throws std::system_error with everything as it was.
+/// The control calls' work on page tables. Each takes the family's lock, unless said otherwise, and
+/// either does all it says or throws std::system_error with everything as it was.
 
 /// `empty` was just made; it will show what `source` shows, frame by frame.
 void clone_lazily(AddressSpace& source, AddressSpace& empty);

@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <system_error>
 
-#include "base/refusal.hpp"
 #include "mm/leaving.hpp"
 #include "mm/table_runs.hpp"
 #include "mm/write_fault.hpp"

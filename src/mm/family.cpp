@@ -1,6 +1,5 @@
 #include "mm/family.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 

@@ -1,11 +1,12 @@
 #include "mm/gap_filler.hpp"
-#include "mm/table_runs.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
 
 #include "base/refusal.hpp"
+#include "mm/table_runs.hpp"
 
 namespace cow {
 

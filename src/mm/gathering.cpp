@@ -1,13 +1,11 @@
 #include "mm/gathering.hpp"
-#include "mm/table_runs.hpp"
-#include "mm/write_protection.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <exception>
 
 #include "mm/address_space.hpp"
-#include "os/last_words.hpp"
+#include "mm/table_runs.hpp"
+#include "mm/write_protection.hpp"
 
 namespace cow {
 

@@ -1,5 +1,4 @@
 #include "mm/invariants.hpp"
-#include "mm/table_runs.hpp"
 
 #include <cinttypes>
 #include <cstdio>
@@ -7,6 +6,8 @@
 #include <map>
 #include <utility>
 #include <vector>
+
+#include "mm/table_runs.hpp"
 
 namespace cow {
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <utility>
 
 #include "base/refusal.hpp"
 #include "mm/table_runs.hpp"

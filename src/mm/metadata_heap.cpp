@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstdint>
 
 #include "base/immortal.hpp"
 #include "os/host.hpp"

@@ -30,7 +30,7 @@ struct Leaf {
   std::uint32_t heat_round = 0;   ///< which snapshot of its region its entries' heat was of
   bool any_never_stored = false;  ///< some entry may be never_stored()
   std::array<std::uint8_t, kLeafBlocks>
-      block_faults{};  ///< write faults since it was copied, or put back
+      block_faults{};  ///< write faults since it was copied, protected or put back
 
   /// All leaves of this group that were copied from one another, a ring. `older` leads to the leaf
   /// this one was copied from, as long as that lives.
@@ -141,7 +141,7 @@ class PageTable {
   [[nodiscard]] bool is_empty() const noexcept;
 
   /// Shows what `other` shows, by sharing its directories. Precondition: this table is empty, and
-  /// nothing in `other` is writable but leased pages.
+  /// nothing in `other` is writable but what share_table() is about to copy.
   void share(const PageTable& other) noexcept;
   /// Drops everything; the table is empty afterwards.
   void release() noexcept;

@@ -2,7 +2,6 @@
 // writable pages can differ then, and what is done is bounded by what the round stored: a page that
 // a fault made private is copied back and goes back to the snapshot, hot ones are compared.
 
-#include <algorithm>
 #include <cerrno>
 #include <span>
 

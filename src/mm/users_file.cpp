@@ -1,6 +1,5 @@
 // A user's file behind the pages that no leaf names: an extent that is only ever read.
 
-#include <algorithm>
 #include <cerrno>
 
 #include "base/refusal.hpp"
