@@ -15,9 +15,7 @@ namespace cow {
 namespace detail {
 
 SnapshotState::SnapshotState(std::shared_ptr<Family> family, std::size_t size_bytes)
-    : family_(std::move(family)),
-      size_bytes_(size_bytes),
-      kept_(family_->store(), family_->pages()) {
+    : family_(std::move(family)), size_bytes_(size_bytes), kept_(family_->store()) {
   const Section section(*family_);
   family_->add(kept_);
 }

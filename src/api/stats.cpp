@@ -1,8 +1,6 @@
 #include <cow/region.hpp>
 #include <cow/stats.hpp>
 
-#include <algorithm>
-
 #include "api/control_call.hpp"
 #include "api/fork.hpp"
 #include "api/region_state.hpp"
@@ -19,25 +17,20 @@ namespace {
 void count_pages(const AddressSpace& space, RegionStats& stats) noexcept {
   const PageTable& table = space.table();
   const FrameStore& frames = space.family().frames();
-  const std::uint64_t groups = leaves_for(table.pages());
-  for (std::uint64_t group = 0; group < groups; ++group) {
-    PageSpan span = table.span_of(group);
-    if (table.directory_at(group / kTableEntries) == nullptr) {
-      group = std::min(groups, (group / kTableEntries + 1) * kTableEntries) - 1;
-      span.last = table.span_of(group).last;
-    }
-    const Leaf* const leaf = table.leaf_at(group);
+  for (PageIndex page{0}; page.value < table.pages().value;) {
+    const Leaf* const leaf = table.leaf_of(page);
     if (leaf == nullptr) {
-      (frames.shows_file() ? stats.pages_shared : stats.pages_zero) += span.count().value;
+      const PageIndex end = table.end_of_missing(page);
+      (frames.shows_file() ? stats.pages_shared : stats.pages_zero) += (end - page).value;
+      page = end;
       continue;
     }
-    const bool owned = table.owns_leaf(span.first);
-    for (std::size_t i = 0; i < span.count().value; ++i) {
-      const Entry entry = leaf->entries[i];
+    const bool owned = table.owns_leaf(page);
+    for (const PageIndex end = table.span_of(page.leaf_index()).last; page < end; ++page) {
+      const Entry entry = (*leaf)[page];
       if (entry.is_zero_page()) {
         ++stats.pages_zero;
-      } else if (owned && frames.references(entry.frame()) == 1 &&
-                 !frames.is_foreign(entry.frame())) {
+      } else if (owned && frames.is_sole_owner(entry)) {
         ++stats.pages_private;
         stats.pages_writable += entry.writable() ? 1 : 0;
         stats.pages_leased += entry.leased() ? 1 : 0;

@@ -22,7 +22,7 @@ AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
     : family_(std::move(family)),
       use_(use),
       range_(*family_),
-      shown_(family_->store(), family_->pages()),
+      shown_(family_->store()),
       homes_(family_->frames(), *this),
       writable_memory_(SparseBits::bytes_for(leaves_for(family_->pages()))),
       writable_(writable_memory_.begin(), leaves_for(family_->pages())) {

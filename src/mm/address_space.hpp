@@ -212,15 +212,12 @@ void AddressSpace::edit(Leaf& leaf, PageSpan span, const Change& change) noexcep
   const PageSpan whole = table().span_of(leaf.group);
   COW_CHECK(table().owns_leaf(whole.first));
   const Breaks edges_before = edges(leaf.group);
-  const Breaks inside =
-      edit_leaf(leaf, (span.first - whole.first).value, (span.last - whole.first).value,
-                whole.count().value, [&](std::size_t index, Entry& entry) {
-                  const Frame before = entry.frame();
-                  change(whole.first + PageCount{index}, entry);
-                  COW_CHECK(may_have(leaf, entry));
-                  if (entry.frame() != before)
-                    family_->frames().note_shown(*this, before, entry.frame());
-                });
+  const Breaks inside = edit_leaf(leaf, span, whole, [&](PageIndex page, Entry& entry) {
+    const Frame before = entry.frame();
+    change(page, entry);
+    COW_CHECK(may_have(leaf, entry));
+    if (entry.frame() != before) family_->frames().note_shown(*this, before, entry.frame());
+  });
   range_.count(inside + edges(leaf.group) - edges_before);
   note_writable(leaf);
 }

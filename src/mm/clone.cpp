@@ -241,10 +241,9 @@ void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noex
       return;
     }
     Leaf& leaf = kept.own_leaf(part.first);
-    edit_leaf(leaf, (part.first - whole.first).value, (part.last - whole.first).value,
-              whole.count().value, [&](std::size_t index, Entry& entry) {
-                replace_entry(frames, entry, other.entry(whole.first + PageCount{index}));
-              });
+    edit_leaf(leaf, part, whole, [&](PageIndex page, Entry& entry) {
+      replace_entry(frames, entry, other.entry(page));
+    });
   });
 }
 

@@ -14,32 +14,32 @@ namespace {
 constexpr std::uint32_t kMostVersions = Family::kMostVersionsSearched;
 constexpr std::uint32_t kAllVersions = ~std::uint32_t{0};
 
-/// Calls `use(Leaf&)` for each other leaf whose entry `index` has `frame`, those first that `leaf`
-/// was copied from, back to the oldest, and then the others from the newest on, until it returns
-/// false or has looked at `most` leaves. Returns whether all of them were found and used.
+/// Calls `use(Leaf&)` for each other leaf whose entry of `page` has `frame`, those first that
+/// `leaf` was copied from, back to the oldest, and then the others from the newest on, until it
+/// returns false or has looked at `most` leaves. Returns whether all of them were found and used.
 template <class Use>
-bool for_each_sharer(const FrameStore& frames, const Leaf& leaf, std::size_t index, Frame frame,
+bool for_each_sharer(const FrameStore& frames, const Leaf& leaf, PageIndex page, Frame frame,
                      std::uint32_t most, const Use& use) noexcept {
-  const bool is_own = leaf.entries[index].frame() == frame;
+  const bool is_own = leaf[page].frame() == frame;
   std::uint32_t missing = frames.references(frame) - (is_own ? 1 : 0);
   std::uint32_t versions = 0;
   for (Leaf* other = leaf.older; missing > 0 && other != &leaf; other = other->older) {
     if (++versions > most) return false;
-    if (other->entries[index].frame() != frame) continue;
+    if ((*other)[page].frame() != frame) continue;
     if (!use(*other)) return false;
     --missing;
   }
   return missing == 0;
 }
 
-// All other leaves whose entry `index` has `frame` show `to` from now on. Returns how many.
-std::uint32_t redirect(AddressSpace& space, Leaf& leaf, std::size_t index, Frame frame,
+// All other leaves whose entry of `page` has `frame` show `to` from now on. Returns how many.
+std::uint32_t redirect(AddressSpace& space, Leaf& leaf, PageIndex page, Frame frame,
                        Entry to) noexcept {
   FrameStore& frames = space.family().frames();
-  const std::size_t valid = space.table().span_of(leaf.group).count().value;
+  const PageSpan whole = space.table().span_of(leaf.group);
   std::uint32_t redirected = 0;
-  for_each_sharer(frames, leaf, index, frame, kAllVersions, [&](Leaf& sharer) {
-    edit_leaf(sharer, index, index + 1, valid, [&](std::size_t, Entry& entry) {
+  for_each_sharer(frames, leaf, page, frame, kAllVersions, [&](Leaf& sharer) {
+    edit_leaf(sharer, {page, page + kOnePage}, whole, [&](PageIndex, Entry& entry) {
       const bool taken_along = entry.taken_along();
       entry = to;
       if (!to.is_zero_page()) entry.set_taken_along(taken_along);
@@ -50,10 +50,10 @@ std::uint32_t redirect(AddressSpace& space, Leaf& leaf, std::size_t index, Frame
   return redirected;
 }
 
-void copy_out_page(AddressSpace& space, Leaf& leaf, std::size_t index, Entry to) noexcept {
+void copy_out_page(AddressSpace& space, Leaf& leaf, PageIndex page, Entry to) noexcept {
   FrameStore& frames = space.family().frames();
-  const Frame frame = leaf.entries[index].frame();
-  const std::uint32_t redirected = redirect(space, leaf, index, frame, to);
+  const Frame frame = leaf[page].frame();
+  const std::uint32_t redirected = redirect(space, leaf, page, frame, to);
   if (redirected > 1 && !to.is_zero_page())
     frames.add_references({to.frame(), kOnePage}, redirected - 1);
   frames.drop_references({frame, kOnePage}, redirected);
@@ -71,17 +71,16 @@ bool can_merge_back(const AddressSpace& space, const Leaf& leaf, PageIndex page,
   const Family& family = space.family();
   const FrameStore& frames = space.family().frames();
   if (frames.is_foreign(frame)) return false;
-  return for_each_sharer(
-      frames, leaf, page.entry_index(), frame, kMostVersions,
-      [&](const Leaf& sharer) { return !family.shown_elsewhere(sharer, space.shown()); });
+  return for_each_sharer(frames, leaf, page, frame, kMostVersions, [&](const Leaf& sharer) {
+    return !family.shown_elsewhere(sharer, space.shown());
+  });
 }
 
 void merge_back(AddressSpace& space, Leaf& leaf, PageIndex page, Frame frame) noexcept {
   FrameStore& frames = space.family().frames();
   COW_CHECK(can_merge_back(space, leaf, page, frame));
   const Entry entry = leaf[page];
-  const std::uint32_t redirected =
-      redirect(space, leaf, page.entry_index(), frame, Entry(entry.frame()));
+  const std::uint32_t redirected = redirect(space, leaf, page, frame, Entry(entry.frame()));
   frames.add_references({entry.frame(), kOnePage}, redirected);
   frames.drop_references({frame, kOnePage}, redirected);
 }
@@ -99,7 +98,7 @@ CopiedOut copy_out(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex s
       continue;
     }
     if (leaf[page].never_stored()) {  // a hole: the snapshots get a zero page
-      copy_out_page(space, leaf, page.entry_index(), Entry{});
+      copy_out_page(space, leaf, page, Entry{});
       ++page;
       continue;
     }
@@ -115,7 +114,7 @@ CopiedOut copy_out(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex s
       return result;
     }
     for (PageCount i{0}; i < copies.count; i = i + kOnePage, ++page) {
-      copy_out_page(space, leaf, page.entry_index(), Entry(copies.first.after(i)));
+      copy_out_page(space, leaf, page, Entry(copies.first.after(i)));
       leaf[page].set_taken_along(true);
     }
     result.pages += copies.count.value;

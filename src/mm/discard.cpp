@@ -211,7 +211,7 @@ class Discard {
 void discard_pages(AddressSpace& space, PageSpan span) {
   Family& family = space.family();
   const os::SignalsMasked signals;
-  KeptTable gone(family.store(), family.pages());
+  KeptTable gone(family.store());
   {
     const Section section(family);
     Discard(space, span).run(gone.table);

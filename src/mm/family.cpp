@@ -13,7 +13,6 @@ namespace cow {
 Family::Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_pages,
                Backing backing, os::HugePages huge_pages, bool keep_out_of_cores)
     : geometry_(geometry),
-      pages_(pages),
       max_window_pages_(max_window_pages),
       huge_pages_(huge_pages),
       store_(geometry, pages, backing, huge_pages.bytes, {.keep_out_of_cores = keep_out_of_cores}) {
@@ -49,7 +48,7 @@ bool Family::leave(LeavingTable& leaving, Piece& piece) noexcept {
 
 bool Family::hold_for(std::uint64_t child) noexcept {
   const std::uint64_t tables = shown_.size() + kept_.size();
-  if (!held_.reserve(held_.size() + tables * directories_for(pages_)) ||
+  if (!held_.reserve(held_.size() + tables * directories_for(pages())) ||
       !store_.frames.reserve_for_fork()) {
     return false;
   }
@@ -119,8 +118,8 @@ bool Family::shown_elsewhere(const Leaf& leaf, const ShownTable& mine) const noe
 void Family::ensure_reserve(Reserve more) {
   const std::uint64_t tables = reserve_.tables + more.tables;
   const Backing backing = store_.frames.backing();
-  if (!store_.leaves.ensure_free(tables * leaves_for(pages_), backing) ||
-      !store_.directories.ensure_free(tables * directories_for(pages_), backing)) {
+  if (!store_.leaves.ensure_free(tables * leaves_for(pages()), backing) ||
+      !store_.directories.ensure_free(tables * directories_for(pages()), backing)) {
     throw_refused(errno, "mmap", "no page tables could be had for a region");
   }
   store_.frames.ensure_packed({reserve_.packed_pages + more.packed_pages});

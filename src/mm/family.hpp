@@ -27,7 +27,7 @@ struct LeavingTable : ListLink<LeavingTable> {
 /// A page table whose frames somebody can see through the processor: a region's, or that of the
 /// view of a snapshot. Frames that it shows must stay where they are.
 struct ShownTable : ListLink<ShownTable> {
-  ShownTable(TableStore& store, PageCount pages) : table(store, pages) {}
+  explicit ShownTable(TableStore& store) : table(store) {}
 
   PageTable table;
   const PageTable* for_child = nullptr;  ///< during fork(), what the child will see instead
@@ -37,7 +37,7 @@ struct ShownTable : ListLink<ShownTable> {
 
 /// A page table that is kept but shown nowhere: a snapshot's.
 struct KeptTable : ListLink<KeptTable> {
-  KeptTable(TableStore& store, PageCount pages) : table(store, pages) {}
+  explicit KeptTable(TableStore& store) : table(store) {}
 
   PageTable table;
   LeavingTable leaving;
@@ -59,7 +59,7 @@ class Family : public ListLink<Family> {
 
   [[nodiscard]] PageGeometry geometry() const noexcept { return geometry_; }
   /// Pages of every address space of this family.
-  [[nodiscard]] PageCount pages() const noexcept { return pages_; }
+  [[nodiscard]] PageCount pages() const noexcept { return store_.pages; }
   [[nodiscard]] std::uint64_t max_window_pages() const noexcept { return max_window_pages_; }
   [[nodiscard]] os::HugePages huge_pages() const noexcept { return huge_pages_; }
   /// For every mapping of its frames: the same, so that neighbours merge.
@@ -185,7 +185,6 @@ class Family : public ListLink<Family> {
   void forget_leaving() noexcept COW_REQUIRES(lock_);
 
   PageGeometry geometry_;
-  PageCount pages_;
   std::uint64_t max_window_pages_;
   os::HugePages huge_pages_;
   FamilyLock lock_;

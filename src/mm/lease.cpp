@@ -42,7 +42,7 @@ void mark(AddressSpace& space, PageSpan span, bool leased) noexcept {
 void begin_lease(AddressSpace& space, PageSpan span) {
   const Section section(space.family());
   if (space.child_table() == nullptr) {
-    space.child_table() = make_metadata<PageTable>(space.family().store(), space.family().pages());
+    space.child_table() = make_metadata<PageTable>(space.family().store());
   }
   if (!space.leases().reserve(space.leases().size() + 1)) {
     throw_refused(errno, "mmap", "a lease could not be written down");

@@ -12,16 +12,10 @@ std::atomic<std::uint64_t> g_last_identity{0};
 
 }  // namespace
 
-PageTable::PageTable(TableStore& store, PageCount pages)
+PageTable::PageTable(TableStore& store)
     : store_(store),
-      pages_(pages),
       identity_(g_last_identity.fetch_add(1, std::memory_order_relaxed) + 1),
-      directories_(directories_for(pages)) {}
-
-PageSpan PageTable::span_of(std::uint64_t group) const noexcept {
-  const PageIndex first{group * kTableEntries};
-  return {first, std::min(first + PageCount{kTableEntries}, PageIndex{pages_.value})};
-}
+      directories_(directories_for(store.pages)) {}
 
 bool PageTable::owns_leaf(PageIndex page) const noexcept {
   const std::uint64_t group = page.leaf_index();
@@ -107,24 +101,19 @@ bool TableStore::drop_leaf(Leaf* leaf, Piece& piece) noexcept {
     piece.use_looks(1);
     return true;
   }
-  const std::uint64_t rest = pages.value - std::uint64_t{leaf->group} * kTableEntries;
-  const std::size_t valid = std::min<std::uint64_t>(kTableEntries, rest);
-  for (std::size_t begin = 0; begin < valid;) {
-    const Frame first = leaf->entries[begin].frame();
-    std::size_t end = begin + 1;
-    if (first == Frame{}) {
-      begin = end;
-      continue;
-    }
+  const PageSpan whole = span_of(leaf->group);
+  for (PageSpan run{whole.first, whole.first}; run.first < whole.last; run.first = run.last) {
+    const Frame first = (*leaf)[run.first].frame();
+    run.last = run.first + kOnePage;
+    if (first == Frame{}) continue;
     if (piece.is_used_up()) return false;
-    while (end < valid && end - begin < piece.frames() &&
-           leaf->entries[end].frame() == first.after({end - begin})) {
-      ++end;
+    while (run.last < whole.last && run.count().value < piece.frames() &&
+           (*leaf)[run.last].frame() == first.after(run.count())) {
+      ++run.last;
     }
-    frames.drop_references({first, {end - begin}}, 1);
-    piece.use_frames(end - begin);
-    edit_leaf(*leaf, begin, end, valid, [](std::size_t, Entry& entry) { entry = Entry{}; });
-    begin = end;
+    frames.drop_references({first, run.count()}, 1);
+    piece.use_frames(run.count().value);
+    edit_leaf(*leaf, run, whole, [](PageIndex, Entry& entry) { entry = Entry{}; });
   }
   drop_leaf(leaf);
   return true;

@@ -68,12 +68,16 @@ struct TableStore {
              std::size_t alignment, os::Advice advice)
       : pages(pages_of_a_table), frames(geometry, pages_of_a_table, backing, alignment, advice) {}
 
-  PageCount pages;
-
+  PageCount pages;  ///< of every table
   FrameStore frames;
   NodePool<Leaf> leaves;
   NodePool<Directory> directories;
 
+  /// The pages of leaf `group`, of which a table's last one may have fewer.
+  [[nodiscard]] PageSpan span_of(std::uint64_t group) const noexcept {
+    const PageIndex first{group * kTableEntries};
+    return {first, std::min(first + PageCount{kTableEntries}, PageIndex{pages.value})};
+  }
   /// Drops one reference, and all that goes with the last.
   void drop_leaf(Leaf* leaf) noexcept;
   void drop_directory(Directory* directory) noexcept;
@@ -95,14 +99,14 @@ constexpr std::uint64_t directories_for(PageCount pages) {
 /// only that array.
 class PageTable {
  public:
-  /// An empty table: every page is untouched. Allocates; call it without the family's lock.
-  PageTable(TableStore& store, PageCount pages);
+  /// An empty table: every page is untouched. Throws std::bad_alloc.
+  explicit PageTable(TableStore& store);
   /// Precondition: release() was called.
   ~PageTable() { COW_CHECK(is_empty()); }
   PageTable(const PageTable&) = delete;
   PageTable& operator=(const PageTable&) = delete;
 
-  [[nodiscard]] PageCount pages() const noexcept { return pages_; }
+  [[nodiscard]] PageCount pages() const noexcept { return store_.pages; }
   /// No other table of this process has had or will have the same; never 0.
   [[nodiscard]] std::uint64_t identity() const noexcept { return identity_; }
   [[nodiscard]] TableStore& store() const noexcept { return store_; }
@@ -123,10 +127,11 @@ class PageTable {
   [[nodiscard]] PageIndex end_of_missing(PageIndex page) const noexcept {
     const bool has_directory = directories_[page.leaf_index() / kTableEntries] != nullptr;
     const std::uint64_t step = has_directory ? kTableEntries : kTableEntries * kTableEntries;
-    return std::min(PageIndex{(page.value / step + 1) * step}, PageIndex{pages_.value});
+    return std::min(PageIndex{(page.value / step + 1) * step}, PageIndex{pages().value});
   }
-  /// The pages of leaf `group` that exist in this table.
-  [[nodiscard]] PageSpan span_of(std::uint64_t group) const noexcept;
+  [[nodiscard]] PageSpan span_of(std::uint64_t group) const noexcept {
+    return store_.span_of(group);
+  }
 
   /// The leaf of `page`, referenced by this table alone: shared page-table pages on the way are
   /// copied first, missing ones made. Precondition: the pools have enough nodes.
@@ -162,7 +167,7 @@ class PageTable {
     if (directory != nullptr) ++directory->references;
     return directory;
   }
-  [[nodiscard]] std::uint64_t directory_count() const noexcept { return directories_for(pages_); }
+  [[nodiscard]] std::uint64_t directory_count() const noexcept { return directories_for(pages()); }
 
  private:
   Directory& own_directory(std::uint64_t index) noexcept;
@@ -171,7 +176,6 @@ class PageTable {
   void count_frames(const Leaf& leaf) noexcept;
 
   TableStore& store_;
-  PageCount pages_;
   std::uint64_t identity_;
   FixedArray<Directory*> directories_;
   std::uint64_t released_ = 0;  ///< directories that release() has dropped so far
@@ -190,30 +194,31 @@ void for_each_leaf(const PageTable& table, const Use& use) {
   }
 }
 
-/// Changes entries [begin, end) of `leaf`, of which the first `valid` exist, keeping its own
-/// counts. Returns by how many the breaks inside the leaf changed. Signal context: yes.
+/// Changes the entries of `span` in `leaf`, which has those of `whole`, keeping its own counts:
+/// `change(page, entry)`. Returns by how many the breaks inside the leaf changed. Signal context:
+/// yes.
 template <class Change>
-Breaks edit_leaf(Leaf& leaf, std::size_t begin, std::size_t end, std::size_t valid,
-                 const Change& change) noexcept {
+Breaks edit_leaf(Leaf& leaf, PageSpan span, PageSpan whole, const Change& change) noexcept {
   const auto breaks = [&] {
     Breaks count;
-    for (std::size_t i = begin == 0 ? 1 : begin; i < valid && i <= end; ++i) {
-      count += Breaks::between(leaf.entries[i - 1], leaf.entries[i]);
+    const PageIndex end = std::min(span.last + kOnePage, whole.last);
+    for (PageIndex page = std::max(span.first, whole.first + kOnePage); page < end; ++page) {
+      count += Breaks::between(leaf[page - kOnePage], leaf[page]);
     }
     return count;
   };
   const Breaks before = breaks();
-  for (std::size_t i = begin; i < end; ++i) {
-    Entry& entry = leaf.entries[i];
+  for (PageIndex page = span.first; page < span.last; ++page) {
+    Entry& entry = leaf[page];
     leaf.writable -= entry.writable() ? 1 : 0;
-    change(i, entry);
+    change(page, entry);
     COW_CHECK(entry.is_sound());
     leaf.writable += entry.writable() ? 1 : 0;
     leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
   }
   const Breaks change_of_breaks = breaks() - before;
   leaf.breaks += change_of_breaks;
-  COW_CHECK(leaf.writable <= valid);
+  COW_CHECK(leaf.writable <= whole.count().value);
   COW_CHECK(leaf.breaks.frames >= 0 && leaf.breaks.permissions >= 0);
   return change_of_breaks;
 }

@@ -270,11 +270,9 @@ class RollbackRound {
   }
 
   void share_hole(PageIndex page, Entry hole) noexcept {
-    const PageSpan span = space_.table().span_of(page.leaf_index());
-    Leaf& theirs = *snapshot_.leaf_of(page);
-    const std::size_t index = page.entry_index();
-    edit_leaf(theirs, index, index + 1, span.count().value,
-              [&](std::size_t, Entry& entry) { entry = hole; });
+    const PageSpan whole = snapshot_.span_of(page.leaf_index());
+    edit_leaf(*snapshot_.leaf_of(page), {page, page + kOnePage}, whole,
+              [&](PageIndex, Entry& entry) { entry = hole; });
     frames_.add_references({hole.frame(), kOnePage}, 1);
   }
 

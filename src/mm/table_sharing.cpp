@@ -58,14 +58,13 @@ int copy_writable_pages(AddressSpace& space, PageTable& table, PageSpan span) no
       return error;
     }
     Frame next = copies.first;
-    edit_leaf(leaf, page.entry_index(), (gathered.end - span.first).value, span.count().value,
-              [&](std::size_t, Entry& entry) {
-                if (!entry.writable()) return;
-                frames.drop_reference(entry);
-                entry = Entry(next);
-                entry.set_taken_along(true);
-                next = next.after(kOnePage);
-              });
+    edit_leaf(leaf, {page, gathered.end}, span, [&](PageIndex, Entry& entry) {
+      if (!entry.writable()) return;
+      frames.drop_reference(entry);
+      entry = Entry(next);
+      entry.set_taken_along(true);
+      next = next.after(kOnePage);
+    });
     page = gathered.end;
   }
   return 0;
