@@ -83,6 +83,7 @@ class AddressSpace {
       visit(*leaf);
     }
   }
+
   // Control calls.
 
   /// Maps what the page table holds, in `runs` mappings, in an address space that still shows zeros
@@ -182,10 +183,10 @@ class AddressSpace {
  private:
   /// What an entry of a leaf of this table may be: see Entry.
   [[nodiscard]] bool may_have(const Leaf& leaf, Entry entry) const noexcept {
-    if (!entry.writable()) return entry.is_sound();
-    const FrameStore& frames = family_->frames();
-    return entry.is_sound() && leaf.references == 1 && frames.references(entry.frame()) == 1 &&
-           !frames.is_foreign(entry.frame());
+    const auto is_ours_alone = [&] {
+      return leaf.references == 1 && family_->frames().is_sole_owner(entry);
+    };
+    return entry.is_sound() && (!entry.writable() || is_ours_alone());
   }
   [[nodiscard]] Breaks edges(std::uint64_t group) const noexcept;
   void note_writable(const Leaf& leaf) noexcept;

@@ -31,8 +31,8 @@ class TableReader {
   [[nodiscard]] const std::byte* bytes() const noexcept { return buffer_.begin(); }
 
  private:
-  /// A stretch of a user's file, to be read when the lock is free again: that may take long, and
-  /// these frames never move.
+  /// A stretch of foreign frames, to be read when the lock is free again: that may take long where
+  /// they are a user's file, and they never move.
   struct Piece {
     os::DescriptorName file;
     os::FileOffset from;
