@@ -43,7 +43,7 @@ FrameStore::~FrameStore() {
     unmap_seen(extent);
     unmap_to_fill(extent);
   }
-  for (const InheritedFile& file : inherited_) file.name.close_if_intact();
+  for (const ForeignFile& file : foreign_files_) file.name.close_if_intact();
 }
 
 ExtentId FrameStore::open_extent() {
@@ -319,7 +319,7 @@ void FrameStore::unmap_seen(Extent& extent) const noexcept {
 
 void FrameStore::check_files() const {
   bool intact = file_.is_intact();
-  for (const InheritedFile& file : inherited_) {
+  for (const ForeignFile& file : foreign_files_) {
     intact = intact && (file.closing || file.name.is_intact());
   }
   if (intact) return;

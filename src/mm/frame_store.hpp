@@ -160,7 +160,7 @@ class FrameStore {
 
   /// Before fork(): room for what become_foreign() writes down. False without memory.
   [[nodiscard]] bool reserve_for_fork() noexcept {
-    return inherited_.reserve(inherited_.size() + 1);
+    return foreign_files_.reserve(foreign_files_.size() + 1);
   }
   /// After fork(), in the child: every frame there is belongs to the parent; new ones come from
   /// `file`. The old file stays open, for its frames are still shown.
@@ -205,7 +205,7 @@ class FrameStore {
   void unmap_seen(Extent& extent) const noexcept;
 
   /// A file that is only read.
-  struct InheritedFile {
+  struct ForeignFile {
     os::DescriptorName name;
     bool closing = false;  ///< by who has forgotten it, or by a child process made meanwhile
   };
@@ -220,7 +220,7 @@ class FrameStore {
   MetadataArray<ExtentId> unused_;    ///< opened before, no frame and no owner now
   MetadataArray<ExtentId> free_ids_;  ///< of extents that were forgotten
   /// Files that are only read: frame files of ancestors of this process, and a user's.
-  MetadataArray<InheritedFile> inherited_;
+  MetadataArray<ForeignFile> foreign_files_;
   bool some_inherited_is_idle_ = false;
   ExtentId shown_file_;  ///< the extent of a user's file: page i shows slot i
   PageCount file_pages_{0};

@@ -12,7 +12,7 @@ namespace cow {
 
 void FrameStore::become_foreign(os::FrameFile file) noexcept {
   std::swap(file_, file);
-  inherited_.push({file.release()});
+  foreign_files_.push({file.release()});
   next_offset_ = 0;
   extents_.packed.clear();
   unused_.clear();
@@ -32,10 +32,10 @@ void FrameStore::disown() noexcept {
     extent.unpunched = 0;
   }
   // Another thread of the parent was about to close these.
-  for (std::size_t i = inherited_.size(); i-- > 0;) {
-    if (!inherited_[i].closing) continue;
-    inherited_[i].name.close_if_intact();
-    inherited_.remove_at(i);
+  for (std::size_t i = foreign_files_.size(); i-- > 0;) {
+    if (!foreign_files_[i].closing) continue;
+    foreign_files_[i].name.close_if_intact();
+    foreign_files_.remove_at(i);
   }
   some_inherited_is_idle_ = true;
 }
@@ -54,11 +54,11 @@ bool FrameStore::forget_idle_extent() noexcept {
 }
 
 os::DescriptorName FrameStore::next_file_to_close() noexcept {
-  const auto has_extent = [&](const InheritedFile& file) {
+  const auto has_extent = [&](const ForeignFile& file) {
     return std::any_of(extents_.all.begin(), extents_.all.end(),
                        [&](const Extent& of) { return of.file == file.name; });
   };
-  for (InheritedFile& file : inherited_) {
+  for (ForeignFile& file : foreign_files_) {
     if (file.closing || has_extent(file)) continue;
     file.closing = true;
     return file.name;
@@ -68,16 +68,16 @@ os::DescriptorName FrameStore::next_file_to_close() noexcept {
 }
 
 void FrameStore::forget_closed(const os::DescriptorName& file) noexcept {
-  for (std::size_t i = 0; i < inherited_.size(); ++i) {
-    if (inherited_[i].name != file || !inherited_[i].closing) continue;
-    inherited_.remove_at(i);
+  for (std::size_t i = 0; i < foreign_files_.size(); ++i) {
+    if (foreign_files_[i].name != file || !foreign_files_[i].closing) continue;
+    foreign_files_.remove_at(i);
     return;
   }
 }
 
 std::size_t FrameStore::bytes_inherited() const noexcept {
   std::size_t bytes = 0;
-  for (const InheritedFile& file : inherited_) {
+  for (const ForeignFile& file : foreign_files_) {
     const bool is_users = shows_file() && file.name == extent(shown_file_).file;
     if (!is_users && !file.closing) bytes += file.name.resident_bytes();
   }

@@ -10,7 +10,7 @@ namespace cow {
 void FrameStore::show_file(os::Descriptor file, os::FileOffset start, PageCount pages) {
   COW_CHECK(!shows_file() && used() == 0);
   if (!extents_.all.reserve(extents_.all.size() + 1) ||
-      !inherited_.reserve(inherited_.size() + 1)) {
+      !foreign_files_.reserve(foreign_files_.size() + 1)) {
     throw_refused(errno, "mmap", "no table of the pages of a file could be had");
   }
   std::byte* const slots = map_metadata(bytes_of_slots(), backing_);
@@ -24,7 +24,7 @@ void FrameStore::show_file(os::Descriptor file, os::FileOffset start, PageCount 
   shown_file_ = {static_cast<std::uint32_t>(extents_.all.size())};
   file_pages_ = pages;
   extents_.all.push(extent);
-  inherited_.push({file.release()});
+  foreign_files_.push({file.release()});
 }
 
 PageIndex FrameStore::end_of_untouched_zeros(PageIndex page) const noexcept {
