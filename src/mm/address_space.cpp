@@ -90,10 +90,11 @@ Frame AddressSpace::free_home_slot(PageIndex page) const noexcept {
   return homes_.free_slot(page);
 }
 
-const std::byte* AddressSpace::source_of(PageIndex page, Frame frame, Turn& turn) const noexcept {
+const std::byte* AddressSpace::source_of(PageIndex page, Frame frame,
+                                         LeafLock& lock) const noexcept {
   const AddressSpace* const owner = family_->frames().extent(frame.extent()).owner;
   const bool owner_shows_it = owner != nullptr && owner->table().entry(page).frame() == frame;
-  return owner_shows_it && turn.may_read(*owner) ? owner->address(page) : address(page);
+  return owner_shows_it && lock.may_read(*owner) ? owner->address(page) : address(page);
 }
 
 void AddressSpace::adopt_leaf(std::uint64_t group, const PageTable& other) noexcept {

@@ -148,9 +148,10 @@ class AddressSpace {
   [[nodiscard]] Frame free_home_slot(PageIndex page) const noexcept;
 
   /// Where bytes of `frame`, shown at `page`, are mapped and most likely in the processor's page
-  /// table already: in the space whose home the frame is, if `turn` lets us read there, or else
+  /// table already: in the space whose home the frame is, if `lock` lets us read there, or else
   /// here.
-  [[nodiscard]] const std::byte* source_of(PageIndex page, Frame frame, Turn& turn) const noexcept;
+  [[nodiscard]] const std::byte* source_of(PageIndex page, Frame frame,
+                                           LeafLock& lock) const noexcept;
 
   /// Another snapshot begins, by which entries cool: see update_heat().
   [[nodiscard]] std::uint32_t begin_heat_round() noexcept { return ++snapshots_; }

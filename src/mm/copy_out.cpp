@@ -86,7 +86,7 @@ void merge_back(AddressSpace& space, Leaf& leaf, PageIndex page, Frame frame) no
 }
 
 CopiedOut copy_out(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to,
-                   Turn& turn) noexcept {
+                   LeafLock& lock) noexcept {
   FrameStore& frames = space.family().frames();
   const auto is_shared = [&](PageIndex page) {
     return !leaf[page].writable() && frames.references(leaf[page].frame()) > 1;
@@ -107,7 +107,7 @@ CopiedOut copy_out(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex s
     const FrameRun copies = frames.take_packed(end - page);
     if (copies.count == PageCount{0}) return {ENOSPC, result.pages};
     const std::byte* const source = space.address(page);
-    const int refusal = turn.aside([&] { return frames.write(copies, source); });
+    const int refusal = lock.aside([&] { return frames.write(copies, source); });
     result.error = frames.finish_fill(copies, source, refusal);
     if (result.error != 0) {
       frames.drop_references(copies, 1);

@@ -35,6 +35,6 @@ struct CopiedOut {
 /// `stored_to` is the page of the store; the others of the window are marked as taken along.
 /// Precondition: can_copy_out() held for every other page. Signal context: yes.
 CopiedOut copy_out(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to,
-                   Turn& turn) noexcept;
+                   LeafLock& lock) noexcept;
 
 }  // namespace cow

@@ -6,8 +6,8 @@
 
 #include "base/intrusive_list.hpp"
 #include "base/units.hpp"
+#include "mm/leaf_lock.hpp"
 #include "mm/page_table.hpp"
-#include "mm/turn.hpp"
 #include "os/host.hpp"
 #include "os/lock.hpp"
 #include "os/signal_mask.hpp"

@@ -37,11 +37,11 @@ void FaultWork::back_out(const FaultOutcome& outcome) noexcept {
 
 FaultOutcome FaultWork::write_in_place() noexcept {
   trace_.note_allocated();
-  const CopiedOut copied = copy_out(space_, leaf_, plan_.window, plan_.page, turn_);
+  const CopiedOut copied = copy_out(space_, leaf_, plan_.window, plan_.page, lock_);
   if (copied.error != 0) return {copied.error, FaultStep::copy};
   copied_out_ = copied.pages;
   trace_.note_copied();
-  const int error = turn_.aside([&] { return space_.range().make_writable(plan_.window); });
+  const int error = lock_.aside([&] { return space_.range().make_writable(plan_.window); });
   return {error, FaultStep::protect};
 }
 
@@ -66,7 +66,7 @@ FaultOutcome FaultWork::write_to_copies() noexcept {
   trace_.note_copied();
   FaultOutcome outcome{.refused = FaultStep::map};
   const os::Populate populated = populate();
-  outcome.error = turn_.aside([&] {
+  outcome.error = lock_.aside([&] {
     const Frame first = plan_.target_of(plan_.window.first);
     const int error =
         space_.range().map(plan_.window, first, os::Protection::read_write, populated, look_);
@@ -110,7 +110,7 @@ bool FaultWork::clear_targets_of_zeros() noexcept {
 // 0 or an errno value.
 int FaultWork::copy_to_targets() noexcept {
   const auto source_of = [&](PageIndex page) {
-    return space_.source_of(page, leaf_[page].frame(), turn_);
+    return space_.source_of(page, leaf_[page].frame(), lock_);
   };
   const auto is_beside = [&](PageIndex first, PageIndex page) {
     return source_of(page) == source_of(first) + space_.family().geometry().bytes(page - first);
@@ -122,7 +122,7 @@ int FaultWork::copy_to_targets() noexcept {
         if (error != 0) return;
         const FrameRun to{plan_.target_of(run.first), run.count()};
         const std::byte* const source = source_of(run.first);
-        const int refusal = turn_.aside([&] { return frames_.write(to, source); });
+        const int refusal = lock_.aside([&] { return frames_.write(to, source); });
         error = frames_.finish_fill(to, source, refusal);
         // Reserved frames are filled without the descriptor.
         if (frames_.backing() == Backing::on_store) look_ = os::Look::was_taken;

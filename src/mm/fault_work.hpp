@@ -30,16 +30,17 @@ struct FaultOutcome {
 };
 
 /// A plan and what has become of it. After carry_out() one of commit() and back_out() must follow.
-/// The caller holds the family's lock and has the leaf to itself: see Turn. Signal context: yes.
+/// The caller holds the family's lock and has the leaf to itself: see LeafLock. Signal context:
+/// yes.
 class FaultWork {
  public:
-  FaultWork(AddressSpace& space, Leaf& leaf, const FaultPlan& plan, Turn& turn,
+  FaultWork(AddressSpace& space, Leaf& leaf, const FaultPlan& plan, LeafLock& lock,
             FaultTrace& trace) noexcept
       : space_(space),
         frames_(space.family().frames()),
         leaf_(leaf),
         plan_(plan),
-        turn_(turn),
+        lock_(lock),
         trace_(trace) {}
 
   /// Allocates, copies, and has the kernel show the pages writable, letting the lock go meanwhile.
@@ -70,7 +71,7 @@ class FaultWork {
   FrameStore& frames_;
   Leaf& leaf_;
   FaultPlan plan_;
-  Turn& turn_;
+  LeafLock& lock_;
   FaultTrace& trace_;
   std::uint64_t copied_out_ = 0;   ///< pages of which snapshots got copies
   os::Look look_ = os::Look::now;  ///< whether the copy has made sure of the descriptor

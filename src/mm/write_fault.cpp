@@ -14,8 +14,8 @@ namespace {
 // One attempt: what is decided is carried out with the lock let go, and then written down or
 // undone. Not inlined, as it is called in several places and the handler has little stack.
 [[gnu::noinline]] FaultOutcome attempt(AddressSpace& space, Leaf& leaf, const FaultPlan& plan,
-                                       Turn& turn, FaultTrace& trace) noexcept {
-  FaultWork work(space, leaf, plan, turn, trace);
+                                       LeafLock& lock, FaultTrace& trace) noexcept {
+  FaultWork work(space, leaf, plan, lock, trace);
   const FaultOutcome outcome = work.carry_out();
   if (outcome.error == 0) {
     work.commit();
@@ -34,26 +34,26 @@ FaultOutcome why_of_both(const FaultOutcome& first, const FaultOutcome& second) 
 // With its neighbours, and without them where the kernel refuses those, for whatever reason: they
 // must never cost the store. When the kernel has no mapping left although we counted on some, the
 // spare ones are given back first, and the region becomes one piece.
-FaultOutcome make_writable(AddressSpace& space, Leaf& leaf, PageIndex page, Turn& turn,
+FaultOutcome make_writable(AddressSpace& space, Leaf& leaf, PageIndex page, LeafLock& lock,
                            FaultTrace& trace) noexcept {
-  const FaultOutcome first = attempt(space, leaf, decide(space, leaf, page), turn, trace);
+  const FaultOutcome first = attempt(space, leaf, decide(space, leaf, page), lock, trace);
   FaultOutcome outcome = first;
   for (int i = 0; outcome.lacks_mappings() && i < mapping_budget::kAttempts; ++i) {
     mapping_budget::note_exhausted();
-    outcome = attempt(space, leaf, decide(space, leaf, page), turn, trace);
+    outcome = attempt(space, leaf, decide(space, leaf, page), lock, trace);
   }
   if (!outcome.can_try_again()) return outcome;
-  outcome = attempt(space, leaf, decide_alone(space, leaf, page), turn, trace);
+  outcome = attempt(space, leaf, decide_alone(space, leaf, page), lock, trace);
   return why_of_both(first, outcome);
 }
 
-void become_alone(AddressSpace& space, Turn& turn) noexcept {
-  turn.become_alone();
+void become_alone(AddressSpace& space, LeafLock& lock) noexcept {
+  lock.become_alone();
   space.family().note_change();
 }
 
 // Makes pages of leaf `group` writable that nobody stored to, from its first one that is not.
-FaultOutcome take_leaf(AddressSpace& space, std::uint64_t group, Turn& turn) noexcept {
+FaultOutcome take_leaf(AddressSpace& space, std::uint64_t group, LeafLock& lock) noexcept {
   const PageSpan span = space.table().span_of(group);
   Leaf& leaf = space.table().own_leaf(span.first);
   PageIndex page = span.first;
@@ -61,7 +61,7 @@ FaultOutcome take_leaf(AddressSpace& space, std::uint64_t group, Turn& turn) noe
   if (page == span.last) return {};
   FaultTrace nobody_asked;
   const FaultOutcome outcome =
-      attempt(space, leaf, decide_for_leaf(space, leaf, page), turn, nobody_asked);
+      attempt(space, leaf, decide_for_leaf(space, leaf, page), lock, nobody_asked);
   if (outcome.error == 0) leaf[page].set_taken_along(true);
   return outcome;
 }
@@ -74,13 +74,13 @@ PageSpan block_around(const AddressSpace& space, PageIndex page, std::uint64_t p
 // Windows beyond one leaf, when mappings run short: other leaves follow, those that exist within
 // the block, and where there are none yet, within a larger one if there was none here.
 FaultOutcome take_other_leaves(AddressSpace& space, PageIndex page, bool was_untouched,
-                               Turn& turn) noexcept {
+                               LeafLock& lock) noexcept {
   const MappingShortage shortage = mapping_budget::shortage();
   const std::uint64_t missing_pages = space.family().frames().shows_file() ? shortage.file_pages
                                       : was_untouched ? shortage.untouched_pages
                                                       : 0;
   if (std::max(shortage.block_pages, missing_pages) <= kTableEntries) return {};
-  become_alone(space, turn);
+  become_alone(space, lock);
   const PageSpan block = block_around(space, page, shortage.block_pages);
   const PageSpan missing = block_around(space, page, missing_pages);
   const PageTable& table = space.table();
@@ -94,21 +94,21 @@ FaultOutcome take_other_leaves(AddressSpace& space, PageIndex page, bool was_unt
       continue;
     }
     if (exists && !block.contains(first)) continue;
-    const FaultOutcome outcome = take_leaf(space, group, turn);
+    const FaultOutcome outcome = take_leaf(space, group, lock);
     // Not the page that faulted: if this fails, it only was not a good moment.
     if (outcome.error != 0) return outcome.left_hole ? outcome : FaultOutcome{};
   }
   return {};
 }
 
-FaultOutcome try_to_break_sharing(AddressSpace& space, PageIndex page, Turn& turn,
+FaultOutcome try_to_break_sharing(AddressSpace& space, PageIndex page, LeafLock& lock,
                                   FaultTrace& trace) noexcept {
   const bool was_untouched = space.table().leaf_of(page) == nullptr;
   Leaf& leaf = space.table().own_leaf(page);  // page-table pages are copied on write, too
   if (leaf[page].writable()) {
     // Another thread's fault came first. Telling the kernel again costs little, and mends a
     // mapping that was left read-only by a control call that failed half-way.
-    const int error = turn.aside([&] {
+    const int error = lock.aside([&] {
       return space.range().make_writable({page, page + kOnePage});
     });
     return {.error = error,
@@ -117,37 +117,37 @@ FaultOutcome try_to_break_sharing(AddressSpace& space, PageIndex page, Turn& tur
             .protections = protections()};
   }
   leaf.count_fault(page);
-  const FaultOutcome outcome = make_writable(space, leaf, page, turn, trace);
-  return outcome.error != 0 ? outcome : take_other_leaves(space, page, was_untouched, turn);
+  const FaultOutcome outcome = make_writable(space, leaf, page, lock, trace);
+  return outcome.error != 0 ? outcome : take_other_leaves(space, page, was_untouched, lock);
 }
 
-FaultOutcome break_sharing(AddressSpace& space, PageIndex page, Turn& turn,
+FaultOutcome break_sharing(AddressSpace& space, PageIndex page, LeafLock& lock,
                            FaultTrace& trace) noexcept {
-  const FaultOutcome first = try_to_break_sharing(space, page, turn, trace);
-  if (!first.can_try_again() || turn.is_alone()) return first;
+  const FaultOutcome first = try_to_break_sharing(space, page, lock, trace);
+  if (!first.can_try_again() || lock.is_alone()) return first;
   // Faults beside this one may have what it lacks, and be about to give it back.
-  become_alone(space, turn);
-  return why_of_both(first, try_to_break_sharing(space, page, turn, trace));
+  become_alone(space, lock);
+  return why_of_both(first, try_to_break_sharing(space, page, lock, trace));
 }
 
 }  // namespace
 
 void break_sharing(AddressSpace& space, PageIndex page, const char* what) {
   if (space.table().entry(page).writable()) return;
-  Turn turn;
+  LeafLock lock;
   FaultTrace nobody_asked;
-  const FaultOutcome outcome = break_sharing(space, page, turn, nobody_asked);
+  const FaultOutcome outcome = break_sharing(space, page, lock, nobody_asked);
   if (outcome.left_hole) os::die_of("a region could not be mapped as it was", outcome.error);
   if (outcome.error != 0) throw_refused(outcome.error, outcome.call(), what);
 }
 
 FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {
-  Turn turn(space.family().lock(), space, page.leaf_index());  // nobody else changes this leaf
+  LeafLock lock(space.family().lock(), space, page.leaf_index());  // nobody else changes this leaf
   space.family().note_change();
   ++space.counts().faults;
   FaultTrace trace(steps);
   trace.begin(space, page);
-  const FaultOutcome outcome = break_sharing(space, page, turn, trace);
+  const FaultOutcome outcome = break_sharing(space, page, lock, trace);
   trace.end(space, page);
   return outcome;
 }

@@ -1,4 +1,4 @@
-#include "mm/turn.hpp"
+#include "mm/leaf_lock.hpp"
 
 namespace cow {
 
@@ -56,20 +56,20 @@ void FamilyLock::forget_others() noexcept {
   lock_.forget_waiters();
 }
 
-bool Turn::may_read(const AddressSpace& source) noexcept {
+bool LeafLock::may_read(const AddressSpace& source) noexcept {
   if (is_alone_ || leaf_.source == &source || leaf_.space == &source) return true;
-  lock_->lock_.assert_held();
-  if (leaf_.source != nullptr || !lock_->may_read(source, leaf_)) return false;
+  family_->lock_.assert_held();
+  if (leaf_.source != nullptr || !family_->may_read(source, leaf_)) return false;
   leaf_.source = &source;
   return true;
 }
 
-void Turn::become_alone() noexcept {
+void LeafLock::become_alone() noexcept {
   if (is_alone_) return;
   is_alone_ = true;
-  lock_->lock_.assert_held();
-  lock_->finish(leaf_);
-  lock_->wait_until_alone();
+  family_->lock_.assert_held();
+  family_->finish(leaf_);
+  family_->wait_until_alone();
 }
 
 }  // namespace cow

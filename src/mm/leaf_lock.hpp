@@ -19,8 +19,8 @@ struct LeafInWork : ListLink<LeafInWork> {
 };
 
 /// The lock of a family. A control call has the family to itself. A fault has its leaf to itself
-/// and lets the lock go while the kernel copies or maps for it (see Turn), so that faults in other
-/// leaves go on beside it.
+/// and lets the lock go while the kernel copies or maps for it (see LeafLock), so that faults in
+/// other leaves go on beside it.
 ///
 /// Invariant: whoever changes page tables, frames or counts holds the lock at that moment.
 /// Invariant: no two leaves in work are the same, and none is the source of another.
@@ -29,7 +29,7 @@ class COW_CAPABILITY("family lock") FamilyLock {
   /// Waits until no fault is at work. Those that come later wait for this one.
   void lock_alone() noexcept COW_ACQUIRE();
   void unlock() noexcept COW_RELEASE() { lock_.unlock(); }
-  /// The caller says that it holds the lock, alone or in a Turn; see COW_CHECK.
+  /// The caller says that it holds the lock, alone or with a LeafLock; see COW_CHECK.
   void assert_held() const noexcept COW_ASSERT_CAPABILITY(this) { lock_.assert_held(); }
   /// Between two pieces of work, without the lock: see os::Lock.
   void let_waiters_go_first() noexcept COW_EXCLUDES(this) { lock_.let_waiters_go_first(); }
@@ -38,7 +38,7 @@ class COW_CAPABILITY("family lock") FamilyLock {
   void forget_others() noexcept COW_REQUIRES(this);
 
  private:
-  friend class Turn;
+  friend class LeafLock;
 
   void lock_leaf(LeafInWork& mine) noexcept COW_ACQUIRE();
   void unlock_leaf(LeafInWork& mine) noexcept COW_RELEASE();
@@ -54,30 +54,32 @@ class COW_CAPABILITY("family lock") FamilyLock {
   unsigned control_calls_waiting_ COW_GUARDED_BY(lock_) = 0;  ///< for faults to end
 };
 
-/// What a fault may rely on from its beginning to its end: nobody else changes its leaf, and no
-/// control call runs. Signal context: yes.
-class [[nodiscard]] Turn {
+/// The lock of the leaf that a fault is at work on, from its beginning to its end: nobody else
+/// changes the leaf, and no control call runs. Who has it holds the family's lock, too, but in
+/// aside(). Signal context: yes.
+class [[nodiscard]] LeafLock {
  public:
-  /// A fault in leaf `group` of `space`. Takes the lock.
-  Turn(FamilyLock& lock, const AddressSpace& space, std::uint64_t group) noexcept : lock_(&lock) {
+  /// A fault in leaf `group` of `space`. Takes both locks.
+  LeafLock(FamilyLock& family, const AddressSpace& space, std::uint64_t group) noexcept
+      : family_(&family) {
     leaf_.space = &space;
     leaf_.group = group;
-    lock_->lock_leaf(leaf_);
+    family_->lock_leaf(leaf_);
   }
-  /// Part of a control call, which holds the lock.
-  Turn() noexcept : is_alone_(true) {}
-  ~Turn() {
-    if (lock_ != nullptr) is_alone_ ? lock_->unlock() : lock_->unlock_leaf(leaf_);
+  /// Part of a control call, which holds the family's lock.
+  LeafLock() noexcept : is_alone_(true) {}
+  ~LeafLock() {
+    if (family_ != nullptr) is_alone_ ? family_->unlock() : family_->unlock_leaf(leaf_);
   }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
+  LeafLock(const LeafLock&) = delete;
+  LeafLock& operator=(const LeafLock&) = delete;
 
-  /// Does `work`, which only asks the kernel for something, without the lock.
+  /// Does `work`, which only asks the kernel for something, without the family's lock.
   template <class Work>
   int aside(const Work& work) noexcept {
     if (is_alone_) return work();
-    lock_->lock_.assert_held();
-    return without(lock_->lock_, work);
+    family_->lock_.assert_held();
+    return without(family_->lock_, work);
   }
 
   /// Whether the fault may read what `source` shows in its group, and from then on: of one space
@@ -99,7 +101,7 @@ class [[nodiscard]] Turn {
     return error;
   }
 
-  FamilyLock* lock_ = nullptr;  ///< null: the caller's
+  FamilyLock* family_ = nullptr;  ///< null: the caller's
   LeafInWork leaf_;
   bool is_alone_ = false;
 };
