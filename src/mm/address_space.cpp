@@ -97,21 +97,21 @@ const std::byte* AddressSpace::source_of(PageIndex page, Frame frame,
   return owner_shows_it && lock.may_read(*owner) ? owner->address(page) : address(page);
 }
 
-void AddressSpace::adopt_leaf(std::uint64_t group, const PageTable& other) noexcept {
-  writable_.clear(group);
-  table().adopt_leaf(group, other);
+void AddressSpace::adopt_leaf(std::uint64_t leaf_index, const PageTable& other) noexcept {
+  writable_.clear(leaf_index);
+  table().adopt_leaf(leaf_index, other);
 }
 
-void AddressSpace::hand_leaf_to(std::uint64_t group, PageTable& other) noexcept {
+void AddressSpace::hand_leaf_to(std::uint64_t leaf_index, PageTable& other) noexcept {
   COW_CHECK(!family_->frames().shows_file());
-  const Leaf& leaf = *table().leaf_at(group);
-  const Breaks before = edges(group) + leaf.breaks;
+  const Leaf& leaf = *table().leaf_at(leaf_index);
+  const Breaks before = edges(leaf_index) + leaf.breaks;
   for (const Entry entry : leaf.entries) {
     family_->frames().note_shown(*this, entry.frame(), Frame{});
   }
-  writable_.clear(group);
-  table().hand_leaf_to(group, other);
-  range_.count(edges(group) - before);
+  writable_.clear(leaf_index);
+  table().hand_leaf_to(leaf_index, other);
+  range_.count(edges(leaf_index) - before);
 }
 
 void AddressSpace::forget_homes() noexcept {
@@ -129,11 +129,11 @@ void AddressSpace::replace_table(PageTable& other) noexcept {
 }
 
 void AddressSpace::note_writable(const Leaf& leaf) noexcept {
-  leaf.writable > 0 ? writable_.set(leaf.group) : writable_.clear(leaf.group);
+  leaf.writable > 0 ? writable_.set(leaf.index) : writable_.clear(leaf.index);
 }
 
-Breaks AddressSpace::edges(std::uint64_t group) const noexcept {
-  const PageSpan span = table().span_of(group);
+Breaks AddressSpace::edges(std::uint64_t leaf_index) const noexcept {
+  const PageSpan span = table().span_of(leaf_index);
   const auto before = [&](PageIndex page) {
     return Breaks::between(table().entry(page - kOnePage), table().entry(page));
   };

@@ -76,9 +76,9 @@ class AddressSpace {
   /// Calls `use(Leaf&)` for each leaf with writable entries, in ascending order.
   template <class Visit>
   void for_each_writable_leaf(const Visit& visit) const {
-    for (std::uint64_t group = writable_.next(0); group < writable_.size();
-         group = writable_.next(group + 1)) {
-      Leaf* const leaf = table().leaf_at(group);
+    for (std::uint64_t leaf_index = writable_.next(0); leaf_index < writable_.size();
+         leaf_index = writable_.next(leaf_index + 1)) {
+      Leaf* const leaf = table().leaf_at(leaf_index);
       if (leaf == nullptr) __builtin_unreachable();  // there is one, or it had no bit
       visit(*leaf);
     }
@@ -105,11 +105,11 @@ class AddressSpace {
   /// Whether the family keeps packed frames in reserve for this region.
   [[nodiscard]] bool may_pack() const noexcept { return may_pack_; }
 
-  /// Makes leaf `group` the one `other` has, after the kernel was told.
-  void adopt_leaf(std::uint64_t group, const PageTable& other) noexcept;
-  /// Leaf `group` goes to `other`, which has none there, and the pages show zeros, as the kernel
-  /// was told. Precondition: untouched pages are zero pages in this family.
-  void hand_leaf_to(std::uint64_t group, PageTable& other) noexcept;
+  /// Makes leaf `leaf_index` the one `other` has, after the kernel was told.
+  void adopt_leaf(std::uint64_t leaf_index, const PageTable& other) noexcept;
+  /// Leaf `leaf_index` goes to `other`, which has none there, and the pages show zeros, as the
+  /// kernel was told. Precondition: untouched pages are zero pages in this family.
+  void hand_leaf_to(std::uint64_t leaf_index, PageTable& other) noexcept;
 
   // For faults. Signal context: yes.
 
@@ -189,7 +189,7 @@ class AddressSpace {
     };
     return entry.is_sound() && (!entry.writable() || is_ours_alone());
   }
-  [[nodiscard]] Breaks edges(std::uint64_t group) const noexcept;
+  [[nodiscard]] Breaks edges(std::uint64_t leaf_index) const noexcept;
   void note_writable(const Leaf& leaf) noexcept;
 
   std::shared_ptr<Family> family_;
@@ -211,32 +211,32 @@ class AddressSpace {
 template <class Change>
 void AddressSpace::edit(Leaf& leaf, PageSpan span, const Change& change) noexcept {
   family_->lock().assert_held();
-  const PageSpan whole = table().span_of(leaf.group);
+  const PageSpan whole = table().span_of(leaf.index);
   COW_CHECK(table().owns_leaf(whole.first));
-  const Breaks edges_before = edges(leaf.group);
+  const Breaks edges_before = edges(leaf.index);
   const Breaks inside = edit_leaf(leaf, span, whole, [&](PageIndex page, Entry& entry) {
     const Frame before = entry.frame();
     change(page, entry);
     COW_CHECK(may_have(leaf, entry));
     if (entry.frame() != before) family_->frames().note_shown(*this, before, entry.frame());
   });
-  range_.count(inside + edges(leaf.group) - edges_before);
+  range_.count(inside + edges(leaf.index) - edges_before);
   note_writable(leaf);
 }
 
 template <class Change>
 void AddressSpace::edit_as_one(Leaf& leaf, const Change& change) noexcept {
   family_->lock().assert_held();
-  const PageSpan whole = table().span_of(leaf.group);
+  const PageSpan whole = table().span_of(leaf.index);
   COW_CHECK(table().owns_leaf(whole.first) && leaf.breaks.none());
-  const Breaks edges_before = edges(leaf.group);
+  const Breaks edges_before = edges(leaf.index);
   for (PageIndex page = whole.first; page < whole.last; ++page) {
     change(leaf[page]);
     COW_CHECK(may_have(leaf, leaf[page]));
   }
   leaf.writable =
       leaf[whole.first].writable() ? static_cast<std::uint32_t>(whole.count().value) : 0;
-  range_.count(edges(leaf.group) - edges_before);
+  range_.count(edges(leaf.index) - edges_before);
   note_writable(leaf);
 }
 

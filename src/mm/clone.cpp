@@ -37,18 +37,18 @@ class Copying {
   template <class Copy>
   void run(const Copy& copy) {
     if (file_ == File::copied && frames_.shows_file()) {
-      for (std::uint64_t group = 0; group < leaves_for(source_.pages()); ++group) {
-        copy_leaf(group, copy);
+      for (std::uint64_t leaf_index = 0; leaf_index < leaves_for(source_.pages()); ++leaf_index) {
+        copy_leaf(leaf_index, copy);
       }
     } else {
-      for_each_leaf(source_, [&](const Leaf& leaf) { copy_leaf(leaf.group, copy); });
+      for_each_leaf(source_, [&](const Leaf& leaf) { copy_leaf(leaf.index, copy); });
     }
     GapFiller(empty_, home_, writable_).show();
   }
 
  private:
   template <class Copy>
-  void copy_leaf(std::uint64_t group, const Copy& copy);
+  void copy_leaf(std::uint64_t leaf_index, const Copy& copy);
 
   [[nodiscard]] bool is_of_file(Entry entry) const noexcept {
     return frames_.is_of_users_file(entry.frame());
@@ -72,8 +72,8 @@ class Copying {
 };
 
 template <class Copy>
-void Copying::copy_leaf(std::uint64_t group, const Copy& copy) {
-  const PageSpan span = source_.span_of(group);
+void Copying::copy_leaf(std::uint64_t leaf_index, const Copy& copy) {
+  const PageSpan span = source_.span_of(leaf_index);
   Leaf& leaf = empty_.table().own_leaf(span.first);
   if (frames_.shows_file()) {
     empty_.edit(leaf, span, [&](PageIndex page, Entry& entry) {
@@ -153,7 +153,7 @@ void show(const PageTable& source, std::uint64_t runs, AddressSpace& empty, bool
 // After an eager clone nothing is shared that was not before: its source's pages need not fault.
 void reopen(AddressSpace& space, Leaf& leaf) noexcept {
   const FrameStore& frames = space.family().frames();
-  const PageSpan span = space.table().span_of(leaf.group);
+  const PageSpan span = space.table().span_of(leaf.index);
   const auto sole = [&](PageIndex page) { return frames.is_sole_owner(leaf[page]); };
   for_each_stretch(span, sole, [&](PageSpan run) {
     if (space.range().make_writable(run) != 0) {
@@ -187,16 +187,17 @@ void clone_lazily(AddressSpace& source, AddressSpace& empty) {
 }
 
 void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
-  MetadataArray<std::uint64_t> was_writable;  // groups
+  MetadataArray<std::uint64_t> was_writable;  // leaves
   const Section section(source.family());
   std::size_t count = 0;
   source.for_each_writable_leaf([&](const Leaf&) { ++count; });
   if (!was_writable.reserve(count)) {
     throw_refused(errno, "mmap", "a region could not be copied");
   }
-  source.for_each_writable_leaf([&](const Leaf& leaf) { was_writable.push(leaf.group); });
+  source.for_each_writable_leaf([&](const Leaf& leaf) { was_writable.push(leaf.index); });
   const auto reopen_all = [&] {
-    for (const std::uint64_t group : was_writable) reopen(source, *source.table().leaf_at(group));
+    for (const std::uint64_t leaf_index : was_writable)
+      reopen(source, *source.table().leaf_at(leaf_index));
   };
   try {
     source.family().ensure_reserve({});
@@ -233,11 +234,11 @@ void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy) {
 void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noexcept {
   FrameStore& frames = kept.store().frames;
   for_each_leaf_part(span, [&](PageSpan part) {
-    const std::uint64_t group = part.first.leaf_index();
-    const PageSpan whole = kept.span_of(group);
-    if (kept.leaf_at(group) == other.leaf_at(group)) return;
+    const std::uint64_t leaf_index = part.first.leaf_index();
+    const PageSpan whole = kept.span_of(leaf_index);
+    if (kept.leaf_at(leaf_index) == other.leaf_at(leaf_index)) return;
     if (part == whole) {
-      kept.adopt_leaf(group, other);
+      kept.adopt_leaf(leaf_index, other);
       return;
     }
     Leaf& leaf = kept.own_leaf(part.first);

@@ -36,7 +36,7 @@ bool for_each_sharer(const FrameStore& frames, const Leaf& leaf, PageIndex page,
 std::uint32_t redirect(AddressSpace& space, Leaf& leaf, PageIndex page, Frame frame,
                        Entry to) noexcept {
   FrameStore& frames = space.family().frames();
-  const PageSpan whole = space.table().span_of(leaf.group);
+  const PageSpan whole = space.table().span_of(leaf.index);
   std::uint32_t redirected = 0;
   for_each_sharer(frames, leaf, page, frame, kAllVersions, [&](Leaf& sharer) {
     edit_leaf(sharer, {page, page + kOnePage}, whole, [&](PageIndex, Entry& entry) {

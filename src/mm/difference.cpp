@@ -45,10 +45,10 @@ bool differ(const FrameStore& frames, Entry a, Entry b, const FrameComparison& b
 }
 
 LeafBits difference_in_leaf(const FrameStore& frames, const PageTable& from, const PageTable& to,
-                            std::uint64_t group, const FrameComparison& bytes) noexcept {
+                            std::uint64_t leaf_index, const FrameComparison& bytes) noexcept {
   LeafBits bits;
-  if (from.leaf_at(group) == to.leaf_at(group)) return bits;
-  const PageSpan span = from.span_of(group);
+  if (from.leaf_at(leaf_index) == to.leaf_at(leaf_index)) return bits;
+  const PageSpan span = from.span_of(leaf_index);
   for (PageIndex page = span.first; page < span.last; ++page) {
     bits[page.entry_index()] = differ(frames, from.entry(page), to.entry(page), bytes);
   }
@@ -68,22 +68,22 @@ void append(std::vector<PageSpan>& spans, PageSpan next) {
 std::vector<PageSpan> difference(Family& family, const PageTable& from, const PageTable& to) {
   const FrameComparison bytes(family.geometry());
   std::vector<PageSpan> spans;
-  const std::uint64_t groups = leaves_for(from.pages());
-  for (std::uint64_t group = 0; group < groups; ++group) {
+  const std::uint64_t leaves = leaves_for(from.pages());
+  for (std::uint64_t leaf_index = 0; leaf_index < leaves; ++leaf_index) {
     LeafBits bits;
     {
       // One leaf at a time, so that faults need not wait long; what a snapshot shows does not
       // change meanwhile, only where its bytes are kept.
       const Section section(family, Section::Intent::look);
-      if (group % kTableEntries == 0 &&
-          from.directory_at(group / kTableEntries) == to.directory_at(group / kTableEntries)) {
-        group += kTableEntries - 1;
+      if (leaf_index % kTableEntries == 0 && from.directory_at(leaf_index / kTableEntries) ==
+                                                 to.directory_at(leaf_index / kTableEntries)) {
+        leaf_index += kTableEntries - 1;
         continue;
       }
-      bits = difference_in_leaf(family.frames(), from, to, group, bytes);
+      bits = difference_in_leaf(family.frames(), from, to, leaf_index, bytes);
     }
     const auto differs = [&](PageIndex page) { return bits[page.entry_index()]; };
-    for_each_stretch(from.span_of(group), differs, [&](PageSpan run) { append(spans, run); });
+    for_each_stretch(from.span_of(leaf_index), differs, [&](PageSpan run) { append(spans, run); });
   }
   return spans;
 }

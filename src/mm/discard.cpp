@@ -141,10 +141,10 @@ class Discard {
   void give_up_pages(PageTable& gone) noexcept {
     const Recycling::NothingKept nothing_kept(frames_.recycling());
     for_each_part([&](PageSpan part) {
-      const std::uint64_t group = part.first.leaf_index();
-      const bool is_whole = part == space_.table().span_of(group);
+      const std::uint64_t leaf_index = part.first.leaf_index();
+      const bool is_whole = part == space_.table().span_of(leaf_index);
       if (is_whole && !frames_.shows_file()) {
-        space_.hand_leaf_to(group, gone);
+        space_.hand_leaf_to(leaf_index, gone);
       } else {
         give_up_part(part);
       }

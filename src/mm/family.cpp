@@ -102,15 +102,15 @@ bool Family::shown_elsewhere(const Leaf& leaf, const ShownTable& mine) const noe
   lock_.assert_held();
   if (held_.size() > kMostTablesSearched) return true;
   for (const HeldDirectory& held : held_) {
-    if (held.index == leaf.group / kTableEntries &&
-        held.directory->leaves[leaf.group % kTableEntries] == &leaf) {
+    if (held.index == leaf.index / kTableEntries &&
+        held.directory->leaves[leaf.index % kTableEntries] == &leaf) {
       return true;
     }
   }
   std::size_t searched = 0;
   for (const ShownTable& shown : shown_) {
     if (++searched > kMostTablesSearched) return true;
-    if (&shown != &mine && shown.table.leaf_at(leaf.group) == &leaf) return true;
+    if (&shown != &mine && shown.table.leaf_at(leaf.index) == &leaf) return true;
   }
   return false;
 }

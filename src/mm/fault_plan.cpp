@@ -57,7 +57,7 @@ class Decision {
   // redirected: it is in other frames than the target's, and the pages around it in as many pieces
   // as before.
   [[nodiscard]] bool all_of_run_can_stay(PageIndex page) const noexcept {
-    const PageSpan leaf = space_.table().span_of(leaf_.group);
+    const PageSpan leaf = space_.table().span_of(leaf_.index);
     while (page > leaf.first && leaf_[page - kOnePage].joins(leaf_[page])) page = page - kOnePage;
     while (can_stay(page) && page + kOnePage < leaf.last &&
            leaf_[page].joins(leaf_[page + kOnePage])) {
@@ -102,7 +102,7 @@ FaultPlan decide_alone(const AddressSpace& space, const Leaf& leaf, PageIndex pa
 }
 
 FaultPlan decide_for_leaf(const AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {
-  return Decision(space, leaf, page, Aim::no_mappings).within(space.table().span_of(leaf.group));
+  return Decision(space, leaf, page, Aim::no_mappings).within(space.table().span_of(leaf.index));
 }
 
 }  // namespace cow

@@ -27,7 +27,7 @@ class Gathering {
     const auto is_ours = [](Entry entry) { return !entry.leased(); };
     const PageTable& table = space_.table();
     for_each_leaf(table, [&](const Leaf& leaf) {
-      for_each_stretch(table, table.span_of(leaf.group), is_ours, [&](PageSpan span) {
+      for_each_stretch(table, table.span_of(leaf.index), is_ours, [&](PageSpan span) {
         if (error == 0) error = move(space_.table().own_leaf(span.first), span);
       });
     });

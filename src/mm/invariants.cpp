@@ -74,8 +74,7 @@ class Checker {
       for (std::size_t i = 0; i < kTableEntries; ++i) {
         const Leaf* const leaf = directory.leaves[i];
         if (leaf == nullptr) continue;
-        if (leaf->group != index * kTableEntries + i)
-          wrong("leaf of group ", leaf->group, " is lost");
+        if (leaf->index != index * kTableEntries + i) wrong("leaf ", leaf->index, " is lost");
         if (leaves_[leaf]++ > 0) continue;
         for (const Entry entry : leaf->entries) {
           const Frame frame = entry.frame();
@@ -92,7 +91,7 @@ class Checker {
     }
     for (const auto& [leaf, count] : leaves_) {
       if (leaf->references != count)
-        wrong("leaf ", leaf->group, " counts ", leaf->references, " references, there are ", count);
+        wrong("leaf ", leaf->index, " counts ", leaf->references, " references, there are ", count);
     }
     for (const auto& [name, count] : references_) {
       const Frame frame(ExtentId{name.first}, PageIndex{name.second});
@@ -171,8 +170,9 @@ class Checker {
     std::size_t listed = 0;
     space_.for_each_writable_leaf([&](const Leaf& leaf) { listed += leaf.writable; });
     std::size_t writable = 0;
-    for (std::uint64_t group = 0; group < leaves_for(space_.table().pages()); ++group) {
-      const Leaf* const leaf = space_.table().leaf_at(group);
+    for (std::uint64_t leaf_index = 0; leaf_index < leaves_for(space_.table().pages());
+         ++leaf_index) {
+      const Leaf* const leaf = space_.table().leaf_at(leaf_index);
       if (leaf != nullptr) writable += leaf->writable;
     }
     check_leases();
@@ -188,7 +188,7 @@ class Checker {
   }
 
   void check_counts(const Leaf& leaf) {
-    const std::size_t valid = space_.table().span_of(leaf.group).count().value;
+    const std::size_t valid = space_.table().span_of(leaf.index).count().value;
     std::uint32_t writable = 0;
     Breaks breaks;
     for (std::size_t i = 0; i < kTableEntries; ++i) {
@@ -197,9 +197,9 @@ class Checker {
       if (i > 0 && i < valid) breaks += Breaks::between(leaf.entries[i - 1], entry);
       if (entry.writable()) ++writable;
     }
-    if (writable != leaf.writable) wrong("leaf ", leaf.group, " miscounts writable entries");
+    if (writable != leaf.writable) wrong("leaf ", leaf.index, " miscounts writable entries");
     if (breaks != leaf.breaks) {
-      wrong("leaf ", leaf.group, " miscounts breaks: ", leaf.breaks.frames, " + ",
+      wrong("leaf ", leaf.index, " miscounts breaks: ", leaf.breaks.frames, " + ",
             leaf.breaks.permissions, ", there are ", breaks.frames, " + ", breaks.permissions);
     }
   }
@@ -208,7 +208,7 @@ class Checker {
     if (entry.never_stored() && !leaf.any_never_stored) wrong("a leaf forgot a hole");
     if (entry.leased() && !entry.writable()) wrong("a leased page is not writable");
     if (!entry.writable()) return;
-    if (leaf_references > 1) wrong("leaf ", leaf.group, " is shared and has a writable entry");
+    if (leaf_references > 1) wrong("leaf ", leaf.index, " is shared and has a writable entry");
     if (frames_.references(entry.frame()) != 1) wrong("a writable frame is shared");
     if (frames_.is_foreign(entry.frame())) wrong("a writable frame belongs to a parent process");
   }

@@ -25,7 +25,7 @@ void FamilyLock::lock_leaf(LeafInWork& mine) noexcept {
 bool FamilyLock::must_wait(const LeafInWork& mine) const noexcept {
   if (control_calls_waiting_ > 0) return true;
   for (const LeafInWork& other : in_work_) {
-    if (other.group != mine.group) continue;
+    if (other.index != mine.index) continue;
     if (other.space == mine.space || other.source == mine.space) return true;
   }
   return false;
@@ -33,7 +33,7 @@ bool FamilyLock::must_wait(const LeafInWork& mine) const noexcept {
 
 bool FamilyLock::may_read(const AddressSpace& source, const LeafInWork& mine) const noexcept {
   for (const LeafInWork& other : in_work_) {
-    if (other.group == mine.group && other.space == &source) return false;
+    if (other.index == mine.index && other.space == &source) return false;
   }
   return true;
 }

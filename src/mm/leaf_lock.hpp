@@ -12,9 +12,9 @@ class AddressSpace;
 /// A leaf of page-table entries that a fault is at work on.
 struct LeafInWork : ListLink<LeafInWork> {
   const AddressSpace* space = nullptr;
-  std::uint64_t group = 0;
-  /// Where else the fault may read the bytes it copies: nobody may change what that space shows in
-  /// this group. Null if it reads them at its own addresses.
+  std::uint64_t index = 0;
+  /// Where else the fault may read the bytes it copies: nobody may change what that space shows at
+  /// this index. Null if it reads them at its own addresses.
   const AddressSpace* source = nullptr;
 };
 
@@ -59,11 +59,11 @@ class COW_CAPABILITY("family lock") FamilyLock {
 /// aside(). Signal context: yes.
 class [[nodiscard]] LeafLock {
  public:
-  /// A fault in leaf `group` of `space`. Takes both locks.
-  LeafLock(FamilyLock& family, const AddressSpace& space, std::uint64_t group) noexcept
+  /// A fault in leaf `leaf_index` of `space`. Takes both locks.
+  LeafLock(FamilyLock& family, const AddressSpace& space, std::uint64_t leaf_index) noexcept
       : family_(&family) {
     leaf_.space = &space;
-    leaf_.group = group;
+    leaf_.index = leaf_index;
     family_->lock_leaf(leaf_);
   }
   /// Part of a control call, which holds the family's lock.
@@ -82,7 +82,7 @@ class [[nodiscard]] LeafLock {
     return without(family_->lock_, work);
   }
 
-  /// Whether the fault may read what `source` shows in its group, and from then on: of one space
+  /// Whether the fault may read what `source` shows at its index, and from then on: of one space
   /// only, and only if no fault is about to change it.
   [[nodiscard]] bool may_read(const AddressSpace& source) noexcept;
 

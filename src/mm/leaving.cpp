@@ -30,16 +30,16 @@ std::size_t begin_of_last_piece(const AddressSpace& space, std::size_t bytes,
                                 std::size_t most_of_frames) noexcept {
   const PageTable& table = space.table();
   const PageGeometry geometry = space.family().geometry();
-  const auto group_before = [&](std::size_t at) { return geometry.page_at(at - 1).leaf_index(); };
-  if (table.leaf_at(group_before(bytes)) != nullptr) {
+  const auto leaf_before = [&](std::size_t at) { return geometry.page_at(at - 1).leaf_index(); };
+  if (table.leaf_at(leaf_before(bytes)) != nullptr) {
     return (bytes - 1) / most_of_frames * most_of_frames;
   }
   const bool shows_file = space.family().frames().shows_file();
   const std::size_t most = shows_file ? kPieceOfFileBytes : kPieceOfZerosBytes;
   const std::size_t lowest = bytes > most ? bytes - most : 0;
   std::size_t begin = bytes;
-  while (begin > lowest && table.leaf_at(group_before(begin)) == nullptr) {
-    begin = geometry.offset(table.span_of(group_before(begin)).first);
+  while (begin > lowest && table.leaf_at(leaf_before(begin)) == nullptr) {
+    begin = geometry.offset(table.span_of(leaf_before(begin)).first);
   }
   return std::max(begin, lowest);
 }

@@ -18,20 +18,20 @@ PageTable::PageTable(TableStore& store)
       directories_(directories_for(store.pages)) {}
 
 bool PageTable::owns_leaf(PageIndex page) const noexcept {
-  const std::uint64_t group = page.leaf_index();
-  const Directory* const directory = directories_[group / kTableEntries];
+  const std::uint64_t leaf_index = page.leaf_index();
+  const Directory* const directory = directories_[leaf_index / kTableEntries];
   if (directory == nullptr || directory->references > 1) return false;
-  const Leaf* const leaf = directory->leaves[group % kTableEntries];
+  const Leaf* const leaf = directory->leaves[leaf_index % kTableEntries];
   return leaf != nullptr && leaf->references == 1;
 }
 
 Leaf& PageTable::own_leaf(PageIndex page) noexcept {
-  const std::uint64_t group = page.leaf_index();
-  Directory& directory = own_directory(group / kTableEntries);
-  Leaf*& leaf = directory.leaves[group % kTableEntries];
+  const std::uint64_t leaf_index = page.leaf_index();
+  Directory& directory = own_directory(leaf_index / kTableEntries);
+  Leaf*& leaf = directory.leaves[leaf_index % kTableEntries];
   if (leaf == nullptr) {
     leaf = store_.leaves.take();
-    fill_untouched(*leaf, group);
+    fill_untouched(*leaf, leaf_index);
     count_frames(*leaf);
   } else if (leaf->references > 1) {
     leaf = &copy_leaf(*leaf);
@@ -59,7 +59,7 @@ Leaf& PageTable::copy_leaf(Leaf& from) noexcept {
   Leaf& copy = *store_.leaves.take();
   copy.writable = from.writable;
   copy.breaks = from.breaks;
-  copy.group = from.group;
+  copy.index = from.index;
   copy.heat_round = from.heat_round;
   copy.any_never_stored = from.any_never_stored;
   copy.entries = from.entries;
@@ -72,10 +72,10 @@ Leaf& PageTable::copy_leaf(Leaf& from) noexcept {
   return copy;
 }
 
-void PageTable::fill_untouched(Leaf& leaf, std::uint64_t group) const noexcept {
-  leaf.group = static_cast<std::uint32_t>(group);
+void PageTable::fill_untouched(Leaf& leaf, std::uint64_t leaf_index) const noexcept {
+  leaf.index = static_cast<std::uint32_t>(leaf_index);
   if (!store_.frames.shows_file()) return;
-  const PageSpan span = span_of(group);
+  const PageSpan span = span_of(leaf_index);
   for (std::size_t i = 0; i < span.count().value; ++i) {
     leaf.entries[i] = store_.frames.untouched(span.first + PageCount{i});
     if (i > 0) leaf.breaks += Breaks::between(leaf.entries[i - 1], leaf.entries[i]);
@@ -101,7 +101,7 @@ bool TableStore::drop_leaf(Leaf* leaf, Piece& piece) noexcept {
     piece.use_looks(1);
     return true;
   }
-  const PageSpan whole = span_of(leaf->group);
+  const PageSpan whole = span_of(leaf->index);
   for (PageSpan run{whole.first, whole.first}; run.first < whole.last; run.first = run.last) {
     const Frame first = (*leaf)[run.first].frame();
     run.last = run.first + kOnePage;
@@ -167,18 +167,19 @@ bool PageTable::release(Piece& piece) noexcept {
   return true;
 }
 
-void PageTable::adopt_leaf(std::uint64_t group, const PageTable& other) noexcept {
-  Leaf* const theirs = other.leaf_at(group);
-  Leaf*& ours = own_directory(group / kTableEntries).leaves[group % kTableEntries];
+void PageTable::adopt_leaf(std::uint64_t leaf_index, const PageTable& other) noexcept {
+  Leaf* const theirs = other.leaf_at(leaf_index);
+  Leaf*& ours = own_directory(leaf_index / kTableEntries).leaves[leaf_index % kTableEntries];
   if (ours == theirs) return;
   if (theirs != nullptr) ++theirs->references;
   store_.drop_leaf(ours);
   ours = theirs;
 }
 
-void PageTable::hand_leaf_to(std::uint64_t group, PageTable& other) noexcept {
-  Leaf*& ours = own_directory(group / kTableEntries).leaves[group % kTableEntries];
-  Leaf*& theirs = other.own_directory(group / kTableEntries).leaves[group % kTableEntries];
+void PageTable::hand_leaf_to(std::uint64_t leaf_index, PageTable& other) noexcept {
+  Leaf*& ours = own_directory(leaf_index / kTableEntries).leaves[leaf_index % kTableEntries];
+  Leaf*& theirs =
+      other.own_directory(leaf_index / kTableEntries).leaves[leaf_index % kTableEntries];
   theirs = std::exchange(ours, nullptr);
 }
 

@@ -26,20 +26,20 @@ struct Leaf {
   std::uint32_t references = 1;   ///< directories that point here
   std::uint32_t writable = 0;     ///< entries that are writable
   Breaks breaks;                  ///< before the entries 1…
-  std::uint32_t group = 0;        ///< which leaf of the table: its first page / 512
+  std::uint32_t index = 0;        ///< which leaf of the table: its first page / 512
   std::uint32_t heat_round = 0;   ///< which snapshot of its region its entries' heat was of
   bool any_never_stored = false;  ///< some entry may be never_stored()
   std::array<std::uint8_t, kLeafBlocks>
       block_faults{};  ///< write faults since it was copied, protected or put back
 
-  /// All leaves of this group that were copied from one another, a ring. `older` leads to the leaf
+  /// All leaves of this index that were copied from one another, a ring. `older` leads to the leaf
   /// this one was copied from, as long as that lives.
   Leaf* older = this;
   Leaf* newer = this;
 
   std::array<Entry, kTableEntries> entries{};
 
-  /// The entry of a page of this group.
+  /// The entry of a page of this leaf.
   [[nodiscard]] Entry& operator[](PageIndex page) noexcept { return entries[page.entry_index()]; }
   [[nodiscard]] const Entry& operator[](PageIndex page) const noexcept {
     return entries[page.entry_index()];
@@ -73,9 +73,9 @@ struct TableStore {
   NodePool<Leaf> leaves;
   NodePool<Directory> directories;
 
-  /// The pages of leaf `group`, of which a table's last one may have fewer.
-  [[nodiscard]] PageSpan span_of(std::uint64_t group) const noexcept {
-    const PageIndex first{group * kTableEntries};
+  /// The pages of leaf `leaf_index`, of which a table's last one may have fewer.
+  [[nodiscard]] PageSpan span_of(std::uint64_t leaf_index) const noexcept {
+    const PageIndex first{leaf_index * kTableEntries};
     return {first, std::min(first + PageCount{kTableEntries}, PageIndex{pages.value})};
   }
   /// Drops one reference, and all that goes with the last.
@@ -118,9 +118,9 @@ class PageTable {
     return leaf == nullptr ? store_.frames.untouched(page) : (*leaf)[page];
   }
   [[nodiscard]] Leaf* leaf_of(PageIndex page) const noexcept { return leaf_at(page.leaf_index()); }
-  [[nodiscard]] Leaf* leaf_at(std::uint64_t group) const noexcept {
-    const Directory* const directory = directories_[group / kTableEntries];
-    return directory == nullptr ? nullptr : directory->leaves[group % kTableEntries];
+  [[nodiscard]] Leaf* leaf_at(std::uint64_t leaf_index) const noexcept {
+    const Directory* const directory = directories_[leaf_index / kTableEntries];
+    return directory == nullptr ? nullptr : directory->leaves[leaf_index % kTableEntries];
   }
   /// For `page`, which has no leaf: behind it, the first page of the next leaf, or directory where
   /// that is missing, too.
@@ -129,8 +129,8 @@ class PageTable {
     const std::uint64_t step = has_directory ? kTableEntries : kTableEntries * kTableEntries;
     return std::min(PageIndex{(page.value / step + 1) * step}, PageIndex{pages().value});
   }
-  [[nodiscard]] PageSpan span_of(std::uint64_t group) const noexcept {
-    return store_.span_of(group);
+  [[nodiscard]] PageSpan span_of(std::uint64_t leaf_index) const noexcept {
+    return store_.span_of(leaf_index);
   }
 
   /// The leaf of `page`, referenced by this table alone: shared page-table pages on the way are
@@ -152,10 +152,11 @@ class PageTable {
   void release() noexcept;
   /// The same as far as `piece` allows; true when it is done.
   [[nodiscard]] bool release(Piece& piece) noexcept;
-  /// Makes leaf `group` the one that `other` has there, dropping our own.
-  void adopt_leaf(std::uint64_t group, const PageTable& other) noexcept;
-  /// Leaf `group` becomes that of `other`, which has none there. Here its pages are untouched then.
-  void hand_leaf_to(std::uint64_t group, PageTable& other) noexcept;
+  /// Makes leaf `leaf_index` the one that `other` has there, dropping our own.
+  void adopt_leaf(std::uint64_t leaf_index, const PageTable& other) noexcept;
+  /// Leaf `leaf_index` becomes that of `other`, which has none there. Here its pages are untouched
+  /// then.
+  void hand_leaf_to(std::uint64_t leaf_index, PageTable& other) noexcept;
 
   /// For questions about identity: equal pointers are equal content.
   [[nodiscard]] const Directory* directory_at(std::uint64_t index) const noexcept {
@@ -172,7 +173,7 @@ class PageTable {
  private:
   Directory& own_directory(std::uint64_t index) noexcept;
   Leaf& copy_leaf(Leaf& from) noexcept;
-  void fill_untouched(Leaf& leaf, std::uint64_t group) const noexcept;
+  void fill_untouched(Leaf& leaf, std::uint64_t leaf_index) const noexcept;
   void count_frames(const Leaf& leaf) noexcept;
 
   TableStore& store_;

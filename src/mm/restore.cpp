@@ -32,7 +32,7 @@ class Restore {
     by_copy_ = by_copy_ || !remap_all();
     if (by_copy_) own_every_frame();
     for_each_change(Way::overwrite, [&](PageSpan span) { overwrite(span); });
-    for_each_differing_group([&](std::uint64_t group) { update_leaf(group); });
+    for_each_differing_leaf([&](std::uint64_t leaf_index) { update_leaf(leaf_index); });
     follow_from_now_on(space_, snapshot_);
   }
 
@@ -59,15 +59,16 @@ class Restore {
   }
 
   template <class Use>
-  void for_each_differing_group(const Use& use) {
+  void for_each_differing_leaf(const Use& use) {
     const PageTable& now = space_.table();
-    const std::uint64_t groups = leaves_for(now.pages());
-    for (std::uint64_t group = 0; group < groups; ++group) {
-      if (group % kTableEntries == 0 && now.directory_at(group / kTableEntries) ==
-                                            snapshot_.directory_at(group / kTableEntries)) {
-        group += kTableEntries - 1;
-      } else if (now.leaf_at(group) != snapshot_.leaf_at(group)) {
-        use(group);
+    const std::uint64_t leaves = leaves_for(now.pages());
+    for (std::uint64_t leaf_index = 0; leaf_index < leaves; ++leaf_index) {
+      if (leaf_index % kTableEntries == 0 &&
+          now.directory_at(leaf_index / kTableEntries) ==
+              snapshot_.directory_at(leaf_index / kTableEntries)) {
+        leaf_index += kTableEntries - 1;
+      } else if (now.leaf_at(leaf_index) != snapshot_.leaf_at(leaf_index)) {
+        use(leaf_index);
       }
     }
   }
@@ -76,9 +77,9 @@ class Restore {
   // snapshot, are side by side.
   template <class Use>
   void for_each_change(Way way, const Use& use) {
-    for_each_differing_group([&](std::uint64_t group) {
+    for_each_differing_leaf([&](std::uint64_t leaf_index) {
       for_each_stretch(
-          space_.table().span_of(group), [&](PageIndex page) { return way_of(page) == way; },
+          space_.table().span_of(leaf_index), [&](PageIndex page) { return way_of(page) == way; },
           [&](PageIndex, PageIndex page) { return then(page - kOnePage).joins(then(page)); }, use);
     });
   }
@@ -149,8 +150,8 @@ class Restore {
     if (error != 0) os::die_of("a region could be restored only in part", error);
   }
 
-  void update_leaf(std::uint64_t group) noexcept {
-    const PageSpan span = space_.table().span_of(group);
+  void update_leaf(std::uint64_t leaf_index) noexcept {
+    const PageSpan span = space_.table().span_of(leaf_index);
     Leaf& leaf = space_.table().own_leaf(span.first);
     bool same = true;
     space_.edit(leaf, span, [&](PageIndex page, Entry& entry) {
@@ -164,7 +165,7 @@ class Restore {
         case Way::remap: replace_entry(frames_, entry, then(page)); break;
       }
     });
-    if (same) space_.adopt_leaf(group, snapshot_);
+    if (same) space_.adopt_leaf(leaf_index, snapshot_);
   }
 
   AddressSpace& space_;

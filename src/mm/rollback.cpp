@@ -121,7 +121,7 @@ void follow_from_now_on(AddressSpace& space, const PageTable& snapshot) noexcept
   list.begin_round();
   space.for_each_writable_leaf([&](Leaf& leaf) {
     leaf.block_faults.fill(0);
-    const PageSpan span = space.table().span_of(leaf.group);
+    const PageSpan span = space.table().span_of(leaf.index);
     for (PageIndex page = span.first; page < span.last; ++page) {
       if (!leaf[page].writable()) continue;
       const HotPage* const known = list.was_hot(page);

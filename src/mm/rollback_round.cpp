@@ -45,7 +45,7 @@ class RollbackRound {
     leaf.block_faults.fill(0);
     const bool had_holes = leaf.any_never_stored;
     if (had_holes) learn_what_was_touched(leaf);
-    const PageSpan span = space_.table().span_of(leaf.group);
+    const PageSpan span = space_.table().span_of(leaf.index);
     for (PageIndex page = span.first; page < span.last; ++page) {
       if (leaf[page].writable()) put_back_page(leaf, page);
     }
@@ -179,9 +179,9 @@ class RollbackRound {
   // A page of zeros among pages with frames, in a mapping with them: a hole there shows zeros, too,
   // and takes no mapping of its own, neither here nor in what is made of the snapshot.
   [[nodiscard]] bool can_be_hole(const Leaf& leaf, PageIndex page) const noexcept {
-    const Leaf* const theirs = snapshot_.leaf_at(leaf.group);
+    const Leaf* const theirs = snapshot_.leaf_at(leaf.index);
     if (!then(page).is_zero_page() || theirs == nullptr) return false;
-    const PageSpan span = space_.table().span_of(leaf.group);
+    const PageSpan span = space_.table().span_of(leaf.index);
     const bool joins_before = page > span.first && leaf[page - kOnePage].frames_join(leaf[page]);
     const bool joins_behind =
         page + kOnePage < span.last && leaf[page].frames_join(leaf[page + kOnePage]);

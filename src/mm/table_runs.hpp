@@ -34,7 +34,7 @@ template <class Test>
   const auto& entries = leaf.entries;
   const auto first = std::find_if(entries.begin(), entries.end(), test);
   const auto last = std::find_if(entries.rbegin(), entries.rend(), test).base();
-  const PageIndex begin = table.span_of(leaf.group).first;
+  const PageIndex begin = table.span_of(leaf.index).first;
   if (first == entries.end()) return {begin, begin};
   return {begin + PageCount{static_cast<std::uint64_t>(first - entries.begin())},
           begin + PageCount{static_cast<std::uint64_t>(last - entries.begin())}};

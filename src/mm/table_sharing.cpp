@@ -84,7 +84,7 @@ void share_table(AddressSpace& space, PageTable& empty) {
   empty.share(space.table());
   int error = 0;
   space.for_each_writable_leaf([&](const Leaf& leaf) {
-    if (error == 0) error = copy_writable_pages(space, empty, empty.span_of(leaf.group));
+    if (error == 0) error = copy_writable_pages(space, empty, empty.span_of(leaf.index));
   });
   if (error == 0) return;
   empty.release();

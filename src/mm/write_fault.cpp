@@ -52,9 +52,9 @@ void become_alone(AddressSpace& space, LeafLock& lock) noexcept {
   space.family().note_change();
 }
 
-// Makes pages of leaf `group` writable that nobody stored to, from its first one that is not.
-FaultOutcome take_leaf(AddressSpace& space, std::uint64_t group, LeafLock& lock) noexcept {
-  const PageSpan span = space.table().span_of(group);
+// Makes pages of leaf `leaf_index` writable that nobody stored to, from its first one that is not.
+FaultOutcome take_leaf(AddressSpace& space, std::uint64_t leaf_index, LeafLock& lock) noexcept {
+  const PageSpan span = space.table().span_of(leaf_index);
   Leaf& leaf = space.table().own_leaf(span.first);
   PageIndex page = span.first;
   while (page < span.last && leaf[page].writable()) ++page;
@@ -85,16 +85,17 @@ FaultOutcome take_other_leaves(AddressSpace& space, PageIndex page, bool was_unt
   const PageSpan missing = block_around(space, page, missing_pages);
   const PageTable& table = space.table();
   const PageIndex last = std::max(block.last, missing.last);
-  for (std::uint64_t group = std::min(block.first, missing.first).leaf_index();
-       group * kTableEntries < last.value; ++group) {
-    const PageIndex first{group * kTableEntries};
-    const bool exists = table.leaf_at(group) != nullptr;
+  for (std::uint64_t leaf_index = std::min(block.first, missing.first).leaf_index();
+       leaf_index * kTableEntries < last.value; ++leaf_index) {
+    const PageIndex first{leaf_index * kTableEntries};
+    const bool exists = table.leaf_at(leaf_index) != nullptr;
     if (!exists && !missing.contains(first)) {
-      if (table.directory_at(group / kTableEntries) == nullptr) group |= kTableEntries - 1;
+      if (table.directory_at(leaf_index / kTableEntries) == nullptr)
+        leaf_index |= kTableEntries - 1;
       continue;
     }
     if (exists && !block.contains(first)) continue;
-    const FaultOutcome outcome = take_leaf(space, group, lock);
+    const FaultOutcome outcome = take_leaf(space, leaf_index, lock);
     // Not the page that faulted: if this fails, it only was not a good moment.
     if (outcome.error != 0) return outcome.left_hole ? outcome : FaultOutcome{};
   }

@@ -69,9 +69,9 @@ void WriteProtection::close(PageSpan hull) {
   protect(hull, Spare::leased);
   // Not one for all: what was a hole when it looked may be touched until it is protected.
   HoleFinder holes(space_.family().frames());
-  for (std::uint64_t group = hull.first.leaf_index(); group * kTableEntries < hull.last.value;
-       ++group) {
-    Leaf* const leaf = space_.table().leaf_at(group);
+  for (std::uint64_t leaf_index = hull.first.leaf_index();
+       leaf_index * kTableEntries < hull.last.value; ++leaf_index) {
+    Leaf* const leaf = space_.table().leaf_at(leaf_index);
     if (leaf != nullptr && leaf->writable > 0) close_leaf(*leaf, holes);
   }
 }
@@ -103,7 +103,7 @@ void WriteProtection::reopen(PageSpan span) noexcept {
 // A leaf that was written from end to end: without looking at its entries one by one, which for a
 // large region would take longer than the kernel takes to protect huge pages.
 bool WriteProtection::close_in_one(Leaf& leaf, HoleFinder& holes) noexcept {
-  const PageSpan span = space_.table().span_of(leaf.group);
+  const PageSpan span = space_.table().span_of(leaf.index);
   if (!space_.leases().empty() || leaf.writable != span.count().value || !leaf.breaks.none()) {
     return false;
   }
@@ -137,7 +137,7 @@ void WriteProtection::close_leaf(Leaf& leaf, HoleFinder& holes) noexcept {
     entry.set_never_stored(false);
     entry.set_taken_along(true);
   };
-  space_.edit(leaf, space_.table().span_of(leaf.group), [&](PageIndex, Entry& entry) {
+  space_.edit(leaf, space_.table().span_of(leaf.index), [&](PageIndex, Entry& entry) {
     if (is_spared(entry, spare_)) return;
     const bool found_stored = entry.writable() && entry.store_was_seen();
     entry.set_writable(false);
