@@ -105,7 +105,7 @@ void AddressSpace::adopt_leaf(std::uint64_t leaf_index, const PageTable& other) 
 void AddressSpace::hand_leaf_to(std::uint64_t leaf_index, PageTable& other) noexcept {
   COW_CHECK(!family_->frames().shows_file());
   const Leaf& leaf = *table().leaf_at(leaf_index);
-  const Breaks before = edges(leaf_index) + leaf.breaks;
+  const Boundaries before = edges(leaf_index) + leaf.boundaries;
   for (const Entry entry : leaf.entries) {
     family_->frames().note_shown(*this, entry.frame(), Frame{});
   }
@@ -132,15 +132,15 @@ void AddressSpace::note_writable(const Leaf& leaf) noexcept {
   leaf.writable > 0 ? writable_.set(leaf.index) : writable_.clear(leaf.index);
 }
 
-Breaks AddressSpace::edges(std::uint64_t leaf_index) const noexcept {
+Boundaries AddressSpace::edges(std::uint64_t leaf_index) const noexcept {
   const PageSpan span = table().span_of(leaf_index);
   const auto before = [&](PageIndex page) {
-    return Breaks::between(table().entry(page - kOnePage), table().entry(page));
+    return Boundaries::between(table().entry(page - kOnePage), table().entry(page));
   };
-  Breaks breaks;
-  if (span.first > PageIndex{0}) breaks += before(span.first);
-  if (span.last < PageIndex{table().pages().value}) breaks += before(span.last);
-  return breaks;
+  Boundaries boundaries;
+  if (span.first > PageIndex{0}) boundaries += before(span.first);
+  if (span.last < PageIndex{table().pages().value}) boundaries += before(span.last);
+  return boundaries;
 }
 
 }  // namespace cow

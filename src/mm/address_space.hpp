@@ -189,7 +189,7 @@ class AddressSpace {
     };
     return entry.is_sound() && (!entry.writable() || is_ours_alone());
   }
-  [[nodiscard]] Breaks edges(std::uint64_t leaf_index) const noexcept;
+  [[nodiscard]] Boundaries edges(std::uint64_t leaf_index) const noexcept;
   void note_writable(const Leaf& leaf) noexcept;
 
   std::shared_ptr<Family> family_;
@@ -213,8 +213,8 @@ void AddressSpace::edit(Leaf& leaf, PageSpan span, const Change& change) noexcep
   family_->lock().assert_held();
   const PageSpan whole = table().span_of(leaf.index);
   COW_CHECK(table().owns_leaf(whole.first));
-  const Breaks edges_before = edges(leaf.index);
-  const Breaks inside = edit_leaf(leaf, span, whole, [&](PageIndex page, Entry& entry) {
+  const Boundaries edges_before = edges(leaf.index);
+  const Boundaries inside = edit_leaf(leaf, span, whole, [&](PageIndex page, Entry& entry) {
     const Frame before = entry.frame();
     change(page, entry);
     COW_CHECK(may_have(leaf, entry));
@@ -228,8 +228,8 @@ template <class Change>
 void AddressSpace::edit_as_one(Leaf& leaf, const Change& change) noexcept {
   family_->lock().assert_held();
   const PageSpan whole = table().span_of(leaf.index);
-  COW_CHECK(table().owns_leaf(whole.first) && leaf.breaks.none());
-  const Breaks edges_before = edges(leaf.index);
+  COW_CHECK(table().owns_leaf(whole.first) && leaf.boundaries.none());
+  const Boundaries edges_before = edges(leaf.index);
   for (PageIndex page = whole.first; page < whole.last; ++page) {
     change(leaf[page]);
     COW_CHECK(may_have(leaf, leaf[page]));

@@ -147,25 +147,25 @@ class Entry {
 
 /// Places where a page does not join the one before it, or by how many they change: because of its
 /// frame, or of its permission alone. Which of them cost a mapping is for MappedRange to say.
-struct Breaks {
+struct Boundaries {
   std::int32_t frames = 0;
   std::int32_t permissions = 0;
 
   /// Between two pages side by side.
-  [[nodiscard]] static constexpr Breaks between(Entry page, Entry next) {
+  [[nodiscard]] static constexpr Boundaries between(Entry page, Entry next) {
     const bool join = page.frames_join(next);
     return {join ? 0 : 1, join && page.writable() != next.writable() ? 1 : 0};
   }
-  [[nodiscard]] constexpr bool none() const { return *this == Breaks{}; }
+  [[nodiscard]] constexpr bool none() const { return *this == Boundaries{}; }
 
-  friend constexpr bool operator==(Breaks, Breaks) = default;
-  constexpr Breaks& operator+=(Breaks more) {
+  friend constexpr bool operator==(Boundaries, Boundaries) = default;
+  constexpr Boundaries& operator+=(Boundaries more) {
     frames += more.frames;
     permissions += more.permissions;
     return *this;
   }
-  friend constexpr Breaks operator+(Breaks a, Breaks b) { return a += b; }
-  friend constexpr Breaks operator-(Breaks a, Breaks b) {
+  friend constexpr Boundaries operator+(Boundaries a, Boundaries b) { return a += b; }
+  friend constexpr Boundaries operator-(Boundaries a, Boundaries b) {
     return {a.frames - b.frames, a.permissions - b.permissions};
   }
 };

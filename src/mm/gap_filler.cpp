@@ -45,7 +45,7 @@ void GapFiller::show() {
 // A leaf that is one run has no gaps.
 void GapFiller::fill_within_leaves() {
   for_each_leaf(space_.table(), [&](Leaf& leaf) {
-    if (!leaf.breaks.none()) give_home(leaf, space_.table().span_of(leaf.index));
+    if (!leaf.boundaries.none()) give_home(leaf, space_.table().span_of(leaf.index));
   });
 }
 

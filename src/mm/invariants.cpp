@@ -190,17 +190,18 @@ class Checker {
   void check_counts(const Leaf& leaf) {
     const std::size_t valid = space_.table().span_of(leaf.index).count().value;
     std::uint32_t writable = 0;
-    Breaks breaks;
+    Boundaries boundaries;
     for (std::size_t i = 0; i < kTableEntries; ++i) {
       const Entry entry = leaf.entries[i];
       if (i >= valid && !entry.is_zero_page()) wrong("an entry lies beyond the last page");
-      if (i > 0 && i < valid) breaks += Breaks::between(leaf.entries[i - 1], entry);
+      if (i > 0 && i < valid) boundaries += Boundaries::between(leaf.entries[i - 1], entry);
       if (entry.writable()) ++writable;
     }
     if (writable != leaf.writable) wrong("leaf ", leaf.index, " miscounts writable entries");
-    if (breaks != leaf.breaks) {
-      wrong("leaf ", leaf.index, " miscounts breaks: ", leaf.breaks.frames, " + ",
-            leaf.breaks.permissions, ", there are ", breaks.frames, " + ", breaks.permissions);
+    if (boundaries != leaf.boundaries) {
+      wrong("leaf ", leaf.index, " miscounts boundaries: ", leaf.boundaries.frames, " + ",
+            leaf.boundaries.permissions, ", there are ", boundaries.frames, " + ",
+            boundaries.permissions);
     }
   }
 

@@ -79,8 +79,9 @@ class MappedRange {
   /// which pages the kernel keeps in one. Two more guard the range.
   [[nodiscard]] std::size_t mappings() const noexcept { return mappings_; }
   void set_mappings(std::size_t mappings) noexcept;
-  /// Who keeps stores off by mprotect has a mapping end at every break, of frames and permissions.
-  void count(Breaks change) noexcept {
+  /// Who keeps stores off by mprotect has a mapping end at every boundary, of frames and
+  /// permissions.
+  void count(Boundaries change) noexcept {
     set_mappings(mappings_ + static_cast<std::size_t>(change.frames + change.permissions));
   }
 

@@ -58,7 +58,7 @@ Directory& PageTable::own_directory(std::uint64_t index) noexcept {
 Leaf& PageTable::copy_leaf(Leaf& from) noexcept {
   Leaf& copy = *store_.leaves.take();
   copy.writable = from.writable;
-  copy.breaks = from.breaks;
+  copy.boundaries = from.boundaries;
   copy.index = from.index;
   copy.heat_round = from.heat_round;
   copy.any_never_stored = from.any_never_stored;
@@ -78,7 +78,7 @@ void PageTable::fill_untouched(Leaf& leaf, std::uint64_t leaf_index) const noexc
   const PageSpan span = span_of(leaf_index);
   for (std::size_t i = 0; i < span.count().value; ++i) {
     leaf.entries[i] = store_.frames.untouched(span.first + PageCount{i});
-    if (i > 0) leaf.breaks += Breaks::between(leaf.entries[i - 1], leaf.entries[i]);
+    if (i > 0) leaf.boundaries += Boundaries::between(leaf.entries[i - 1], leaf.entries[i]);
   }
 }
 

@@ -25,7 +25,7 @@ inline constexpr std::size_t kLeafBlocks = kTableEntries / kBlockPages;
 struct Leaf {
   std::uint32_t references = 1;   ///< directories that point here
   std::uint32_t writable = 0;     ///< entries that are writable
-  Breaks breaks;                  ///< before the entries 1…
+  Boundaries boundaries;          ///< before the entries 1…
   std::uint32_t index = 0;        ///< which leaf of the table: its first page / 512
   std::uint32_t heat_round = 0;   ///< which snapshot of its region its entries' heat was of
   bool any_never_stored = false;  ///< some entry may be never_stored()
@@ -196,19 +196,19 @@ void for_each_leaf(const PageTable& table, const Use& use) {
 }
 
 /// Changes the entries of `span` in `leaf`, which has those of `whole`, keeping its own counts:
-/// `change(page, entry)`. Returns by how many the breaks inside the leaf changed. Signal context:
-/// yes.
+/// `change(page, entry)`. Returns by how many the boundaries inside the leaf changed. Signal
+/// context: yes.
 template <class Change>
-Breaks edit_leaf(Leaf& leaf, PageSpan span, PageSpan whole, const Change& change) noexcept {
-  const auto breaks = [&] {
-    Breaks count;
+Boundaries edit_leaf(Leaf& leaf, PageSpan span, PageSpan whole, const Change& change) noexcept {
+  const auto boundaries = [&] {
+    Boundaries count;
     const PageIndex end = std::min(span.last + kOnePage, whole.last);
     for (PageIndex page = std::max(span.first, whole.first + kOnePage); page < end; ++page) {
-      count += Breaks::between(leaf[page - kOnePage], leaf[page]);
+      count += Boundaries::between(leaf[page - kOnePage], leaf[page]);
     }
     return count;
   };
-  const Breaks before = breaks();
+  const Boundaries before = boundaries();
   for (PageIndex page = span.first; page < span.last; ++page) {
     Entry& entry = leaf[page];
     leaf.writable -= entry.writable() ? 1 : 0;
@@ -217,11 +217,11 @@ Breaks edit_leaf(Leaf& leaf, PageSpan span, PageSpan whole, const Change& change
     leaf.writable += entry.writable() ? 1 : 0;
     leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
   }
-  const Breaks change_of_breaks = breaks() - before;
-  leaf.breaks += change_of_breaks;
+  const Boundaries change_of_boundaries = boundaries() - before;
+  leaf.boundaries += change_of_boundaries;
   COW_CHECK(leaf.writable <= whole.count().value);
-  COW_CHECK(leaf.breaks.frames >= 0 && leaf.breaks.permissions >= 0);
-  return change_of_breaks;
+  COW_CHECK(leaf.boundaries.frames >= 0 && leaf.boundaries.permissions >= 0);
+  return change_of_boundaries;
 }
 
 /// `entry` becomes `then`, of another table of the family, and both frames are counted.

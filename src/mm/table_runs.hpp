@@ -60,7 +60,7 @@ void for_each_mapping(const PageTable& table, const Use& use) {
     const Leaf* const leaf = table.leaf_of(page);
     const PageIndex end =
         leaf == nullptr ? table.end_of_missing(page) : table.span_of(page.leaf_index()).last;
-    if (leaf != nullptr && !leaf->breaks.none()) {
+    if (leaf != nullptr && !leaf->boundaries.none()) {
       for (; page < end; ++page) piece(page + kOnePage, (*leaf)[page], (*leaf)[page]);
     } else {
       // Where a file ends, at the last page of a table, there is a leaf.

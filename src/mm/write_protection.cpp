@@ -104,7 +104,7 @@ void WriteProtection::reopen(PageSpan span) noexcept {
 // large region would take longer than the kernel takes to protect huge pages.
 bool WriteProtection::close_in_one(Leaf& leaf, HoleFinder& holes) noexcept {
   const PageSpan span = space_.table().span_of(leaf.index);
-  if (!space_.leases().empty() || leaf.writable != span.count().value || !leaf.breaks.none()) {
+  if (!space_.leases().empty() || leaf.writable != span.count().value || !leaf.boundaries.none()) {
     return false;
   }
   // Asking what is mapped is ten times as fast as searching the file, and nearly always enough.
