@@ -128,7 +128,7 @@ TEST_CASE("an edit that leaves an entry unsound ends the process", "[base]") {
   const std::string said = last_line_of([] {
     auto leaf = std::make_unique<cow::Leaf>();
     cow::edit_leaf(*leaf, {{3}, {4}}, {{0}, {cow::kTableEntries}},
-                   [](cow::PageIndex, cow::Entry& entry) { entry.set_taken_along(true); });
+                   [](cow::PageIndex, cow::Entry& entry) { entry.set_maybe_clean(true); });
   });
   CHECK(says(said, "entry.is_sound()"));
 }

@@ -87,7 +87,7 @@ void Copying::copy_leaf(std::uint64_t leaf_index, const Copy& copy) {
     empty_.edit(leaf, run, [&](PageIndex page, Entry& entry) {
       entry = Entry(home_.after({page.value}));
       entry.set_writable(writable_);
-      entry.set_taken_along(true);  // a frame of its own, and nobody stored to it
+      entry.set_maybe_clean(true);  // a frame of its own, and nobody stored to it
       frames_.take(entry.frame());
     });
     // Frames are filled once they are taken. The table goes with its space if that fails.

@@ -40,9 +40,9 @@ std::uint32_t redirect(AddressSpace& space, Leaf& leaf, PageIndex page, Frame fr
   std::uint32_t redirected = 0;
   for_each_sharer(frames, leaf, page, frame, kAllVersions, [&](Leaf& sharer) {
     edit_leaf(sharer, {page, page + kOnePage}, whole, [&](PageIndex, Entry& entry) {
-      const bool taken_along = entry.taken_along();
+      const bool maybe_clean = entry.maybe_clean();
       entry = to;
-      if (!to.is_zero_page()) entry.set_taken_along(taken_along);
+      if (!to.is_zero_page()) entry.set_maybe_clean(maybe_clean);
     });
     ++redirected;
     return true;
@@ -115,12 +115,12 @@ CopiedOut copy_out(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex s
     }
     for (PageCount i{0}; i < copies.count; i = i + kOnePage, ++page) {
       copy_out_page(space, leaf, page, Entry(copies.first.after(i)));
-      leaf[page].set_taken_along(true);
+      leaf[page].set_maybe_clean(true);
     }
     result.pages += copies.count.value;
   }
   if (window.contains(stored_to)) {
-    leaf[stored_to].set_taken_along(false);
+    leaf[stored_to].set_maybe_clean(false);
     leaf[stored_to].set_never_stored(false);
   }
   return result;

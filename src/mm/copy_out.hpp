@@ -32,7 +32,7 @@ struct CopiedOut {
 
 /// Gives the snapshots that share pages of `window` their own copy of them. Afterwards `space` is
 /// the sole owner of every frame in it. Pages that are writable or sole already are passed over.
-/// `stored_to` is the page of the store; the others of the window are marked as taken along.
+/// `stored_to` is the page of the store; the others of the window may be clean.
 /// Precondition: can_copy_out() held for every other page. Signal context: yes.
 CopiedOut copy_out(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex stored_to,
                    LeafLock& lock) noexcept;

@@ -40,7 +40,7 @@ class FrameComparison {
 bool differ(const FrameStore& frames, Entry a, Entry b, const FrameComparison& bytes) noexcept {
   if (a.shows_zeros() && b.shows_zeros()) return false;
   if (!a.is_zero_page() && !b.is_zero_page() && a.frame() == b.frame()) return false;
-  if (a.taken_along() || b.taken_along()) return !bytes.same(frames, a, b);
+  if (a.maybe_clean() || b.maybe_clean()) return !bytes.same(frames, a, b);
   return true;
 }
 

@@ -195,7 +195,7 @@ class Discard {
     }
     if (!cleared) os::die_of("pages could be discarded only in part", EIO);
     space_.edit(span, [&](PageIndex, Entry& entry) {
-      entry.set_taken_along(keeps_frames);  // no store was seen: the bytes alone can tell
+      entry.set_maybe_clean(keeps_frames);  // no store was seen: the bytes alone can tell
       entry.set_never_stored(!keeps_frames);
       entry.set_heat(0);
     });

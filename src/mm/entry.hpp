@@ -43,7 +43,7 @@ class Frame {
 /// Page-table entry: which frame a page shows, and whether this table may write to it.
 ///
 ///    63         62            61             60       59    55 54        35 34             0
-///   | writable | taken along | never stored | leased | heat  |   extent   |     slot      |
+///   | writable | maybe clean | never stored | leased | heat  |   extent   |     slot      |
 ///
 /// An entry of all zero bits is a zero page: no frame, loads show zeros.
 /// Invariant: an entry is writable only if its leaf and its frame are referenced by this table
@@ -59,23 +59,24 @@ class Entry {
   [[nodiscard]] constexpr bool writable() const { return (bits_ & kWritable) != 0; }
   constexpr void set_writable(bool on) { set(kWritable, on); }
 
-  /// A window gave the page this frame, and no fault has told of a store to it: its bytes may
-  /// still be those of the frame it was copied from.
-  [[nodiscard]] constexpr bool taken_along() const { return (bits_ & kTakenAlong) != 0; }
-  constexpr void set_taken_along(bool on) { set(kTakenAlong, on); }
+  /// The page has this frame, and no fault has told of a store to it: a window took it along, it is
+  /// leased, or it was filled by a control call. Its bytes may be those of another frame still.
+  [[nodiscard]] constexpr bool maybe_clean() const { return (bits_ & kMaybeClean) != 0; }
+  constexpr void set_maybe_clean(bool on) { set(kMaybeClean, on); }
 
-  /// A window of zero pages gave the page this frame. While writable: nobody knows whether it was
-  /// stored to. While read-only: the frame was never touched, it is a hole and shows zeros.
+  /// The page has this frame without any bytes, from a window of zero pages or a discard, or so
+  /// that a mapping goes on. While writable: nobody knows whether it was stored to. While
+  /// read-only: the frame was never touched, it is a hole and shows zeros.
   [[nodiscard]] constexpr bool never_stored() const { return (bits_ & kNeverStored) != 0; }
   constexpr void set_never_stored(bool on) { set(kNeverStored, on); }
 
   /// Whether it was a store to this very page that made it writable.
-  [[nodiscard]] constexpr bool store_was_seen() const { return !taken_along() && !never_stored(); }
+  [[nodiscard]] constexpr bool store_was_seen() const { return !maybe_clean() && !never_stored(); }
 
   /// Read-only from now on, in a frame that was touched if nobody knew.
   constexpr void close() {
-    const std::uint64_t taken_along = (bits_ & kNeverStored) << 1;
-    bits_ = (bits_ & ~(kWritable | kNeverStored)) | taken_along;
+    const std::uint64_t maybe_clean = (bits_ & kNeverStored) << 1;
+    bits_ = (bits_ & ~(kWritable | kNeverStored)) | maybe_clean;
   }
 
   /// A WriteLease keeps the page writable: who would share its frame gets a copy instead.
@@ -131,14 +132,14 @@ class Entry {
 
  private:
   static constexpr std::uint64_t kWritable = std::uint64_t{1} << 63;
-  static constexpr std::uint64_t kTakenAlong = std::uint64_t{1} << 62;
+  static constexpr std::uint64_t kMaybeClean = std::uint64_t{1} << 62;
   static constexpr std::uint64_t kNeverStored = std::uint64_t{1} << 61;
   static constexpr std::uint64_t kLeased = std::uint64_t{1} << 60;
   static constexpr unsigned kHeatShift = 55;
   static constexpr unsigned kHeatMask = 31;
   static constexpr std::uint64_t kFrameMask = (std::uint64_t{1} << kHeatShift) - 1;
 
-  static_assert(kNeverStored << 1 == kTakenAlong);
+  static_assert(kNeverStored << 1 == kMaybeClean);
 
   constexpr void set(std::uint64_t flag, bool on) { bits_ = on ? bits_ | flag : bits_ & ~flag; }
 

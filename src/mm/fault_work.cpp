@@ -151,7 +151,7 @@ void FaultWork::commit_copies() noexcept {
       entry = Entry(plan_.target_of(page));
       entry.set_heat(old.heat());
       entry.set_never_stored(is_neighbour && old.shows_zeros());
-      entry.set_taken_along(is_neighbour && !old.shows_zeros());
+      entry.set_maybe_clean(is_neighbour && !old.shows_zeros());
       ++(old.shows_zeros() ? counts.pages_zero_filled : counts.pages_copied);
       frames_.drop_reference(old);
     } else if (!old.writable()) {

@@ -132,7 +132,7 @@ void GapFiller::copy_of_file(Leaf& leaf, PageSpan span) {
       entry = hole ? Entry{} : Entry(home_.after({page.value}));
       if (hole) return;
       entry.set_writable(writable_);
-      entry.set_taken_along(true);  // a frame of its own, and nobody stored to it
+      entry.set_maybe_clean(true);  // a frame of its own, and nobody stored to it
       frames_.take(entry.frame());
     });
     if (!carrier_) carrier_.emplace(space_.family().geometry());

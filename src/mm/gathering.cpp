@@ -54,7 +54,7 @@ class Gathering {
       entry = Entry(home_.after({page.value}));
       entry.set_heat(old.heat());
       entry.set_never_stored(old.shows_zeros());
-      entry.set_taken_along(!old.shows_zeros());
+      entry.set_maybe_clean(!old.shows_zeros());
       entry.set_writable(space_.is_region());
       frames_.drop_reference(old);
     });

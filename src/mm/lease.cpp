@@ -32,7 +32,7 @@ void mark(AddressSpace& space, PageSpan span, bool leased) noexcept {
   space.edit(span, [&](PageIndex, Entry& entry) {
     entry.set_leased(leased);
     // The kernel's stores raise no fault: whether there were any, only the bytes can tell.
-    entry.set_taken_along(true);
+    entry.set_maybe_clean(true);
     entry.set_never_stored(false);
   });
 }

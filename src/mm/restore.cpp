@@ -158,7 +158,7 @@ class Restore {
       switch (way_of(page)) {
         case Way::keep: break;
         case Way::overwrite:
-          entry.set_taken_along(true);  // the bytes are the snapshot's, the frame is not
+          entry.set_maybe_clean(true);  // the bytes are the snapshot's, the frame is not
           entry.set_never_stored(false);
           same = false;
           break;

@@ -59,7 +59,7 @@ class RollbackRound {
     for (Entry& entry : leaf.entries) {
       if (!entry.writable() || !entry.never_stored() || holes_.is_hole(entry.frame())) continue;
       entry.set_never_stored(false);
-      entry.set_taken_along(true);
+      entry.set_maybe_clean(true);
     }
   }
 
@@ -144,7 +144,7 @@ class RollbackRound {
       list_.need_tables();  // a look at it would take a frame, and could fail
     } else {
       // The bytes are the snapshot's, the frame is not.
-      leaf[hot.page].set_taken_along(true);
+      leaf[hot.page].set_maybe_clean(true);
     }
     list_.keep(hot);
   }
@@ -282,7 +282,7 @@ class RollbackRound {
     static_cast<void>(space_.range().make_writable(span));
     Leaf& leaf = *space_.table().leaf_of(span.first);
     for (PageIndex page = span.first; page < span.last; ++page) {
-      leaf[page].set_taken_along(true);
+      leaf[page].set_maybe_clean(true);
     }
     list_.need_tables();
   }

@@ -62,7 +62,7 @@ int copy_writable_pages(AddressSpace& space, PageTable& table, PageSpan span) no
       if (!entry.writable()) return;
       frames.drop_reference(entry);
       entry = Entry(next);
-      entry.set_taken_along(true);
+      entry.set_maybe_clean(true);
       next = next.after(kOnePage);
     });
     page = gathered.end;

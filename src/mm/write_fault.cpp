@@ -62,7 +62,7 @@ FaultOutcome take_leaf(AddressSpace& space, std::uint64_t leaf_index, LeafLock& 
   FaultTrace nobody_asked;
   const FaultOutcome outcome =
       attempt(space, leaf, decide_for_leaf(space, leaf, page), lock, nobody_asked);
-  if (outcome.error == 0) leaf[page].set_taken_along(true);
+  if (outcome.error == 0) leaf[page].set_maybe_clean(true);
   return outcome;
 }
 

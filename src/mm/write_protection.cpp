@@ -135,7 +135,7 @@ void WriteProtection::close_leaf(Leaf& leaf, HoleFinder& holes) noexcept {
   const auto keep_zeros = [&](Entry& entry) {
     if (!look || !entry.never_stored() || holes.is_hole(entry.frame())) return;
     entry.set_never_stored(false);
-    entry.set_taken_along(true);
+    entry.set_maybe_clean(true);
   };
   space_.edit(leaf, space_.table().span_of(leaf.index), [&](PageIndex, Entry& entry) {
     if (is_spared(entry, spare_)) return;
