@@ -13,9 +13,9 @@
 
 #include "base/check.hpp"
 #include "catch.hpp"
-#include "mm/entry.hpp"
-#include "mm/family.hpp"
-#include "mm/metadata_array.hpp"
+#include "mm/frames/entry.hpp"
+#include "mm/resources/metadata_array.hpp"
+#include "mm/space/family.hpp"
 #include "os/lock.hpp"
 #include "support.hpp"
 

@@ -15,9 +15,9 @@
 #include "discard_support.hpp"
 #include "eaten_mappings.hpp"
 #include "lease_support.hpp"
-#include "mm/family.hpp"
-#include "mm/mapping_budget.hpp"
-#include "mm/piece.hpp"
+#include "mm/resources/mapping_budget.hpp"
+#include "mm/resources/piece.hpp"
+#include "mm/space/family.hpp"
 #include "support.hpp"
 
 using cow::PageRange;

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "call_filter.hpp"
-#include "mm/mapped_range.hpp"
+#include "mm/space/mapped_range.hpp"
 #include "support.hpp"
 
 namespace support {

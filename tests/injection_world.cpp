@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-#include "mm/mapping_budget.hpp"
+#include "mm/resources/mapping_budget.hpp"
 #include "sanitizer.hpp"
 #include "support.hpp"
 

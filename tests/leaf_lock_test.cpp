@@ -18,7 +18,7 @@
 #include "call_filter.hpp"
 #include "catch.hpp"
 #include "eaten_mappings.hpp"
-#include "mm/mapping_budget.hpp"
+#include "mm/resources/mapping_budget.hpp"
 #include "sanitizer.hpp"
 #include "stopped_thread.hpp"
 #include "support.hpp"

@@ -8,7 +8,7 @@
 #include "catch.hpp"
 #include "eaten_mappings.hpp"
 #include "forest.hpp"
-#include "mm/mapping_budget.hpp"
+#include "mm/resources/mapping_budget.hpp"
 #include "support.hpp"
 
 using support::Forest;

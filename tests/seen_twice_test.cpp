@@ -15,7 +15,7 @@
 #include "catch.hpp"
 #include "eaten_mappings.hpp"
 #include "folder.hpp"
-#include "mm/mapping_budget.hpp"
+#include "mm/resources/mapping_budget.hpp"
 #include "support.hpp"
 
 namespace {

@@ -11,8 +11,8 @@
 #include "api/snapshot_state.hpp"
 #include "api/state.hpp"
 #include "base/error.hpp"
-#include "mm/clone.hpp"
-#include "mm/restore.hpp"
+#include "mm/control/clone.hpp"
+#include "mm/control/restore.hpp"
 
 namespace cow {
 

@@ -8,9 +8,9 @@
 #include "base/error.hpp"
 #include "fault/dispatch.hpp"
 #include "fault/registry.hpp"
-#include "mm/gathering.hpp"
-#include "mm/leaving.hpp"
-#include "mm/mapping_budget.hpp"
+#include "mm/fault/gathering.hpp"
+#include "mm/resources/mapping_budget.hpp"
+#include "mm/space/leaving.hpp"
 #include "os/signal_mask.hpp"
 
 namespace cow {

@@ -3,7 +3,7 @@
 #include <exception>
 #include <type_traits>
 
-#include "mm/family.hpp"
+#include "mm/space/family.hpp"
 #include "os/other_stack.hpp"
 
 namespace cow {

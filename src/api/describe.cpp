@@ -9,9 +9,9 @@
 #include "api/control_call.hpp"
 #include "api/region_state.hpp"
 #include "base/refusal.hpp"
-#include "mm/address_space.hpp"
-#include "mm/metadata_array.hpp"
-#include "mm/table_runs.hpp"
+#include "mm/resources/metadata_array.hpp"
+#include "mm/space/address_space.hpp"
+#include "mm/tables/table_runs.hpp"
 
 namespace cow {
 

@@ -1,4 +1,4 @@
-#include "mm/invariants.hpp"
+#include "mm/space/invariants.hpp"
 
 #include "api/invariants.hpp"
 #include "api/region_state.hpp"

@@ -9,7 +9,7 @@
 #include "api/region_state.hpp"
 #include "base/check.hpp"
 #include "fault/registry.hpp"
-#include "mm/lease.hpp"
+#include "mm/control/lease.hpp"
 
 namespace cow {
 

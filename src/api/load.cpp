@@ -15,7 +15,7 @@
 #include "api/state.hpp"
 #include "base/error.hpp"
 #include "base/zeros.hpp"
-#include "mm/placement.hpp"
+#include "mm/control/placement.hpp"
 #include "os/frame_window.hpp"
 
 namespace cow {

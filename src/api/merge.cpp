@@ -11,7 +11,7 @@
 #include "api/control_call.hpp"
 #include "api/snapshot_state.hpp"
 #include "base/error.hpp"
-#include "mm/table_reader.hpp"
+#include "mm/control/table_reader.hpp"
 
 namespace cow {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/error.hpp"
-#include "mm/metadata_heap.hpp"
+#include "mm/resources/metadata_heap.hpp"
 #include "os/host.hpp"
 
 namespace cow {

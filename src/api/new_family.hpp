@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "mm/family.hpp"
+#include "mm/space/family.hpp"
 
 namespace cow {
 

@@ -9,7 +9,7 @@
 #include "api/region_state.hpp"
 #include "api/state.hpp"
 #include "base/error.hpp"
-#include "mm/placement.hpp"
+#include "mm/control/placement.hpp"
 #include "os/frame_window.hpp"
 #include "os/named_file.hpp"
 

@@ -10,9 +10,9 @@
 #include "api/state.hpp"
 #include "base/error.hpp"
 #include "fault/dispatch.hpp"
-#include "mm/clone.hpp"
-#include "mm/discard.hpp"
-#include "mm/restore.hpp"
+#include "mm/control/clone.hpp"
+#include "mm/control/discard.hpp"
+#include "mm/control/restore.hpp"
 
 namespace cow {
 

@@ -6,7 +6,7 @@
 
 #include "api/image_format.hpp"
 #include "fault/registry.hpp"
-#include "mm/address_space.hpp"
+#include "mm/space/address_space.hpp"
 
 namespace cow::detail {
 

@@ -11,8 +11,8 @@
 #include "api/snapshot_state.hpp"
 #include "base/error.hpp"
 #include "base/zeros.hpp"
-#include "mm/difference.hpp"
-#include "mm/table_reader.hpp"
+#include "mm/control/difference.hpp"
+#include "mm/control/table_reader.hpp"
 
 namespace cow {
 

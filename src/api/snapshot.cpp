@@ -6,9 +6,9 @@
 #include "api/control_call.hpp"
 #include "api/snapshot_state.hpp"
 #include "base/error.hpp"
-#include "mm/clone.hpp"
-#include "mm/difference.hpp"
-#include "mm/leaving.hpp"
+#include "mm/control/clone.hpp"
+#include "mm/control/difference.hpp"
+#include "mm/space/leaving.hpp"
 
 namespace cow {
 

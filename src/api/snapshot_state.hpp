@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "api/image_format.hpp"
-#include "mm/address_space.hpp"
+#include "mm/space/address_space.hpp"
 
 namespace cow::detail {
 

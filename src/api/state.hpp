@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "api/control_call.hpp"
-#include "mm/metadata_heap.hpp"
+#include "mm/resources/metadata_heap.hpp"
 
 namespace cow::detail {
 

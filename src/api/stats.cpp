@@ -5,9 +5,9 @@
 #include "api/fork.hpp"
 #include "api/region_state.hpp"
 #include "fault/dispatch.hpp"
-#include "mm/family.hpp"
-#include "mm/leaving.hpp"
-#include "mm/mapping_budget.hpp"
+#include "mm/resources/mapping_budget.hpp"
+#include "mm/space/family.hpp"
+#include "mm/space/leaving.hpp"
 #include "os/host.hpp"
 
 namespace cow {

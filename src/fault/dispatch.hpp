@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "mm/write_fault.hpp"
+#include "mm/fault/write_fault.hpp"
 #include "os/fault_signal.hpp"
 
 namespace cow {

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "mm/address_space.hpp"
-#include "mm/metadata_heap.hpp"
+#include "mm/resources/metadata_heap.hpp"
+#include "mm/space/address_space.hpp"
 #include "os/lock.hpp"
 
 namespace cow {

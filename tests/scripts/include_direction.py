@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Checks that #include lines go one way.
 
-Layers, lowest first: base, os, mm, fault, api, tool (folders of src). A file includes its own
-layer and lower ones. include/cow includes nothing of src. Only src/os includes the headers of the
-operating system's mappings and signals. No file includes itself, by whatever way round.
+Layers, lowest first: base, os, mm, fault, api, tool (folders of src); within mm: resources, frames,
+tables, space, fault, control. A file includes its own layer and lower ones. include/cow includes
+nothing of src. Only src/os includes the headers of the operating system's mappings and signals. No
+file includes itself, by whatever way round.
 
 src/reads is a library of its own: it includes itself and include/cow, and stands in for functions
 of libc, whose headers it needs.
@@ -14,7 +15,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-LAYERS = ["base", "os", "mm", "fault", "api", "tool"]
+LAYERS = ["base", "os", "mm/resources", "mm/frames", "mm/tables", "mm/space", "mm/fault",
+          "mm/control", "fault", "api", "tool"]
+FOLDERS = {layer.split("/")[0] for layer in LAYERS}
 APART = "reads"
 SUFFIXES = {".hpp", ".cpp", ".h", ".ipp"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -55,7 +58,7 @@ def layer_of(root, path):
     if parts[0] == "include":
         return "include"
     if parts[0] == "src" and len(parts) > 2:
-        return parts[1]
+        return "/".join(parts[1:-1])
     return None
 
 
@@ -68,7 +71,7 @@ def check_line(root, path, name, target):
         return f"<{name}> is for src/os alone"
     if target is None:
         first = name.split("/")[0]
-        if first in LAYERS or first == "cow":
+        if first in FOLDERS or first == "cow":
             return f"there is no file {name}"
         return None
     other = layer_of(root, target)
@@ -162,14 +165,18 @@ def self_test():
     }
     bad = {
         "below": {"src/base/b.cpp": '#include "os/m.hpp"\n', "src/os/m.hpp": ""},
-        "for src/os alone": {"src/mm/x.cpp": "#  include <sys/mman.h>\n"},
+        "for src/os alone": {"src/mm/space/x.cpp": "#  include <sys/mman.h>\n"},
         "for src/os": {"src/tool/x.cpp": "#include <csignal>\n"},
         "nothing of src": {"include/cow/x.hpp": '#include "base/a.hpp"\n'},
-        "circle": {"src/mm/p.hpp": '#include "mm/q.hpp"\n', "src/mm/q.hpp": '#include "p.hpp"\n'},
+        "circle": {"src/mm/space/p.hpp": '#include "mm/space/q.hpp"\n',
+                   "src/mm/space/q.hpp": '#include "p.hpp"\n'},
         "Boost": {"include/cow/region.hpp": "#include <boost/config.hpp>\n"},
         "reads includes nothing else": {"src/reads/x.cpp": '#include "base/a.hpp"\n'},
         "nor is included": {"src/tool/x.cpp": '#include "reads/r.hpp"\n'},
-        "no file": {"src/mm/y.cpp": '#include "mm/gone.hpp"\n'},
+        "no file": {"src/mm/space/y.cpp": '#include "mm/space/gone.hpp"\n'},
+        "mm/tables is below mm/space": {"src/mm/tables/z.cpp": '#include "mm/space/s.hpp"\n',
+                                        "src/mm/space/s.hpp": ""},
+        "no layer": {"src/mm/loose.hpp": '#include "base/a.hpp"\n'},
     }
     for message, files in [(None, {})] + list(bad.items()):
         with tempfile.TemporaryDirectory() as name:

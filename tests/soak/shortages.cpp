@@ -14,7 +14,7 @@
 #include <system_error>
 #include <thread>
 
-#include "mm/mapping_budget.hpp"
+#include "mm/resources/mapping_budget.hpp"
 #include "support.hpp"
 
 namespace soak {

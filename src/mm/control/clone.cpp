@@ -1,0 +1,262 @@
+#include "mm/control/clone.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+#include "base/refusal.hpp"
+#include "mm/control/carrier.hpp"
+#include "mm/control/gap_filler.hpp"
+#include "mm/control/table_sharing.hpp"
+#include "mm/fault/write_protection.hpp"
+#include "mm/frames/hole_finder.hpp"
+#include "mm/tables/table_runs.hpp"
+#include "os/thread.hpp"
+
+namespace cow {
+
+namespace {
+
+/// Copies what one space shows into the home of another, leaf by leaf, so that the copies lie side
+/// by side. Pages without data, and those of a user's file unless they are to be copied as well,
+/// are left to the GapFiller.
+class Copying {
+ public:
+  enum class File { shared, copied };
+
+  Copying(const PageTable& source, AddressSpace& empty, Frame home, bool writable, File file)
+      : source_(source),
+        empty_(empty),
+        frames_(empty.family().frames()),
+        home_(home),
+        writable_(writable),
+        file_(file),
+        holes_(frames_) {}
+
+  /// `copy` moves the bytes: `int copy(FrameRun from, PageIndex page, Frame to)`.
+  /// Throws std::system_error; then `empty` is of no use.
+  template <class Copy>
+  void run(const Copy& copy) {
+    if (file_ == File::copied && frames_.shows_file()) {
+      for (std::uint64_t leaf_index = 0; leaf_index < leaves_for(source_.pages()); ++leaf_index) {
+        copy_leaf(leaf_index, copy);
+      }
+    } else {
+      for_each_leaf(source_, [&](const Leaf& leaf) { copy_leaf(leaf.index, copy); });
+    }
+    GapFiller(empty_, home_, writable_).show();
+  }
+
+ private:
+  template <class Copy>
+  void copy_leaf(std::uint64_t leaf_index, const Copy& copy);
+
+  [[nodiscard]] bool is_of_file(Entry entry) const noexcept {
+    return frames_.is_of_users_file(entry.frame());
+  }
+  [[nodiscard]] bool stays(Entry entry) const noexcept {
+    return file_ == File::shared && is_of_file(entry);
+  }
+  // Pages that were never touched, and holes of a file, become zero pages.
+  [[nodiscard]] bool has_data(Entry entry) noexcept {
+    if (entry.is_zero_page() || entry.never_stored() || stays(entry)) return false;
+    return !is_of_file(entry) || !holes_.is_hole(entry.frame());
+  }
+
+  const PageTable& source_;
+  AddressSpace& empty_;
+  FrameStore& frames_;
+  Frame home_;
+  bool writable_;
+  File file_;
+  HoleFinder holes_;
+};
+
+template <class Copy>
+void Copying::copy_leaf(std::uint64_t leaf_index, const Copy& copy) {
+  const PageSpan span = source_.span_of(leaf_index);
+  Leaf& leaf = empty_.table().own_leaf(span.first);
+  if (frames_.shows_file()) {
+    empty_.edit(leaf, span, [&](PageIndex page, Entry& entry) {
+      if (stays(source_.entry(page))) return;
+      frames_.drop_reference(entry);
+      entry = Entry{};
+    });
+  }
+  const auto is_data = [&](Entry entry) { return has_data(entry); };
+  for_each_frame_stretch(source_, span, is_data, [&](PageSpan run) {
+    empty_.edit(leaf, run, [&](PageIndex page, Entry& entry) {
+      entry = Entry(home_.after({page.value}));
+      entry.set_writable(writable_);
+      entry.set_maybe_clean(true);  // a frame of its own, and nobody stored to it
+      frames_.take(entry.frame());
+    });
+    // Frames are filled once they are taken. The table goes with its space if that fails.
+    const FrameRun from{source_.entry(run.first).frame(), run.count()};
+    const int error = copy(from, run.first, home_.after({run.first.value}));
+    if (error != 0) {
+      throw_refused(error, "pwrite", "the copy of a region could not be made");
+    }
+  });
+}
+
+// What a snapshot copies while stores may wait for it: about as long as protecting a tenth of a
+// large region takes.
+constexpr std::size_t kMostHotBytes = std::size_t{16} << 20;
+
+HotPages hot_pages_for(HotPolicy policy, Family& family) noexcept {
+  using Stores = HotPages::Stores;
+  if (policy == HotPolicy::copy_unprotected) return {family.pages(), Stores::none_promised};
+  // Reserved frames are there for the stores to come.
+  const bool may_copy = policy == HotPolicy::copy && !family.reads_snapshots() &&
+                        family.frames().backing() != Backing::reserved;
+  return {may_copy ? family.geometry().pages_for(kMostHotBytes) : PageCount{0},
+          os::is_only_thread() ? Stores::none : Stores::held_off};
+}
+
+// Stores to hot pages wait in the fault handler until all of them are copied: a consistent cut.
+void share_but_hot_pages(AddressSpace& source, PageTable& empty, HotPages hot) {
+  const bool held_off = hot.stores == HotPages::Stores::held_off;
+  try {
+    write_protect_cold(source, hot);
+    share_table(source, empty);
+  } catch (...) {
+    if (held_off) reopen_hot(source);
+    throw;
+  }
+  if (held_off) reopen_hot(source);
+}
+
+/// Shows what `source` shows, in about `runs` mappings: `share(PageTable&)` fills the table and
+/// returns how many it needs. By copies, which lie side by side, where sharing would take more
+/// mappings than the process can spare, or than the kernel has.
+template <class Share>
+void show(const PageTable& source, std::uint64_t runs, AddressSpace& empty, bool writable,
+          const Share& share) {
+  if (runs <= mapping_budget::spendable()) {
+    const int error = empty.map_all(share(empty.table()));
+    if (error == 0) return;
+    empty.table().release();
+    if (error != ENOMEM) {
+      throw_refused(error, "mmap", "the frames of a region could not be mapped again for a clone");
+    }
+  }
+  Family& family = empty.family();
+  family.ensure_reserve({.tables = 1});
+  const Frame home = empty.homes().open();
+  const Carrier carrier(family.geometry());
+  Copying(source, empty, home, writable, Copying::File::shared)
+      .run([&](FrameRun from, PageIndex, Frame to) {
+        return carrier.carry(family.frames(), from, to);
+      });
+}
+
+// After an eager clone nothing is shared that was not before: its source's pages need not fault.
+void reopen(AddressSpace& space, Leaf& leaf) noexcept {
+  const FrameStore& frames = space.family().frames();
+  const PageSpan span = space.table().span_of(leaf.index);
+  const auto sole = [&](PageIndex page) { return frames.is_sole_owner(leaf[page]); };
+  for_each_stretch(span, sole, [&](PageSpan run) {
+    if (space.range().make_writable(run) != 0) {
+      space.protect_again(leaf, run);
+      return;
+    }
+    space.edit(leaf, run, [](PageIndex, Entry& entry) { entry.set_writable(true); });
+    leaf.find_never_stored();
+  });
+}
+
+void make_room_in_large(Family& family) {
+  if (family.has_many_tables()) make_room_to_move(family);
+}
+
+}  // namespace
+
+void make_room_to_move(Family& family) {
+  family.for_each_shown([](ShownTable& shown) { shown.space->prepare_if_kept(); });
+}
+
+void clone_lazily(AddressSpace& source, AddressSpace& empty) {
+  const Section section(source.family());
+  source.prepare_to_be_seen();
+  make_room_in_large(source.family());
+  write_protect(source);
+  show(source.table(), source.mappings(), empty, true, [&](PageTable& table) {
+    share_table(source, table);
+    return source.leases().empty() ? source.mappings() : count_runs(table);
+  });
+}
+
+void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
+  MetadataArray<std::uint64_t> was_writable;  // leaves
+  const Section section(source.family());
+  std::size_t count = 0;
+  source.for_each_writable_leaf([&](const Leaf&) { ++count; });
+  if (!was_writable.reserve(count)) {
+    throw_refused(errno, "mmap", "a region could not be copied");
+  }
+  source.for_each_writable_leaf([&](const Leaf& leaf) { was_writable.push(leaf.index); });
+  const auto reopen_all = [&] {
+    for (const std::uint64_t leaf_index : was_writable)
+      reopen(source, *source.table().leaf_at(leaf_index));
+  };
+  try {
+    source.family().ensure_reserve({});
+    make_room_in_large(source.family());
+    write_protect(source);  // other threads' stores wait for the lock until the copy is complete
+    Copying(source.table(), empty, empty.homes().first(), true, Copying::File::copied)
+        .run([&](FrameRun from, PageIndex page, Frame to) {
+          return source.family().frames().fill({to, from.count}, source.address(page));
+        });
+  } catch (...) {
+    reopen_all();
+    throw;
+  }
+  reopen_all();
+}
+
+void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy) {
+  const Section section(source.family());
+  source.prepare_to_be_kept();
+  make_room_in_large(source.family());
+  source.family().note_snapshot();
+  if (const HotPages hot = hot_pages_for(policy, source.family()); hot.most > PageCount{0}) {
+    try {
+      share_but_hot_pages(source, empty, hot);
+      return;
+    } catch (const std::system_error&) {
+      // There is no memory for the copies, perhaps. Sharing takes none.
+    }
+  }
+  write_protect(source);
+  share_table(source, empty);
+}
+
+void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noexcept {
+  FrameStore& frames = kept.store().frames;
+  for_each_leaf_part(span, [&](PageSpan part) {
+    const std::uint64_t leaf_index = part.first.leaf_index();
+    const PageSpan whole = kept.span_of(leaf_index);
+    if (kept.leaf_at(leaf_index) == other.leaf_at(leaf_index)) return;
+    if (part == whole) {
+      kept.adopt_leaf(leaf_index, other);
+      return;
+    }
+    Leaf& leaf = kept.own_leaf(part.first);
+    edit_leaf(leaf, part, whole, [&](PageIndex page, Entry& entry) {
+      replace_entry(frames, entry, other.entry(page));
+    });
+  });
+}
+
+void show_snapshot(const PageTable& snapshot, AddressSpace& empty) {
+  const Section section(empty.family());
+  make_room_to_move(empty.family());
+  empty.family().note_read();
+  const std::uint64_t runs = count_runs(snapshot);
+  show(snapshot, runs, empty, empty.is_region(), [&](PageTable& table) {
+    table.share(snapshot);
+    return runs;
+  });
+}
+
+}  // namespace cow

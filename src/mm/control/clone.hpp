@@ -1,0 +1,38 @@
+#pragma once
+
+#include "mm/space/address_space.hpp"
+
+namespace cow {
+
+/// The control calls' work on page tables. Each takes the family's lock, unless said otherwise, and
+/// either does all it says or throws std::system_error with everything as it was.
+
+/// `empty` was just made; it will show what `source` shows, frame by frame.
+void clone_lazily(AddressSpace& source, AddressSpace& empty);
+
+/// `empty` was just made; it gets frames of its own with the bytes of `source`.
+void clone_eagerly(AddressSpace& source, AddressSpace& empty);
+
+/// What becomes of hot pages, which are stored to round after round (see Entry::heat).
+enum class HotPolicy {
+  share,            ///< as with any other page
+  copy,             ///< copied, so that they need not fault; only so many that stores wait briefly
+  copy_unprotected  ///< all of them: the caller knows that nobody stores to `source`
+};
+
+/// `empty`, a table that is shown nowhere, will hold what `source` shows now.
+void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy);
+
+/// What is kept comes to be seen, or there is too much to look whether it is: every region whose
+/// frames it may be has room to move them. The caller holds the family's lock. Throws
+/// std::system_error.
+void make_room_to_move(Family& family);
+
+/// `empty` was just made; it will show what `snapshot` holds.
+void show_snapshot(const PageTable& snapshot, AddressSpace& empty);
+
+/// `kept`, a table that is shown nowhere, holds what `other` holds in the pages of `span`. The
+/// caller holds the family's lock and has reserved the page tables of one more address space.
+void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noexcept;
+
+}  // namespace cow

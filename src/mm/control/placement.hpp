@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+
+#include "mm/space/address_space.hpp"
+
+namespace cow {
+
+/// Puts bytes into the home of a region that was just made and that nobody has the address of.
+/// Until show() the region shows zeros. Each call takes the family's lock.
+class Placement {
+ public:
+  explicit Placement(AddressSpace& empty) noexcept : space_(empty), home_(empty.homes().first()) {}
+
+  /// The pages of `span` hold the bytes at `bytes`, whole pages, whatever was put there before.
+  /// Throws std::system_error.
+  void put(PageSpan span, const std::byte* bytes);
+  /// The pages of `span` are zero pages, whatever was put there before, or is in the family's file.
+  void put_zeros(PageSpan span);
+  /// Maps everything, read-only: each page is its sole owner's. In few mappings: see GapFiller.
+  /// Throws std::system_error.
+  void show();
+
+ private:
+  [[nodiscard]] Frame home_of(PageIndex page) const noexcept { return home_.after({page.value}); }
+
+  AddressSpace& space_;
+  Frame home_;
+};
+
+}  // namespace cow

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "mm/space/address_space.hpp"
+
+namespace cow {
+
+/// `empty` will hold what `space` shows: shared frames, and copies of what is writable still, since
+/// it is leased or hot.
+/// Precondition: the caller holds the family's lock and has called write_protect() or
+/// write_protect_cold(). Throws std::system_error; then `empty` is empty.
+void share_table(AddressSpace& space, PageTable& empty);
+
+}  // namespace cow

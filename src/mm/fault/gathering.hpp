@@ -1,0 +1,14 @@
+#pragma once
+
+#include "mm/space/family.hpp"
+
+namespace cow {
+
+/// For a control call that the kernel refused a mapping: others have taken what libcow counted on,
+/// while its own regions and views are in many pieces. Each of `family` becomes one piece, but for
+/// what is leased and what lies between pages that nobody touched: its pages are copied into one
+/// home, leaf by leaf. What cannot be copied stays as it is.
+/// The caller holds the family's lock. Cost: copying all pages that have data.
+void bring_together(Family& family) noexcept;
+
+}  // namespace cow

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "mm/tables/page_table.hpp"
+
+namespace cow {
+
+// What a page table shows, in stretches. The caller holds the family's lock.
+
+/// Calls `use(PageSpan)` for the stretches of `span` whose entries pass `test(Entry)`.
+template <class Test, class Use>
+void for_each_stretch(const PageTable& table, PageSpan span, const Test& test, const Use& use) {
+  for_each_stretch(
+      span, [&](PageIndex page) { return test(table.entry(page)); }, use);
+}
+
+/// The same for stretches whose frames lie side by side, too.
+template <class Test, class Use>
+void for_each_frame_stretch(const PageTable& table, PageSpan span, const Test& test,
+                            const Use& use) {
+  const auto is_beside = [&](PageIndex first, PageIndex page) {
+    return table.entry(page).frame() == table.entry(first).frame().after(page - first);
+  };
+  for_each_stretch(
+      span, [&](PageIndex page) { return test(table.entry(page)); }, is_beside, use);
+}
+
+/// The smallest span with all pages of `leaf` whose entries pass `test(Entry)`.
+template <class Test>
+[[nodiscard]] PageSpan hull_of(const PageTable& table, const Leaf& leaf,
+                               const Test& test) noexcept {
+  const auto& entries = leaf.entries;
+  const auto first = std::find_if(entries.begin(), entries.end(), test);
+  const auto last = std::find_if(entries.rbegin(), entries.rend(), test).base();
+  const PageIndex begin = table.span_of(leaf.index).first;
+  if (first == entries.end()) return {begin, begin};
+  return {begin + PageCount{static_cast<std::uint64_t>(first - entries.begin())},
+          begin + PageCount{static_cast<std::uint64_t>(last - entries.begin())}};
+}
+
+/// Calls `use(PageSpan, Entry first)` for each run of entries that join, in order, without looking
+/// at every entry of a leaf that is one run, or at every leaf of a directory that is missing.
+template <class Use>
+void for_each_mapping(const PageTable& table, const Use& use) {
+  PageSpan run{};
+  Entry run_first;
+  Entry last;
+  const auto piece = [&](PageIndex end, Entry piece_first, Entry piece_last) {
+    if (run.empty() || !last.joins(piece_first)) {
+      if (!run.empty()) use(run, run_first);
+      run.first = run.last;
+      run_first = piece_first;
+    }
+    run.last = end;
+    last = piece_last;
+  };
+  for (PageIndex page{0}; page.value < table.pages().value;) {
+    const Leaf* const leaf = table.leaf_of(page);
+    const PageIndex end =
+        leaf == nullptr ? table.end_of_missing(page) : table.span_of(page.leaf_index()).last;
+    if (leaf != nullptr && !leaf->boundaries.none()) {
+      for (; page < end; ++page) piece(page + kOnePage, (*leaf)[page], (*leaf)[page]);
+    } else {
+      // Where a file ends, at the last page of a table, there is a leaf.
+      piece(end, table.entry(page), table.entry(end - kOnePage));
+    }
+    page = end;
+  }
+  if (!run.empty()) use(run, run_first);
+}
+
+inline std::uint64_t count_runs(const PageTable& table) noexcept {
+  std::uint64_t runs = 0;
+  for_each_mapping(table, [&](PageSpan, Entry) { ++runs; });
+  return runs;
+}
+
+}  // namespace cow
