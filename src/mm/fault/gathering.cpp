@@ -14,21 +14,21 @@ namespace {
 // So few are not worth a copy of everything.
 constexpr std::size_t kFewMappings = 8;
 
-/// Moves what one address space shows into one of its homes. Nothing of it is writable, but for
+/// Redirects what one address space shows to one of its homes. Nothing of it is writable, but for
 /// leased pages, which stay.
 class Gathering {
  public:
   Gathering(AddressSpace& space, Frame home) noexcept
       : space_(space), frames_(space.family().frames()), home_(home) {}
 
-  /// 0 or an errno value; what was moved until then holds.
+  /// 0 or an errno value; what was redirected until then holds.
   int run() noexcept {
     int error = 0;
     const auto is_ours = [](Entry entry) { return !entry.leased(); };
     const PageTable& table = space_.table();
     for_each_leaf(table, [&](const Leaf& leaf) {
       for_each_stretch(table, table.span_of(leaf.index), is_ours, [&](PageSpan span) {
-        if (error == 0) error = move(space_.table().own_leaf(span.first), span);
+        if (error == 0) error = redirect(space_.table().own_leaf(span.first), span);
       });
     });
     return error;
@@ -39,7 +39,7 @@ class Gathering {
     return {home_.after({span.first.value}), span.count()};
   }
 
-  int move(Leaf& leaf, PageSpan span) noexcept {
+  int redirect(Leaf& leaf, PageSpan span) noexcept {
     for (PageIndex page = span.first; page < span.last; ++page) {
       frames_.take(home_.after({page.value}));
     }
