@@ -5,14 +5,19 @@
 
 #include <cow/cow.hpp>
 
+#include <atomic>
 #include <barrier>
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "catch.hpp"
 #include "crew.hpp"
 #include "eaten_mappings.hpp"
+#include "mm/resources/mapping_budget.hpp"
+#include "os/signal_mask.hpp"
 #include "support.hpp"
 
 namespace {
@@ -34,6 +39,37 @@ TEST_CASE("a store to a new region finds a mapping when others have used up all"
     support::store(region, 3, 8);
     if (support::load(region.bytes(), pages / 2) != 7) return "a store is lost";
     return support::broken_invariant(region);
+  });
+  CHECK(result.complaint == "");
+  CHECK(result.exited());
+}
+
+TEST_CASE("a store that finds no mapping at all waits until others have given some back",
+          "[fault]") {
+  const auto result = support::run_in_child([]() -> std::string {
+    Region original = Region::create(pages * support::page_bytes(), support::options());
+    support::fill(original.bytes(), 1);
+    Region clone = original.clone();
+    std::optional<EatenMappings> eaten;
+    std::optional<EatenMappings> rest;
+    std::atomic<bool> stores{false};
+    std::jthread other([&] {
+      stores.wait(false);
+      ::usleep(20'000);
+      rest.reset();
+    });
+    eaten.emplace(spared_by_all);
+    {
+      const cow::os::SignalsMasked signals;
+      cow::mapping_budget::note_exhausted();  // what libcow had in reserve
+    }
+    rest.emplace(spared_by_all);
+    stores = true;
+    stores.notify_one();
+    support::store(clone, pages / 2, 7);
+    other.join();
+    if (support::load(clone.bytes(), pages / 2) != 7) return "the store is lost";
+    return support::shows(original.bytes(), 1) ? "" : "the original changed";
   });
   CHECK(result.complaint == "");
   CHECK(result.exited());

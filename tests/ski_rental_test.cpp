@@ -194,6 +194,18 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("where nothing is to be copied a block takes five faults, whatever frames there are",
+          "[mm]") {
+  Region region = written(support::options());
+  { const Snapshot gone = region.snapshot(); }
+  // In the second block: the first store of all counts as a fault of the first.
+  const store_patterns::Order order{64, 71, 78, 85, 92, 99, 106, 113};
+  store_in_order(region, order, {order.size()}, [](std::size_t, const Work& work) {
+    CHECK(work.faults == 5);
+    CHECK(work.copied == 0);
+  });
+}
+
 TEST_CASE("stores that follow every window of a run, and nothing else, stay near twice all eager",
           "[mm]") {
   // The worst there is for runs: each fault takes 64 pages, the program stores to the first alone.

@@ -12,6 +12,12 @@ class IntrusiveList;
 /// The base of a T that can be in an IntrusiveList<T>, in one at a time.
 template <class T>
 class ListLink {
+ public:
+  ListLink() noexcept = default;
+  ListLink(const ListLink&) = delete;
+  ListLink& operator=(const ListLink&) = delete;
+
+ private:
   friend class IntrusiveList<T>;
 
   T* next_ = nullptr;
@@ -43,7 +49,8 @@ class IntrusiveList {
   }
   /// Precondition: it is in this list.
   void remove(T& item) noexcept {
-    COW_CHECK(size_ > 0);
+    COW_CHECK((item.previous_ != nullptr ? item.previous_->next_ : first_) == &item);
+    COW_CHECK((item.next_ != nullptr ? item.next_->previous_ : last_) == &item);
     (item.next_ != nullptr ? item.next_->previous_ : last_) = item.previous_;
     (item.previous_ != nullptr ? item.previous_->next_ : first_) = item.next_;
     --size_;

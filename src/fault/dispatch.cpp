@@ -5,6 +5,7 @@
 #include "fault/registry.hpp"
 #include "os/host.hpp"
 #include "os/last_words.hpp"
+#include "os/thread.hpp"
 
 namespace cow {
 
@@ -51,6 +52,19 @@ bool makes_progress(const os::FaultReport& report, const FaultOutcome& outcome) 
   os::die_of_store(words);
 }
 
+// A shortage of mappings that the rest of the program has caused may pass: so often a store waits
+// for a moment, a fifth of a second in all, before the process ends.
+constexpr int kMostRests = 2000;
+
+FaultOutcome resolve_in_time(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {
+  FaultOutcome outcome = resolve_write_fault(space, page, steps);
+  for (int rests = 0; outcome.lacks_mappings() && rests < kMostRests; ++rests) {
+    os::rest();  // without a lock: others may be about to give some back
+    outcome = resolve_write_fault(space, page, steps);
+  }
+  return outcome;
+}
+
 }  // namespace
 
 bool handle_fault(const os::FaultReport& report) noexcept {
@@ -71,7 +85,7 @@ bool handle_fault(const os::FaultReport& report) noexcept {
   const FaultListener* const listener = g_listener.load();
   ResolvedFault told{report, page, {}, listener == nullptr ? 0 : os::monotonic_ns()};
   const FaultOutcome outcome =
-      resolve_write_fault(*space, page, listener == nullptr ? nullptr : &told.steps);
+      resolve_in_time(*space, page, listener == nullptr ? nullptr : &told.steps);
   if (outcome.error != 0) give_up(*space, report, outcome.call(), outcome.error);
   if (!makes_progress(report, outcome)) return false;
 

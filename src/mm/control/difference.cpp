@@ -82,6 +82,7 @@ std::vector<PageSpan> difference(Family& family, const PageTable& from, const Pa
       }
       bits = difference_in_leaf(family.frames(), from, to, leaf_index, bytes);
     }
+    if (bits.none()) continue;
     const auto differs = [&](PageIndex page) { return bits[page.entry_index()]; };
     for_each_stretch(from.span_of(leaf_index), differs, [&](PageSpan run) { append(spans, run); });
   }

@@ -30,7 +30,7 @@ class Decision {
   /// What this fault costs beside its copies.
   [[nodiscard]] std::uint64_t price_in_pages() const noexcept {
     const FaultPrices prices = MappedRange::prices();
-    if (!copies_into_recycled_frames()) return prices.into_new_frames_in_pages;
+    if (copies_into_new_frames()) return prices.into_new_frames_in_pages;
     return stays_ ? prices.stay_in_pages : prices.redirect_in_pages;
   }
 
@@ -75,11 +75,14 @@ class Decision {
     return !at.writable() && frames_.is_free(plan_.target_of(page));
   }
 
-  // As the frame for the page is, so are most beside it.
-  [[nodiscard]] bool copies_into_recycled_frames() const noexcept {
+  // As the frame for the page is, so are most beside it. Reserved frames were filled beforehand.
+  [[nodiscard]] bool copies_into_new_frames() const noexcept {
+    if (frames_.backing() == Backing::reserved) return false;
+    if (stays_ && frames_.is_sole_owner(leaf_[plan_.page]))
+      return false;  // there is nothing to copy
     const bool packs = stays_ || plan_.target == Frame{};
-    return packs ? frames_.recycling().has_listed({kBlockPages})
-                 : frames_.state(plan_.target).recycled();
+    return packs ? !frames_.recycling().has_listed({kBlockPages})
+                 : !frames_.state(plan_.target).recycled();
   }
 
   const AddressSpace& space_;

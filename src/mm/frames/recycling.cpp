@@ -68,8 +68,11 @@ void Recycling::forget() noexcept {
 bool Recycling::has_listed(PageCount count) const noexcept {
   if (frames_ < count.value) return false;
   std::uint64_t listed = 0;
-  for (const ExtentId id : extents_.packed) listed += extents_[id].recycled;
-  return listed >= count.value;
+  for (const ExtentId id : extents_.packed) {
+    listed += extents_[id].recycled;
+    if (listed >= count.value) return true;
+  }
+  return false;
 }
 
 FrameRun Recycling::unlist(PageCount most) noexcept {

@@ -72,8 +72,8 @@ class Family : public ListLink<Family> {
   [[nodiscard]] FamilyLock& lock() noexcept COW_RETURN_CAPABILITY(lock_) { return lock_; }
 
   /// How often the family may have changed. Whoever finds the same number before and after reading
-  /// page tables and frames without the lock has read what belongs together. Who holds the
-  /// lock and is going to change anything calls note_change() first. Signal context: yes.
+  /// page tables and frames without the lock has read what belongs together. Who holds the lock and
+  /// is going to change anything calls note_change() first. Signal context: yes.
   [[nodiscard]] std::uint64_t generation() const noexcept {
     return generation_.fetch_add(0, std::memory_order_acq_rel);  // no earlier load moves behind it
   }
