@@ -52,17 +52,18 @@ bool makes_progress(const os::FaultReport& report, const FaultOutcome& outcome) 
   os::die_of_store(words);
 }
 
-// A shortage of mappings that the rest of the program has caused may pass: so often a store waits
-// for a moment, a fifth of a second in all, before the process ends.
-constexpr int kMostRests = 2000;
+// A shortage of mappings that the rest of the program has caused may pass: so often a store waits,
+// 60 ms in all, before the process ends.
+constexpr int kMostRests = 6;
 
 FaultOutcome resolve_in_time(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {
-  FaultOutcome outcome = resolve_write_fault(space, page, steps);
+  const FaultOutcome first = resolve_write_fault(space, page, steps);
+  FaultOutcome outcome = first;
   for (int rests = 0; outcome.lacks_mappings() && rests < kMostRests; ++rests) {
-    os::rest();  // without a lock: others may be about to give some back
+    os::rest_longer();  // without a lock: others may be about to give some back
     outcome = resolve_write_fault(space, page, steps);
   }
-  return outcome;
+  return outcome.error == 0 ? outcome : first;  // what was refused at first is why it ends
 }
 
 }  // namespace
