@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kPages = 4096;
 constexpr std::size_t kStores = 64;
 constexpr std::size_t kKept = 8;
-constexpr std::size_t kFewRounds = 10;
+constexpr std::size_t kFewRounds = 100;
 
 std::size_t many_rounds() { return support::scaled(2000); }
 
@@ -115,7 +115,7 @@ injection::Outcome traced_round(std::size_t rounds, std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("after thousands of snapshots a round of snapshot, stores and drop costs what it did "
-          "after ten",
+          "after a hundred",
           "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
@@ -134,7 +134,8 @@ TEST_CASE("after thousands of snapshots a round of snapshot, stores and drop cos
   CHECK(support::broken_invariant(life.region()) == "");
 }
 
-TEST_CASE("after thousands of snapshots a round makes as many system calls as after ten", "[mm]") {
+TEST_CASE("after thousands of snapshots a round makes as many system calls as after a hundred",
+          "[mm]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   const injection::Outcome early = traced_round(kFewRounds, seed);
