@@ -40,7 +40,8 @@ std::uint32_t redirect(AddressSpace& space, Leaf& leaf, PageIndex page, Frame fr
   std::uint32_t redirected = 0;
   for_each_sharer(frames, leaf, page, frame, kAllVersions, [&](Leaf& sharer) {
     edit_leaf(sharer, {page, page + kOnePage}, whole, [&](PageIndex, Entry& entry) {
-      const bool maybe_clean = entry.maybe_clean();
+      // A hole that was looked at since is copied like other pages: still nobody stored to it.
+      const bool maybe_clean = entry.maybe_clean() || entry.never_stored();
       entry = to;
       if (!to.is_zero_page()) entry.set_maybe_clean(maybe_clean);
     });
