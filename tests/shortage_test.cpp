@@ -58,12 +58,12 @@ TEST_CASE("a store that finds no mapping at all waits until others have given so
       ::usleep(20'000);
       rest.reset();
     });
-    eaten.emplace(spared_by_all);
+    eaten.emplace(support::spared_for_heap());
     {
       const cow::os::SignalsMasked signals;
       cow::mapping_budget::note_exhausted();  // what libcow had in reserve
     }
-    rest.emplace(spared_by_all);
+    rest.emplace(support::spared_for_heap());
     stores = true;
     stores.notify_one();
     support::store(clone, pages / 2, 7);
