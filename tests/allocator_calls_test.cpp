@@ -10,7 +10,7 @@ using cow::Region;
 using cow::Snapshot;
 
 TEST_CASE("a page that the program made writable is stored to without a fault, in its snapshots",
-          "[os]") {
+          "[os][handler]") {
   Region region = Region::create(4 * support::page_bytes(), support::options());
   support::fill(region.bytes(), 1);
   const Snapshot past = region.snapshot();
@@ -23,7 +23,8 @@ TEST_CASE("a page that the program made writable is stored to without a fault, i
   CHECK(support::load(past.bytes(), 1) != 0xee);
 }
 
-TEST_CASE("MADV_DONTNEED makes no zeros of a region's pages and gives no memory back", "[os]") {
+TEST_CASE("MADV_DONTNEED makes no zeros of a region's pages and gives no memory back",
+          "[os][handler]") {
   Region region = Region::create(4 * support::page_bytes(), support::options());
   support::fill(region.bytes(), 1);
   const std::size_t in_use = cow::process_stats().bytes_in_use;

@@ -34,7 +34,7 @@ std::string complaint_about_inherited(std::size_t size) {
 }  // namespace
 
 TEST_CASE("a process that lives on by fork gives back the frame files of its dead ancestors",
-          "[mm]") {
+          "[mm][handler]") {
   const auto result = support::run_in_child([&]() -> std::string {
     constexpr std::uint64_t generations = 12;
     Region region = Region::create(64 * support::page_bytes(), support::options());

@@ -76,7 +76,8 @@ Region filled() {
 
 }  // namespace
 
-TEST_CASE("libcow knows whether it still owns SIGSEGV, and takes it back when asked", "[fault]") {
+TEST_CASE("libcow knows whether it still owns SIGSEGV, and takes it back when asked",
+          "[fault][handler]") {
   Region region = filled();
   CHECK(cow::owns_sigsegv());
   {
@@ -95,7 +96,7 @@ TEST_CASE("libcow knows whether it still owns SIGSEGV, and takes it back when as
   support::store(region, 4, 0xff);
 }
 
-TEST_CASE("every control call puts libcow's handler back in front", "[fault]") {
+TEST_CASE("every control call puts libcow's handler back in front", "[fault][handler]") {
   Region region = filled();
   const cow::Snapshot snapshot = region.snapshot();
   const std::vector<std::pair<std::string, std::function<void()>>> calls{
@@ -120,7 +121,7 @@ TEST_CASE("every control call puts libcow's handler back in front", "[fault]") {
 }
 
 TEST_CASE("a restore that copies hot pages alone leaves the action for SIGSEGV as it is",
-          "[fault]") {
+          "[fault][handler]") {
   Region region = filled();
   const cow::Snapshot start = region.snapshot();
   const auto round = [&](unsigned value) {
@@ -138,7 +139,7 @@ TEST_CASE("a restore that copies hot pages alone leaves the action for SIGSEGV a
   CHECK(support::shows(later.bytes(), 1));
 }
 
-TEST_CASE("a framework that comes and goes around every step does no harm", "[fault]") {
+TEST_CASE("a framework that comes and goes around every step does no harm", "[fault][handler]") {
   Region region = Region::create(10 * support::page_bytes(), support::options());
   for (unsigned round = 0; round < 50; ++round) {
     const ForeignAction outer(exit_if_forbidden);
@@ -158,7 +159,7 @@ TEST_CASE("a framework that comes and goes around every step does no harm", "[fa
 }
 
 TEST_CASE("a fault that is not ours reaches the handler that was there before, with its address",
-          "[fault]") {
+          "[fault][handler]") {
   Region region = filled();
   const auto result = support::run_in_child([&]() -> std::string {
     const ForeignAction foreign(exit_if_forbidden);
@@ -173,7 +174,7 @@ TEST_CASE("a fault that is not ours reaches the handler that was there before, w
 }
 
 TEST_CASE("two foreign handlers in turn: the last one installed gets the foreign fault",
-          "[fault]") {
+          "[fault][handler]") {
   Region region = filled();
   const auto result = support::run_in_child([&]() -> std::string {
     const ForeignAction first([](int, siginfo_t*, void*) { ::_exit(foreign_exit + 2); });
@@ -189,7 +190,8 @@ TEST_CASE("two foreign handlers in turn: the last one installed gets the foreign
   CHECK(exit_code(result) == foreign_exit);
 }
 
-TEST_CASE("a handler behind ours that calls ours in turn does not make a circle", "[fault]") {
+TEST_CASE("a handler behind ours that calls ours in turn does not make a circle",
+          "[fault][handler]") {
   Region region = filled();
   const auto result = support::run_in_child([&]() -> std::string {
     support::die_silently_of_faults();
@@ -215,7 +217,8 @@ TEST_CASE("a handler behind ours that calls ours in turn does not make a circle"
   CHECK(result.died_of(SIGSEGV));
 }
 
-TEST_CASE("a handler that stays in front can let libcow resolve the faults on regions", "[fault]") {
+TEST_CASE("a handler that stays in front can let libcow resolve the faults on regions",
+          "[fault][handler]") {
   Region region = filled();
   const cow::Snapshot snapshot = region.snapshot();
   asked = 0;
@@ -237,7 +240,7 @@ TEST_CASE("a handler that stays in front can let libcow resolve the faults on re
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("try_handle_fault leaves alone what is not a store to a region", "[fault]") {
+TEST_CASE("try_handle_fault leaves alone what is not a store to a region", "[fault][handler]") {
   const auto elsewhere = support::run_in_child([]() -> std::string {
     const Region region = filled();
     const ForeignAction front(ask_cow_first);
@@ -259,7 +262,8 @@ TEST_CASE("try_handle_fault leaves alone what is not a store to a region", "[fau
   CHECK(exit_code(snapshot_bytes) == foreign_exit);
 }
 
-TEST_CASE("without any other handler a foreign fault ends the process by SIGSEGV", "[fault]") {
+TEST_CASE("without any other handler a foreign fault ends the process by SIGSEGV",
+          "[fault][handler]") {
   Region region = filled();
   const auto result = support::run_in_child([&]() -> std::string {
     support::die_silently_of_faults();
@@ -273,7 +277,7 @@ TEST_CASE("without any other handler a foreign fault ends the process by SIGSEGV
 }
 
 TEST_CASE("a handler that mended a foreign fault still gets a signal that is sent later",
-          "[fault]") {
+          "[fault][handler]") {
   Region region = filled();
   const auto result = support::run_in_child([&]() -> std::string {
     static std::atomic<int> calls{0};

@@ -51,6 +51,7 @@ class FewMappings {
 TEST_CASE("discarded pages give back their frames at once, and none of them is kept for others",
           "[mm]") {
   Region region = filled();
+  support::settle(region);
   REQUIRE(pages_in_use() == pages);
   discard_pages(region, 100, 700);
   CHECK(pages_in_use() == pages - 700);
@@ -98,7 +99,8 @@ TEST_CASE("threads that store to other pages lose nothing while pages are discar
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a discard takes at most two mappings more, and none where it joins zeros", "[mm]") {
+TEST_CASE("a discard takes at most two mappings more, and none where it joins zeros",
+          "[mm][handler]") {
   Region region = filled();
   REQUIRE(region.stats().mappings == 1);
   discard_pages(region, 100, 50);
@@ -116,7 +118,7 @@ TEST_CASE("a discard takes at most two mappings more, and none where it joins ze
 }
 
 TEST_CASE("short of mappings, a discard takes none: the frames are emptied where they are",
-          "[mm]") {
+          "[mm][handler]") {
   Region region = filled();
   const std::vector<std::byte> past = support::plain_copy(region.bytes());
   const Snapshot unread = region.snapshot();
@@ -164,7 +166,7 @@ TEST_CASE("with every mapping used up by others, pages are discarded all the sam
 }
 
 TEST_CASE("rounds of snapshots, discards and stores leave no more pieces, homes or frames",
-          "[mm]") {
+          "[mm][handler]") {
   Region region = filled();
   std::optional<Snapshot> last;
   std::size_t most_mappings = 0;
@@ -190,7 +192,7 @@ TEST_CASE("what was discarded goes in pieces: no store waits for all of it", "[m
   region.discard(0, region.size());
   std::uint64_t most = 0;
   all.for_each([&](cow::Family& family) { most = std::max(most, family.most_slots_in_a_hold()); });
-  CHECK(most > 0);
+  if (!support::kernel_copies()) CHECK(most > 0);
   CHECK(most <= cow::Piece::kMostFrames + cow::Piece::kMostLooks + cow::Extent::kGroupSlots);
   CHECK(pages_in_use() == 0);
 }

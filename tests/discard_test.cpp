@@ -98,7 +98,8 @@ TEST_CASE("a child discards pages of its own, and the parent keeps them", "[mm]"
   CHECK(support::shows(region.bytes(), 1));
 }
 
-TEST_CASE("a store to a discarded page faults like the first one to a page never touched", "[mm]") {
+TEST_CASE("a store to a discarded page faults like the first one to a page never touched",
+          "[mm][handler]") {
   Region region = filled();
   discard_pages(region, 600, 20);  // in one leaf
   const cow::RegionStats before = region.stats();
@@ -203,7 +204,8 @@ TEST_CASE("discarded pages of an opened file show zeros, never the file, whoever
   CHECK(support::read_file(folder / "file") == content);
 }
 
-TEST_CASE("with frames reserved, discarded pages keep theirs, and no store needs another", "[mm]") {
+TEST_CASE("with frames reserved, discarded pages keep theirs, and no store needs another",
+          "[mm][handler]") {
   cow::RegionOptions options = support::single_page_options();
   options.reserve_frames = true;
   Region region = filled(1, options);
@@ -242,7 +244,7 @@ TEST_CASE("a leased page that is discarded is zeros in its frame, and the lease 
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("with huge pages a region discards single pages and all of them", "[mm]") {
+TEST_CASE("with huge pages a region discards single pages and all of them", "[mm][handler]") {
   cow::RegionOptions options = support::single_page_options();
   options.huge_pages = true;
   Region region = filled(1, options);

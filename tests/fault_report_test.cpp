@@ -101,7 +101,8 @@ class Scene {
 
 }  // namespace
 
-TEST_CASE("of all that SIGSEGV can mean in a region, only a refused access is taken", "[fault]") {
+TEST_CASE("of all that SIGSEGV can mean in a region, only a refused access is taken",
+          "[fault][handler]") {
   Scene scene;
   const auto store_with = [&](int code) {
     return Report(code, scene.address(2)).says(Report::user_store);
@@ -119,7 +120,7 @@ TEST_CASE("of all that SIGSEGV can mean in a region, only a refused access is ta
   CHECK(scene.takes(store_with(SEGV_ACCERR)));
 }
 
-TEST_CASE("a store just outside of a region is not taken", "[fault]") {
+TEST_CASE("a store just outside of a region is not taken", "[fault][handler]") {
   Scene scene;
   const auto store_to = [](std::uintptr_t address) {
     return Report(SEGV_ACCERR, address).says(Report::user_store);
@@ -132,7 +133,7 @@ TEST_CASE("a store just outside of a region is not taken", "[fault]") {
   CHECK(scene.takes(store_to(scene.address(pages) - 6)));
 }
 
-TEST_CASE("a load or a jump that was refused is not taken", "[fault]") {
+TEST_CASE("a load or a jump that was refused is not taken", "[fault][handler]") {
   Scene scene;
   const Report report(SEGV_ACCERR, scene.address(3));
   CHECK_FALSE(scene.takes(Report(report).says(Report::user_load)));
@@ -141,7 +142,7 @@ TEST_CASE("a load or a jump that was refused is not taken", "[fault]") {
 }
 
 TEST_CASE("without an error code or a syndrome a refused access is a store, unless it was a jump",
-          "[fault]") {
+          "[fault][handler]") {
   Scene scene;
   const Report store(SEGV_ACCERR, scene.address(3));
   CHECK_FALSE(scene.takes(Report(store).instruction_pointer(scene.address(3))));
@@ -149,7 +150,7 @@ TEST_CASE("without an error code or a syndrome a refused access is a store, unle
   CHECK_FALSE(scene.takes(Report(SEGV_MAPERR, scene.address(4))));
 }
 
-TEST_CASE("the tag of an address is no part of it", "[fault]") {
+TEST_CASE("the tag of an address is no part of it", "[fault][handler]") {
   Scene scene;
 #if defined(__x86_64__)
   const unsigned lowest_bit = 57;  // Linear Address Masking leaves bits 57 to 62 to the program
@@ -167,7 +168,7 @@ TEST_CASE("the tag of an address is no part of it", "[fault]") {
 
 #if defined(__aarch64__)
 
-TEST_CASE("a store through a tagged address arrives, and copies its page", "[fault]") {
+TEST_CASE("a store through a tagged address arrives, and copies its page", "[fault][handler]") {
   Scene scene;
   const std::uintptr_t tagged = scene.address(4) | std::uintptr_t{0x5a} << 56;
   const std::uint64_t faults = scene.region().stats().faults;
@@ -177,7 +178,7 @@ TEST_CASE("a store through a tagged address arrives, and copies its page", "[fau
   CHECK(support::shows(scene.past().bytes(), 1));
 }
 
-TEST_CASE("the syndrome is found among other records of the signal frame", "[fault]") {
+TEST_CASE("the syndrome is found among other records of the signal frame", "[fault][handler]") {
   Scene scene;
   const Report report(SEGV_ACCERR, scene.address(3));
   const std::uint32_t vectors = 0x46508001;
@@ -189,7 +190,7 @@ TEST_CASE("the syndrome is found among other records of the signal frame", "[fau
   CHECK(scene.takes(Report(report).record(vectors, 528).says(Report::user_store)));
 }
 
-TEST_CASE("records that make no sense, or end too late, are as good as none", "[fault]") {
+TEST_CASE("records that make no sense, or end too late, are as good as none", "[fault][handler]") {
   Scene scene;
   CHECK(scene.takes(Report(SEGV_ACCERR, scene.address(4)).record(0x46508001, 0)));
   CHECK(scene.takes(Report(SEGV_ACCERR, scene.address(5)).record(0x46508001, 4)));

@@ -208,7 +208,7 @@ TEST_CASE("no descriptor of a region is inherited by another program", "[os]") {
   CHECK(descriptors_of_a_program(files[0]).find("memfd:cow-frames") != std::string::npos);
 }
 
-TEST_CASE("a child that closed every descriptor goes on reading what it had", "[os]") {
+TEST_CASE("a child that closed every descriptor goes on reading what it had", "[os][handler]") {
   constexpr std::uint32_t turns = 12;
   const std::size_t in_use = cow::process_stats().bytes_in_use;
   Region region = filled(1);
@@ -258,6 +258,8 @@ TEST_CASE("a child that closed every descriptor goes on reading what it had", "[
   CHECK(board.wrong.load() == 0);
   ::munmap(&board, sizeof(Board));
   CHECK(support::shows(region.bytes(), 100 + 2 * turns - 1));
+  support::settle(region);
+  support::settle(zeros);
   // That it is gone is noticed as well.
   const std::size_t expected = in_use + region.size() + zeros.size();
   CHECK(support::eventually([&] { return cow::process_stats().bytes_in_use == expected; }));

@@ -101,7 +101,7 @@ TEST_CASE("a mutex in a region may be taken before fork() and given back on both
 }
 
 TEST_CASE("a store by a function that was registered before libcow's ends the process with a line",
-          "[os]") {
+          "[os][handler]") {
   if (support::has_sanitizer) {
     WARN("skipped: nothing can be registered before a sanitizer is ready");
     return;

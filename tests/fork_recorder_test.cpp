@@ -74,7 +74,7 @@ class MissingPage {
 }  // namespace
 
 TEST_CASE("a FaultRecorder can be read in a child that was forked in the middle of a record",
-          "[api]") {
+          "[api][handler]") {
   MissingPage page;
   if (!page.works()) {
     WARN("skipped: this kernel gives no userfaultfd to hold a thread with");
@@ -97,7 +97,7 @@ TEST_CASE("a FaultRecorder can be read in a child that was forked in the middle 
 }
 
 TEST_CASE("who asks a FaultRecorder in the middle of a record sleeps until it is complete",
-          "[api]") {
+          "[api][handler]") {
   MissingPage page;
   if (!page.works() || support::is_emulated()) {
     WARN("skipped: this kernel gives no userfaultfd to hold a thread with");
@@ -117,7 +117,7 @@ TEST_CASE("who asks a FaultRecorder in the middle of a record sleeps until it is
   CHECK(size == 1);
 }
 
-TEST_CASE("a FaultRecorder refuses records that lie in a region", "[api]") {
+TEST_CASE("a FaultRecorder refuses records that lie in a region", "[api][handler]") {
   Region region = zeroed();
   auto* const records = reinterpret_cast<cow::FaultRecord*>(region.data());
   CHECK_THROWS_AS(cow::FaultRecorder(records, 8), std::logic_error);
@@ -128,7 +128,8 @@ TEST_CASE("a FaultRecorder refuses records that lie in a region", "[api]") {
   CHECK(recorder.size() == 1);
 }
 
-TEST_CASE("a recorder of a thread that a child does not have records nothing there", "[api]") {
+TEST_CASE("a recorder of a thread that a child does not have records nothing there",
+          "[api][handler]") {
   Region region = zeroed();
   support::fill(region.bytes(), 1);
   std::atomic<bool> recording{false};

@@ -192,6 +192,7 @@ TEST_CASE("thousands of children, ended in every way, leave the parent what it h
   const Snapshot snapshot = region.snapshot();
   support::store(region, 3, 0xff);
   const std::vector<std::byte> plain = support::plain_copy(region.bytes());
+  support::settle(region);
   const std::size_t in_use = cow::process_stats().bytes_in_use;
   std::string before;
   std::size_t lines = 0;
@@ -243,6 +244,7 @@ TEST_CASE("memory comes back from children although the parent stores, clones an
   const std::string at_first = holdings();
   {
     Region region = filled(1);
+    support::settle(region);
     const std::size_t in_use = cow::process_stats().bytes_in_use;
     for (std::size_t round = 0; round < batches(2000); ++round) {
       const std::vector<std::byte> plain = support::plain_copy(region.bytes());
@@ -267,7 +269,8 @@ TEST_CASE("memory comes back from children although the parent stores, clones an
   CHECK(holdings_in_the_end(at_first) == at_first);
 }
 
-TEST_CASE("a child that became another program is gone, though its process lives on", "[api]") {
+TEST_CASE("a child that became another program is gone, though its process lives on",
+          "[api][handler]") {
   Region region = filled(1);
   (void)region.clone();  // opens the room that a fork needs as well
   const std::string before = holdings();
@@ -304,7 +307,7 @@ TEST_CASE("a child that became another program is gone, though its process lives
 }
 
 TEST_CASE("frames are kept for a grandchild whose parent has ended, and given back after it",
-          "[api]") {
+          "[api][handler]") {
   const bool ends_by_exec = GENERATE(false, true);
   CAPTURE(ends_by_exec);
   Region region = filled(1);

@@ -140,7 +140,7 @@ const std::vector<Call> calls = {
 }  // namespace
 
 TEST_CASE("no control call fails for libcow's own mappings when others have taken the rest",
-          "[mm]") {
+          "[mm][handler]") {
   for (const Call& call : calls) {
     CAPTURE(call.name);
     const auto result = support::run_in_child([&]() -> std::string {
@@ -161,7 +161,7 @@ TEST_CASE("no control call fails for libcow's own mappings when others have take
 }
 
 TEST_CASE("a child keeps its regions when others have taken all mappings but libcow's own",
-          "[mm]") {
+          "[mm][handler]") {
   const auto result = support::run_in_child([]() -> std::string {
     Pieces pieces;
     const support::EatenMappings eaten(support::spared_for_heap());
@@ -180,7 +180,7 @@ TEST_CASE("a child keeps its regions when others have taken all mappings but lib
   CHECK(result.exited());
 }
 
-TEST_CASE("what was leased stays where it is when regions are brought together", "[mm]") {
+TEST_CASE("what was leased stays where it is when regions are brought together", "[mm][handler]") {
   if (support::spared_for_heap() > 0) {
     WARN("skipped: a sanitizer or an emulator needs mappings of its own");
     return;
@@ -199,7 +199,8 @@ TEST_CASE("what was leased stays where it is when regions are brought together",
   CHECK(result.exited());
 }
 
-TEST_CASE("regions of other families are brought together, too, and so are views", "[mm]") {
+TEST_CASE("regions of other families are brought together, too, and so are views",
+          "[mm][handler]") {
   if (support::spared_for_heap() > 0) {
     WARN("skipped: a sanitizer or an emulator needs mappings of its own");
     return;

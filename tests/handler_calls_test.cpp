@@ -244,7 +244,7 @@ std::string stress(std::size_t rounds) {
 
 }  // namespace
 
-TEST_CASE("a thread under the tests' filter dies of any other call", "[fault]") {
+TEST_CASE("a thread under the tests' filter dies of any other call", "[fault][handler]") {
   if (!can_filter()) return;
   const auto result = support::run_in_child([]() -> std::string {
     CallFilter filter;
@@ -258,7 +258,7 @@ TEST_CASE("a thread under the tests' filter dies of any other call", "[fault]") 
 
 TEST_CASE(
     "storing threads make no system call but mmap, mprotect, pwrite, fallocate, lseek and futex",
-    "[fault]") {
+    "[fault][handler]") {
   if (!can_filter()) return;
   const std::size_t rounds = std::max<std::size_t>(6, support::scaled(60));  // one may fault little
   const auto result = support::run_in_child([rounds] { return stress(rounds); });
@@ -267,7 +267,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a fault that finds no kernel mapping left adds munmap, and looks at what is mapped",
-          "[fault]") {
+          "[fault][handler]") {
   if (!can_filter()) return;
   for (const FaultKind& kind : support::fault_kinds()) {
     if (!support::needs_mapping(kind)) continue;
@@ -282,7 +282,7 @@ TEST_CASE("a fault that finds no kernel mapping left adds munmap, and looks at w
   }
 }
 
-TEST_CASE("a fault that finds no memory for its window adds no call", "[fault]") {
+TEST_CASE("a fault that finds no memory for its window adds no call", "[fault][handler]") {
   if (!can_filter()) return;
   for (const FaultKind& kind : support::fault_kinds()) {
     CallFilter filter;
@@ -294,7 +294,7 @@ TEST_CASE("a fault that finds no memory for its window adds no call", "[fault]")
   }
 }
 
-TEST_CASE("a fault in a family with huge pages adds madvise", "[fault]") {
+TEST_CASE("a fault in a family with huge pages adds madvise", "[fault][handler]") {
   if (!can_filter()) return;
   const support::HugePageSetting setting("advise");
   if (!setting.is_set()) {
@@ -319,7 +319,7 @@ TEST_CASE("a fault in a family with huge pages adds madvise", "[fault]") {
   }
 }
 
-TEST_CASE("a fault in a family that is kept out of cores adds madvise", "[fault]") {
+TEST_CASE("a fault in a family that is kept out of cores adds madvise", "[fault][handler]") {
   if (!can_filter()) return;
   const std::array<FaultKind, 2> kinds{{
       {"a zero page",
@@ -339,7 +339,7 @@ TEST_CASE("a fault in a family that is kept out of cores adds madvise", "[fault]
   }
 }
 
-TEST_CASE("a FaultRecorder adds an allocating fallocate and the clock", "[fault]") {
+TEST_CASE("a FaultRecorder adds an allocating fallocate and the clock", "[fault][handler]") {
   if (!can_filter()) return;
   static cow::FaultRecord record;
   for (const FaultKind& kind : support::fault_kinds()) {
@@ -355,7 +355,7 @@ TEST_CASE("a FaultRecorder adds an allocating fallocate and the clock", "[fault]
   }
 }
 
-TEST_CASE("handing a foreign fault on adds rt_sigprocmask", "[fault]") {
+TEST_CASE("handing a foreign fault on adds rt_sigprocmask", "[fault][handler]") {
   if (!can_filter()) return;
   const auto result = support::run_in_child([]() -> std::string {
     static std::atomic<bool> mended{false};
@@ -379,7 +379,7 @@ TEST_CASE("handing a foreign fault on adds rt_sigprocmask", "[fault]") {
 }
 
 TEST_CASE("a store that cannot be given a frame writes a line, and makes the calls to die",
-          "[fault]") {
+          "[fault][handler]") {
   if (!can_filter()) return;
   CallFilter filter;
   filter.refuse(SYS_pwrite64, {}, ENOSPC);

@@ -48,13 +48,13 @@ std::string changed_errno(const FaultKind& kind) {
 
 }  // namespace
 
-TEST_CASE("every kind of fault keeps errno", "[fault]") {
+TEST_CASE("every kind of fault keeps errno", "[fault][handler]") {
   for (const FaultKind& kind : support::fault_kinds()) {
     CHECK(changed_errno(kind) == "");
   }
 }
 
-TEST_CASE("a recorded fault keeps errno", "[fault]") {
+TEST_CASE("a recorded fault keeps errno", "[fault][handler]") {
   for (const FaultKind& kind : support::fault_kinds()) {
     cow::FaultRecord record;
     const cow::FaultRecorder recorder(&record, 1);
@@ -63,7 +63,7 @@ TEST_CASE("a recorded fault keeps errno", "[fault]") {
   }
 }
 
-TEST_CASE("a fault that finds no memory for its window keeps errno", "[fault]") {
+TEST_CASE("a fault that finds no memory for its window keeps errno", "[fault][handler]") {
   if (!support::has_call_filters()) {
     WARN("skipped: no system call can be made to fail here");
     return;
@@ -79,7 +79,7 @@ TEST_CASE("a fault that finds no memory for its window keeps errno", "[fault]") 
   CHECK(result.exited());
 }
 
-TEST_CASE("a fault that finds no kernel mapping left keeps errno", "[fault]") {
+TEST_CASE("a fault that finds no kernel mapping left keeps errno", "[fault][handler]") {
   if (support::has_thread_sanitizer || support::is_emulated()) {
     WARN("skipped: this runtime ends the process when it finds no mapping left");
     return;
@@ -97,7 +97,7 @@ TEST_CASE("a fault that finds no kernel mapping left keeps errno", "[fault]") {
   }
 }
 
-TEST_CASE("errno is kept across a million faults", "[fault]") {
+TEST_CASE("errno is kept across a million faults", "[fault][handler]") {
   constexpr std::size_t pages = 512;
   const std::size_t stores = support::scaled(1'000'000);
   Region region = Region::create(pages * support::page_bytes(), support::single_page_options());

@@ -108,7 +108,7 @@ support::ChildResult resolve_all_on(std::size_t stack_bytes) {
 
 }  // namespace
 
-TEST_CASE("every kind of fault takes less than 2 KiB of the signal stack", "[fault]") {
+TEST_CASE("every kind of fault takes less than 2 KiB of the signal stack", "[fault][handler]") {
   if (!has_plain_frames()) return;
   AlternateStack stack(ample_bytes);
   const std::size_t plain = depth_of_plain_handler(stack);
@@ -124,7 +124,7 @@ TEST_CASE("every kind of fault takes less than 2 KiB of the signal stack", "[fau
   }
 }
 
-TEST_CASE("a recorded fault takes less than 2 KiB of the signal stack", "[fault]") {
+TEST_CASE("a recorded fault takes less than 2 KiB of the signal stack", "[fault][handler]") {
   if (!has_plain_frames()) return;
   AlternateStack stack(ample_bytes);
   const std::size_t plain = depth_of_plain_handler(stack);
@@ -140,7 +140,7 @@ TEST_CASE("a recorded fault takes less than 2 KiB of the signal stack", "[fault]
 }
 
 TEST_CASE("a foreign fault that is handed on takes less than 2 KiB before the other handler",
-          "[fault]") {
+          "[fault][handler]") {
   if (!has_plain_frames()) return;
   AlternateStack stack(ample_bytes);
   const std::size_t plain = depth_of_plain_handler(stack);
@@ -152,7 +152,7 @@ TEST_CASE("a foreign fault that is handed on takes less than 2 KiB before the ot
 }
 
 TEST_CASE("a fault that finds no kernel mapping left takes less than 2 KiB of the signal stack",
-          "[fault]") {
+          "[fault][handler]") {
   if (!has_plain_frames()) return;
   if (support::is_emulated()) {
     WARN("skipped: the emulator ends when it finds no mapping left");
@@ -176,7 +176,7 @@ TEST_CASE("a fault that finds no kernel mapping left takes less than 2 KiB of th
 }
 
 TEST_CASE("a fault that finds no memory for its window takes less than 2 KiB of the stack",
-          "[fault]") {
+          "[fault][handler]") {
   if (!has_plain_frames()) return;
   if (!support::has_call_filters()) {
     WARN("skipped: no system call can be made to fail here");
@@ -200,7 +200,8 @@ TEST_CASE("a fault that finds no memory for its window takes less than 2 KiB of 
   }
 }
 
-TEST_CASE("every kind of fault is resolved on the smallest alternate stack plus 4 KiB", "[fault]") {
+TEST_CASE("every kind of fault is resolved on the smallest alternate stack plus 4 KiB",
+          "[fault][handler]") {
   if (!has_plain_frames()) return;
   const auto result = resolve_all_on(AlternateStack::minimal_bytes() + 4096);
   CHECK(result.complaint == "");
@@ -208,7 +209,7 @@ TEST_CASE("every kind of fault is resolved on the smallest alternate stack plus 
 }
 
 TEST_CASE("every kind of fault is resolved with 4 KiB of stack beyond what the kernel takes",
-          "[fault]") {
+          "[fault][handler]") {
   if (!has_plain_frames()) return;
   // The system's minimum is for the largest frame there can be; this process may have a small one.
   std::size_t plain = 0;

@@ -201,7 +201,8 @@ void compare_with_control(const std::string& removed) {
 
 }  // namespace
 
-TEST_CASE("without libcow the handlers of these tests are asked as they should be", "[fault]") {
+TEST_CASE("without libcow the handlers of these tests are asked as they should be",
+          "[fault][handler]") {
   CHECK(outcome({"ABC", "", 'A'}, false) == "asked CBA, mended");
   CHECK(outcome({"ABC", "", 'C'}, false) == "asked C, mended");
   CHECK(outcome({"ABC", "", '-'}, false) == "asked CBA, died of SIGSEGV");
@@ -213,27 +214,27 @@ TEST_CASE("without libcow the handlers of these tests are asked as they should b
 }
 
 TEST_CASE("three handlers around libcow's are asked as without it, and each mends its own faults",
-          "[fault]") {
+          "[fault][handler]") {
   compare_with_control("");
 }
 
 TEST_CASE("handlers that leave last in, first out leave each other and the regions alone",
-          "[fault]") {
+          "[fault][handler]") {
   for (const char* const removed : {"C", "CB", "CBA"}) compare_with_control(removed);
 }
 
 TEST_CASE("handlers that leave first in, first out do no more harm than without libcow",
-          "[fault]") {
+          "[fault][handler]") {
   for (const char* const removed : {"A", "AB", "ABC"}) compare_with_control(removed);
 }
 
 TEST_CASE("a handler that leaves from the middle does no more harm than without libcow",
-          "[fault]") {
+          "[fault][handler]") {
   for (const char* const removed : {"B", "BC", "BAC"}) compare_with_control(removed);
 }
 
 TEST_CASE("a handler that goes in front again and again is asked once, and makes no circle",
-          "[fault]") {
+          "[fault][handler]") {
   for (const char* const installed : {"ALAL", "ALALAL", "LALAL", "ALBLBL", "LALBLBL"}) {
     CAPTURE(installed);
     const bool has_b = std::string(installed).find('B') != std::string::npos;
@@ -244,7 +245,7 @@ TEST_CASE("a handler that goes in front again and again is asked once, and makes
 }
 
 TEST_CASE("a handler that goes in front again, with no control call after it, makes no circle",
-          "[fault]") {
+          "[fault][handler]") {
   for (const char* const installed : {"ALA", "LALA", "ALBLAB"}) {
     CAPTURE(installed);
     CHECK(outcome({installed, "", 'A'}, true).find(", mended") != std::string::npos);
@@ -253,7 +254,7 @@ TEST_CASE("a handler that goes in front again, with no control call after it, ma
 }
 
 TEST_CASE("a handler that was left by a jump is asked again, in front of whom it may be",
-          "[fault]") {
+          "[fault][handler]") {
   const auto result = support::run_in_child([]() -> std::string {
     static struct sigaction found {};
     static std::atomic<int> calls{0};
@@ -293,7 +294,7 @@ TEST_CASE("a handler that was left by a jump is asked again, in front of whom it
 }
 
 TEST_CASE("a handler that raises again what it was given gets it, or what it had found does",
-          "[fault]") {
+          "[fault][handler]") {
   const auto result = support::run_in_child([]() -> std::string {
     start_with_default_action();
     static std::atomic<int> first_calls{0};
@@ -323,7 +324,8 @@ TEST_CASE("a handler that raises again what it was given gets it, or what it had
   CHECK(result.exited());
 }
 
-TEST_CASE("a handler behind libcow's that leaves SIGSEGV open may store to a region", "[fault]") {
+TEST_CASE("a handler behind libcow's that leaves SIGSEGV open may store to a region",
+          "[fault][handler]") {
   const auto result = support::run_in_child([]() -> std::string {
     constexpr std::size_t rounds = 5;
     start_with_default_action();

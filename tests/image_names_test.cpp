@@ -122,6 +122,7 @@ TEST_CASE("where a save may not keep the owner, nobody is allowed what he was no
   REQUIRE(::chmod(image.c_str(), 06774) == 0);
   const support::ChildResult result = support::run_in_child([&]() -> std::string {
     if (::setgid(65534) != 0 || ::setuid(65534) != 0) return "still root";
+    support::stay_readable();
     something().save(image);
     return "";
   });

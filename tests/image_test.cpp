@@ -81,7 +81,7 @@ TEST_CASE("what is saved comes back, whatever the size", "[api]") {
   CHECK(Region::load(folder / "image.cow").size() == 1300 * support::page_bytes() - 100);
 }
 
-TEST_CASE("a region of zeros is saved in next to nothing", "[api]") {
+TEST_CASE("a region of zeros is saved in next to nothing", "[api][handler]") {
   const Folder folder;
   Region region = Region::create(4000 * support::page_bytes(), support::options());
   support::store(region, 77, 1);

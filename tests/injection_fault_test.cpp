@@ -116,44 +116,48 @@ void snapshot_of(World& world, std::size_t region, bool mapped) {
 
 }  // namespace
 
-TEST_CASE("a store to a clone, among failures, succeeds or ends with one line", "[mm]") {
+TEST_CASE("a store to a clone, among failures, succeeds or ends with one line", "[mm][handler]") {
   check({clone_region_0, new_region, 5});
 }
 
 TEST_CASE("a store to a region with a clone, among failures, succeeds or ends with one line",
-          "[mm]") {
+          "[mm][handler]") {
   check({clone_region_0, 0, 5});
 }
 
-TEST_CASE("a store to a zero page, among failures, succeeds or ends with one line", "[mm]") {
+TEST_CASE("a store to a zero page, among failures, succeeds or ends with one line",
+          "[mm][handler]") {
   check(
       {[](World& world) { world.add(Region::create(world.regions[0].size(), support::options())); },
        new_region, 5});
 }
 
 TEST_CASE("a store that leaves a snapshot a copy, among failures, succeeds or ends with one line",
-          "[mm]") {
+          "[mm][handler]") {
   check({[](World& world) { snapshot_of(world, 2, false); }, 2, 5});
 }
 
 TEST_CASE("a store to a page a mapped snapshot shows, among failures, succeeds or ends so",
-          "[mm]") {
+          "[mm][handler]") {
   check({[](World& world) { snapshot_of(world, 2, true); }, 2, 5});
 }
 
-TEST_CASE("a store by the sole owner, among failures, succeeds or ends with one line", "[mm]") {
+TEST_CASE("a store by the sole owner, among failures, succeeds or ends with one line",
+          "[mm][handler]") {
   check({[](World& world) { (void)world.regions[2].snapshot(); }, 2, 5});
 }
 
-TEST_CASE("a store to a page nobody touched, kept by a snapshot, among failures", "[mm]") {
+TEST_CASE("a store to a page nobody touched, kept by a snapshot, among failures", "[mm][handler]") {
   check({[](World& world) { snapshot_of(world, 3, false); }, 3, 8});
 }
 
-TEST_CASE("a store to a page nobody touched, shared with a clone, among failures", "[mm]") {
+TEST_CASE("a store to a page nobody touched, shared with a clone, among failures",
+          "[mm][handler]") {
   check({[](World& world) { world.add(world.regions[3].clone()); }, 3, 8});
 }
 
-TEST_CASE("a window of pages that move, among failures, succeeds or ends with one line", "[mm]") {
+TEST_CASE("a window of pages that move, among failures, succeeds or ends with one line",
+          "[mm][handler]") {
   check({[](World& world) {
            clone_region_0(world);
            for (std::size_t page = 0; page < 2; ++page) world.store(new_region, page, 50);
@@ -161,7 +165,8 @@ TEST_CASE("a window of pages that move, among failures, succeeds or ends with on
          new_region, 2});
 }
 
-TEST_CASE("a window of pages that stay, among failures, succeeds or ends with one line", "[mm]") {
+TEST_CASE("a window of pages that stay, among failures, succeeds or ends with one line",
+          "[mm][handler]") {
   check({[](World& world) {
            for (std::size_t page = 0; page < 24; ++page) world.store(2, page, 50);
            snapshot_of(world, 2, false);
@@ -171,7 +176,7 @@ TEST_CASE("a window of pages that stay, among failures, succeeds or ends with on
 }
 
 TEST_CASE("a store while mappings are short, among failures, succeeds or ends with one line",
-          "[mm]") {
+          "[mm][handler]") {
   check({[](World& world) {
            clone_region_0(world);
            world.run_short_of_mappings();
@@ -179,7 +184,7 @@ TEST_CASE("a store while mappings are short, among failures, succeeds or ends wi
          new_region, 5, 540});
 }
 
-TEST_CASE("a store that leaves copies while mappings are short, among failures", "[mm]") {
+TEST_CASE("a store that leaves copies while mappings are short, among failures", "[mm][handler]") {
   check({[](World& world) {
            snapshot_of(world, 2, false);
            world.run_short_of_mappings();
@@ -187,7 +192,7 @@ TEST_CASE("a store that leaves copies while mappings are short, among failures",
          2, 5, 540});
 }
 
-TEST_CASE("a store to a region whose homes are all in use, among failures", "[mm]") {
+TEST_CASE("a store to a region whose homes are all in use, among failures", "[mm][handler]") {
   check({[](World& world) {
            for (int i = 0; i < 300; ++i) {
              world.extras.push_back(world.regions[0].clone());
@@ -197,7 +202,8 @@ TEST_CASE("a store to a region whose homes are all in use, among failures", "[mm
          0, 6});
 }
 
-TEST_CASE("a store of a forked child, among failures, succeeds or ends with one line", "[mm]") {
+TEST_CASE("a store of a forked child, among failures, succeeds or ends with one line",
+          "[mm][handler]") {
   World world(24);
   const Store stores[] = {{[](World&) {}, 0, 5}, {[](World&) {}, 3, 8}, {[](World&) {}, 1, 12}};
   for (const Store& store : stores) {
@@ -206,12 +212,12 @@ TEST_CASE("a store of a forked child, among failures, succeeds or ends with one 
   CHECK(world.complaint() == "");
 }
 
-TEST_CASE("a store to a region with reserved frames, among failures", "[mm]") {
+TEST_CASE("a store to a region with reserved frames, among failures", "[mm][handler]") {
   check({clone_region_0, new_region, 5, 24, true});
   check({[](World& world) { snapshot_of(world, 2, false); }, 2, 5, 24, true});
 }
 
-TEST_CASE("a recorded fault, among failures, succeeds or ends with one line", "[mm]") {
+TEST_CASE("a recorded fault, among failures, succeeds or ends with one line", "[mm][handler]") {
   static cow::FaultRecord record[4];
   check({[](World& world) {
            clone_region_0(world);
@@ -220,7 +226,7 @@ TEST_CASE("a recorded fault, among failures, succeeds or ends with one line", "[
          new_region, 5});
 }
 
-TEST_CASE("a fault allocates nothing", "[mm]") {
+TEST_CASE("a fault allocates nothing", "[mm][handler]") {
   const auto body = [](const Window& window) {
     return complaint_about_store({clone_region_0, new_region, 5}, window);
   };

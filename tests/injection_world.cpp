@@ -162,6 +162,7 @@ std::string World::drop_everything(bool memory_may_stay) {
   leases.clear();
   regions.erase(regions.begin() + 1, regions.end());
   cow::mapping_budget::add(-static_cast<std::int64_t>(claimed_mappings_));
+  support::settle(regions[0]);
   const std::size_t expected = ((plain[0].size() - 1) / page_bytes_ + 1) * page_bytes_;
   const bool is_exact = !memory_may_stay && !reserve_frames_;
   const auto found = [&] { return cow::process_stats().bytes_in_use - bytes_before_; };

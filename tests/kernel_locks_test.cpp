@@ -103,7 +103,8 @@ Word left_by_clear_at_exit(Word& word) {
 
 }  // namespace
 
-TEST_CASE("futex operations by which the kernel writes fail with EFAULT without a lease", "[mm]") {
+TEST_CASE("futex operations by which the kernel writes fail with EFAULT without a lease",
+          "[mm][handler]") {
   const bool leased = GENERATE(false, true);
   CAPTURE(leased);
   const int expected = leased ? 0 : EFAULT;
@@ -130,7 +131,7 @@ TEST_CASE("futex operations by which the kernel writes fail with EFAULT without 
 }
 
 TEST_CASE("a waiter is moved to a lock in a region with a lease, or once the program stored to it",
-          "[mm]") {
+          "[mm][handler]") {
   if (support::is_emulated()) {
     WARN("skipped: emulators do not move waiters");
     return;
@@ -157,7 +158,7 @@ TEST_CASE("a waiter is moved to a lock in a region with a lease, or once the pro
   CHECK(waiter.join() == 0);
 }
 
-TEST_CASE("a robust mutex whose owner has ended says so only under a lease", "[mm]") {
+TEST_CASE("a robust mutex whose owner has ended says so only under a lease", "[mm][handler]") {
   if (support::is_emulated()) {
     WARN("skipped: emulators keep no lists of robust mutexes");
     return;
@@ -187,7 +188,7 @@ TEST_CASE("a robust mutex whose owner has ended says so only under a lease", "[m
 }
 
 TEST_CASE("the word that the kernel clears when a thread ends is cleared only under a lease",
-          "[mm]") {
+          "[mm][handler]") {
   if (support::is_emulated() || support::has_sanitizer) {
     WARN("skipped: an emulator or a sanitizer takes part in how threads end");
     return;

@@ -125,7 +125,7 @@ TEST_CASE("after thousands of snapshots a round of snapshot, stores and drop cos
   life.run_rounds(many_rounds());
   const Cost late = cost_of_rounds(life, seed);
 
-  REQUIRE(early.faults > 0);
+  REQUIRE((early.faults > 0 || support::kernel_copies()));
   CHECK(late.work() <= 1.02 * early.work());
   CHECK(late.mappings <= 1.1 * early.mappings + 4);
   CHECK(late.frames <= 1.05 * early.frames);
@@ -135,7 +135,7 @@ TEST_CASE("after thousands of snapshots a round of snapshot, stores and drop cos
 }
 
 TEST_CASE("after thousands of snapshots a round makes as many system calls as after a hundred",
-          "[mm]") {
+          "[mm][handler]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   const injection::Outcome early = traced_round(kFewRounds, seed);

@@ -58,7 +58,7 @@ Region written_region() {
 }  // namespace
 
 TEST_CASE("while the kernel works for one store, stores to other leaves and relatives go on",
-          "[mm]") {
+          "[mm][handler]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   for (const At call : {At::copy, At::mapping}) {
     const Region base = written_region();
@@ -82,7 +82,7 @@ TEST_CASE("while the kernel works for one store, stores to other leaves and rela
   }
 }
 
-TEST_CASE("a page that stays where it is keeps only its own leaf busy, too", "[mm]") {
+TEST_CASE("a page that stays where it is keeps only its own leaf busy, too", "[mm][handler]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   Region region = written_region();
   const Snapshot snapshot = region.snapshot();
@@ -99,7 +99,7 @@ TEST_CASE("a page that stays where it is keeps only its own leaf busy, too", "[m
 }
 
 TEST_CASE("a second store to a page waits for the first one's fault and makes no second copy",
-          "[mm]") {
+          "[mm][handler]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   const Region base = written_region();
   Region region = base.clone();
@@ -120,7 +120,7 @@ TEST_CASE("a second store to a page waits for the first one's fault and makes no
 
 TEST_CASE(
     "a snapshot waits for the faults that are at work, and later stores wait for the snapshot",
-    "[mm]") {
+    "[mm][handler]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   const Region base = written_region();
   for (const At call : {At::copy, At::mapping}) {
@@ -153,7 +153,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a fault that reads the bytes at a relative's address keeps stores away from them",
-          "[mm]") {
+          "[mm][handler]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   Region base = written_region();
   const unsigned before = support::load(base.bytes(), 1);
@@ -174,7 +174,8 @@ TEST_CASE("a fault that reads the bytes at a relative's address keeps stores awa
   CHECK(support::broken_invariant(clone) == "");
 }
 
-TEST_CASE("fork waits for a fault that is at work, and the child waits for nobody", "[mm]") {
+TEST_CASE("fork waits for a fault that is at work, and the child waits for nobody",
+          "[mm][handler]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   const Region base = written_region();
   for (int round = 0; round < 8; ++round) {  // fork or snapshot, whoever comes first
@@ -206,7 +207,7 @@ TEST_CASE("fork waits for a fault that is at work, and the child waits for nobod
 }
 
 TEST_CASE("a store that finds no memory waits for the frame that another one is about to leave",
-          "[mm]") {
+          "[mm][handler]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   const auto result = support::run_in_child([]() -> std::string {
     Region first = written_region();
@@ -233,7 +234,7 @@ TEST_CASE("a store that finds no memory waits for the frame that another one is 
 }
 
 TEST_CASE("a restore between the two halves of a fault that takes other leaves misses nothing",
-          "[mm]") {
+          "[mm][handler]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   Region region = written_region();
   const Snapshot snapshot = region.snapshot();
@@ -270,7 +271,7 @@ TEST_CASE("a restore between the two halves of a fault that takes other leaves m
 }
 
 TEST_CASE("a store that finds no mapping waits for the reserve that another one gives back",
-          "[mm]") {
+          "[mm][handler]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   if (support::has_sanitizer) {
     WARN("skipped because a sanitizer needs mappings itself");

@@ -144,7 +144,7 @@ TEST_CASE("leases by address beside snapshots: each of the kernel's writes arriv
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a lease by address copies what it has to and nothing twice", "[api]") {
+TEST_CASE("a lease by address copies what it has to and nothing twice", "[api][handler]") {
   Region region = Region::create(32 * support::page_bytes(), support::single_page_options());
   support::fill(region.bytes(), 1);
   const Snapshot past = region.snapshot();

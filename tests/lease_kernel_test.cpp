@@ -170,7 +170,7 @@ class LeasedWrites {
 
 }  // namespace
 
-TEST_CASE("without a lease the kernel refuses to write to a protected page", "[mm]") {
+TEST_CASE("without a lease the kernel refuses to write to a protected page", "[mm][handler]") {
   std::size_t shown = 0;
   std::string silent;
   const std::string complaints = for_each_case([&](const KernelWriter& writer, const Place& place) {
@@ -199,7 +199,7 @@ TEST_CASE("without a lease the kernel refuses to write to a protected page", "[m
 
 TEST_CASE(
     "without a lease a read into pages of which some are protected ends short, without an error",
-    "[mm]") {
+    "[mm][handler]") {
   const Descriptor file(::memfd_create("source", MFD_CLOEXEC));
   Region region = Region::create(8 * support::page_bytes(), support::single_page_options());
   support::fill(region.bytes(), 1);

@@ -72,7 +72,8 @@ void store_to_every(Region& region, std::size_t nth, unsigned value) {
 
 }  // namespace
 
-TEST_CASE("a clone that was overwritten is dropped in pieces, and all it had comes back", "[mm]") {
+TEST_CASE("a clone that was overwritten is dropped in pieces, and all it had comes back",
+          "[mm][handler]") {
   cow::RegionOptions options = support::options();
   options.reserve_frames = GENERATE(false, true);
   Region region = written_region(1, options);
@@ -81,6 +82,7 @@ TEST_CASE("a clone that was overwritten is dropped in pieces, and all it had com
   const std::size_t lines = support::count_process_mappings();
   std::optional<Region> clone = region.clone();
   support::fill(clone->bytes(), 2);
+  support::settle(*clone);
   const std::uint64_t most = most_slots_in_a_hold([&] { clone.reset(); });
   CHECK(most > 0);
   CHECK(most <= most_in_a_hold);
@@ -94,7 +96,7 @@ TEST_CASE("a clone that was overwritten is dropped in pieces, and all it had com
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a region of many small mappings is dropped in pieces", "[mm]") {
+TEST_CASE("a region of many small mappings is dropped in pieces", "[mm][handler]") {
   Region region = written_region(1, support::single_page_options());
   (void)region.clone();
   const std::size_t mappings = cow::process_stats().mappings_in_use;
@@ -107,13 +109,14 @@ TEST_CASE("a region of many small mappings is dropped in pieces", "[mm]") {
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a snapshot that holds frames alone is dropped in pieces, read or not", "[mm]") {
+TEST_CASE("a snapshot that holds frames alone is dropped in pieces, read or not", "[mm][handler]") {
   const bool is_read = GENERATE(false, true);
   CAPTURE(is_read);
   Region region = written_region(1, support::single_page_options());
   std::optional<Snapshot> snapshot = region.snapshot();
   if (is_read) REQUIRE(support::shows(snapshot->bytes(), 1));
   support::fill(region.bytes(), 2);
+  support::settle(region);
   REQUIRE(pages_in_use() == 2 * pages);
   const std::uint64_t most = most_slots_in_a_hold([&] { snapshot.reset(); });
   CHECK(most > 0);
@@ -123,12 +126,13 @@ TEST_CASE("a snapshot that holds frames alone is dropped in pieces, read or not"
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("what was kept for a child that has ended is given back in pieces", "[mm]") {
+TEST_CASE("what was kept for a child that has ended is given back in pieces", "[mm][handler]") {
   Region region = written_region(1);
   {
     support::ForkedChild child(
         [&](support::Peer& parent) -> std::string { return parent.hear() ? "" : "no parent"; });
     support::fill(region.bytes(), 2);
+    support::settle(region);
     REQUIRE(pages_in_use() == 2 * pages);
     child.peer().say();
     CHECK(child.wait().exited());
@@ -182,7 +186,7 @@ TEST_CASE("who takes a lock piece by piece lets those go first who wait for it",
   }
 }
 
-TEST_CASE("a fork between two pieces of a drop leaves parent and child whole", "[mm]") {
+TEST_CASE("a fork between two pieces of a drop leaves parent and child whole", "[mm][handler]") {
   SKIP_WITHOUT_STOPPED_THREADS();
   const bool drops_view = GENERATE(false, true);
   CAPTURE(drops_view);
@@ -322,9 +326,10 @@ TEST_CASE("a control call asks only some of many children whether they have ende
   CHECK(with_many == with_few);
 }
 
-TEST_CASE("children that have ended are found behind any number that live", "[mm]") {
+TEST_CASE("children that have ended are found behind any number that live", "[mm][handler]") {
   Region region = Region::create(40 * support::page_bytes(), support::options());
   support::fill(region.bytes(), 1);
+  support::settle(region);
   const std::size_t in_use = cow::process_stats().bytes_in_use;
   std::vector<std::unique_ptr<support::ForkedChild>> children;
   const auto until_told = [](support::Peer& parent) -> std::string {
@@ -338,6 +343,7 @@ TEST_CASE("children that have ended are found behind any number that live", "[mm
   {
     support::ForkedChild last(until_told);
     support::fill(region.bytes(), 3);
+    support::settle(region);
     CHECK(cow::process_stats().bytes_in_use == 3 * in_use);
     last.peer().say();
     CHECK(last.wait().exited());

@@ -7,7 +7,7 @@
 
 #if !defined(COW_TEST_LIBSIGSEGV)
 
-TEST_CASE("libsigsegv and libcow in one process", "[fault]") {
+TEST_CASE("libsigsegv and libcow in one process", "[fault][handler]") {
   WARN("skipped: libsigsegv is not installed");
 }
 
@@ -139,7 +139,7 @@ void touch_nobodys_page() {
 
 }  // namespace
 
-TEST_CASE("libsigsegv first, then libcow: each handles its own faults", "[fault]") {
+TEST_CASE("libsigsegv first, then libcow: each handles its own faults", "[fault][handler]") {
   const auto result = in_child([]() -> std::string {
     if (sigsegv_install_handler(&dispatch) != 0) return "libsigsegv refuses";
     const Area area;
@@ -151,7 +151,7 @@ TEST_CASE("libsigsegv first, then libcow: each handles its own faults", "[fault]
 }
 
 TEST_CASE("libcow first, then libsigsegv: from the next control call each handles its own faults",
-          "[fault]") {
+          "[fault][handler]") {
   const auto result = in_child([]() -> std::string {
     Region region = new_region();
     const cow::Snapshot snapshot = region.snapshot();
@@ -165,7 +165,7 @@ TEST_CASE("libcow first, then libsigsegv: from the next control call each handle
 }
 
 TEST_CASE("reinstall_handler is enough for pages that were protected before libsigsegv came",
-          "[fault]") {
+          "[fault][handler]") {
   const auto result = in_child([]() -> std::string {
     Region region = new_region();
     const cow::Snapshot snapshot = region.snapshot();
@@ -181,7 +181,8 @@ TEST_CASE("reinstall_handler is enough for pages that were protected before libs
   CHECK(result.exited());
 }
 
-TEST_CASE("libsigsegv comes and goes, and regions go on after the next control call", "[fault]") {
+TEST_CASE("libsigsegv comes and goes, and regions go on after the next control call",
+          "[fault][handler]") {
   const auto result = in_child([]() -> std::string {
     Region region = new_region();
     for (unsigned round = 0; round < 5; ++round) {
@@ -203,7 +204,8 @@ TEST_CASE("libsigsegv comes and goes, and regions go on after the next control c
   CHECK(result.exited());
 }
 
-TEST_CASE("libsigsegv and libcow on threads of their own do not disturb each other", "[fault]") {
+TEST_CASE("libsigsegv and libcow on threads of their own do not disturb each other",
+          "[fault][handler]") {
   const auto result = in_child([]() -> std::string {
     if (sigsegv_install_handler(&dispatch) != 0) return "libsigsegv refuses";
     const Area area;
@@ -228,7 +230,7 @@ TEST_CASE("libsigsegv and libcow on threads of their own do not disturb each oth
 }
 
 TEST_CASE("a fault that neither libsigsegv nor libcow knows ends the process by SIGSEGV",
-          "[fault]") {
+          "[fault][handler]") {
   for (const bool libcow_is_first : {false, true}) {
     CAPTURE(libcow_is_first);
     const auto result = in_child([&]() -> std::string {
@@ -273,7 +275,7 @@ bool overflows_and_comes_back() {
 }  // namespace
 
 TEST_CASE("libsigsegv still catches stack overflows, with libcow in front and regions in use",
-          "[fault]") {
+          "[fault][handler]") {
   const auto result = in_child([]() -> std::string {
     if (stackoverflow_install_handler(&on_overflow, extra_stack.data(), extra_stack.size()) != 0 ||
         sigsegv_install_handler(&dispatch) != 0) {

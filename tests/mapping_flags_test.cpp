@@ -160,7 +160,7 @@ TEST_CASE("an opened file and a loaded image are kept out of cores, too", "[os]"
 }
 
 TEST_CASE("a core holds regions, and snapshots if the filter says so, and nothing that is kept out",
-          "[os]") {
+          "[os][handler]") {
   if (!are_cores_files()) {
     WARN("skipped: the kernel does not write cores into the folder where a process dies");
     return;
@@ -192,7 +192,7 @@ TEST_CASE("a core holds regions, and snapshots if the filter says so, and nothin
 }
 
 TEST_CASE("what a program tells the kernel about a region's mapping is lost when a page moves",
-          "[os]") {
+          "[os][handler]") {
   if (!are_flags_told()) return;
   Region region = filled(support::single_page_options());
   REQUIRE(::madvise(region.data(), region.size(), MADV_DONTDUMP) == 0);

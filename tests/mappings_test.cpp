@@ -88,7 +88,8 @@ TEST_CASE("a region overwritten from end to end between snapshots stays a handfu
   }
 }
 
-TEST_CASE("stats().mappings is the number of lines in /proc/self/maps, after every step", "[mm]") {
+TEST_CASE("stats().mappings is the number of lines in /proc/self/maps, after every step",
+          "[mm][handler]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);

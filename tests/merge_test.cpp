@@ -94,7 +94,8 @@ PlainMerge merge_plainly(const Bytes& base, const Bytes& ours, const Bytes& thei
 
 }  // namespace
 
-TEST_CASE("pages that one side changed are taken from it, without copying a byte", "[api]") {
+TEST_CASE("pages that one side changed are taken from it, without copying a byte",
+          "[api][handler]") {
   Sides sides(1300 * support::page_bytes());
   for (const std::size_t page : {1u, 2u, 600u}) support::flip(sides.ours, page);
   for (const std::size_t page : {3u, 700u, 1299u}) support::flip(sides.theirs, page);

@@ -101,7 +101,7 @@ TEST_CASE("opening a file reads none of its whole pages", "[api]") {
   ::close(file);
 }
 
-TEST_CASE("one store to an opened region copies one page", "[api]") {
+TEST_CASE("one store to an opened region copies one page", "[api][handler]") {
   const Folder folder;
   support::write_file(folder / "file", pattern(2000 * support::page_bytes(), 9));
   Region region = Region::open(folder / "file", support::single_page_options());

@@ -43,7 +43,7 @@ const std::vector<std::size_t> hot_pages = {0, 5, 6, 7, 511, 512, 1000, 1099};
 }  // namespace
 
 TEST_CASE("pages stored to between any two quiescent snapshots fault once in fifteen rounds",
-          "[mm]") {
+          "[mm][handler]") {
   Region region = filled(1100);
   Snapshot last = rounds(4, region, hot_pages);
   const RegionStats before = region.stats();
@@ -55,7 +55,7 @@ TEST_CASE("pages stored to between any two quiescent snapshots fault once in fif
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("hot pages that lie apart are copied by one call for each leaf", "[mm]") {
+TEST_CASE("hot pages that lie apart are copied by one call for each leaf", "[mm][handler]") {
   if (!support::has_call_filters()) {
     WARN("skipped: seccomp is not available here");
     return;
@@ -110,7 +110,7 @@ TEST_CASE("between two quiescent snapshots diff names the pages whose bytes chan
   CHECK(cow::diff(now, region.snapshot(SnapshotMode::quiescent)).empty());
 }
 
-TEST_CASE("a page that comes to rest is copied no more and is shared", "[mm]") {
+TEST_CASE("a page that comes to rest is copied no more and is shared", "[mm][handler]") {
   Region region = filled(1100);
   Snapshot last = rounds(6, region, hot_pages);
   CHECK(region.stats().pages_writable == hot_pages.size());

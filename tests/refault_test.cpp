@@ -55,7 +55,8 @@ void jump_to(std::byte* at) {
 
 }  // namespace
 
-TEST_CASE("running code in a region dies of SIGSEGV, whatever state the page is in", "[fault]") {
+TEST_CASE("running code in a region dies of SIGSEGV, whatever state the page is in",
+          "[fault][handler]") {
   const auto zero = run_until_alarm([]() -> std::string {
     Region region = Region::create(pages * support::page_bytes(), support::options());
     jump_to(page_of(region, 5));
@@ -79,7 +80,7 @@ TEST_CASE("running code in a region dies of SIGSEGV, whatever state the page is 
   CHECK(shared.died_of(SIGSEGV));
 }
 
-TEST_CASE("a store right behind a region dies of SIGSEGV", "[fault]") {
+TEST_CASE("a store right behind a region dies of SIGSEGV", "[fault][handler]") {
   const auto result = run_until_alarm([]() -> std::string {
     Region region = filled();
     store(region.data() + region.size());
@@ -89,7 +90,7 @@ TEST_CASE("a store right behind a region dies of SIGSEGV", "[fault]") {
 }
 
 TEST_CASE("a load from a page of a region that the program made inaccessible dies of SIGSEGV",
-          "[fault]") {
+          "[fault][handler]") {
   if (support::is_emulated()) {
     WARN("skipped: this emulator does not tell a load from a store");
     return;
@@ -103,7 +104,8 @@ TEST_CASE("a load from a page of a region that the program made inaccessible die
   CHECK(result.died_of(SIGSEGV));
 }
 
-TEST_CASE("a store to a part of a region that the program unmapped dies of SIGSEGV", "[fault]") {
+TEST_CASE("a store to a part of a region that the program unmapped dies of SIGSEGV",
+          "[fault][handler]") {
   const auto result = run_until_alarm([]() -> std::string {
     static Region region = filled();
     ::munmap(page_of(region, 5), region.page_bytes());
@@ -114,7 +116,7 @@ TEST_CASE("a store to a part of a region that the program unmapped dies of SIGSE
 }
 
 TEST_CASE("a store to a file that the program mapped over a region, read-only, ends the process",
-          "[fault]") {
+          "[fault][handler]") {
   const auto result = run_until_alarm([]() -> std::string {
     static Region region = filled();
     const int file = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -128,7 +130,8 @@ TEST_CASE("a store to a file that the program mapped over a region, read-only, e
   CHECK((result.died_of(SIGSEGV) || result.died_of(SIGBUS)));
 }
 
-TEST_CASE("a store to a page with a protection key that forbids it dies of SIGSEGV", "[fault]") {
+TEST_CASE("a store to a page with a protection key that forbids it dies of SIGSEGV",
+          "[fault][handler]") {
   const auto result = run_until_alarm([]() -> std::string {
     const long key = ::syscall(SYS_pkey_alloc, 0, 2);  // PKEY_DISABLE_WRITE
     if (key < 0) return "no protection keys";
@@ -148,7 +151,7 @@ TEST_CASE("a store to a page with a protection key that forbids it dies of SIGSE
 }
 
 TEST_CASE("a store that goes on faulting although the page was made writable ends the process",
-          "[fault]") {
+          "[fault][handler]") {
   if (!support::has_call_filters()) {
     WARN("skipped: no system call can be made to fail here");
     return;

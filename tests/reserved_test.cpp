@@ -54,7 +54,8 @@ constexpr std::size_t mebibyte = std::size_t{1} << 20;
 
 }  // namespace
 
-TEST_CASE("with frames reserved, a region takes its memory at once and stores take none", "[mm]") {
+TEST_CASE("with frames reserved, a region takes its memory at once and stores take none",
+          "[mm][handler]") {
   std::vector<Region> regions;
   const std::size_t window = GENERATE(std::size_t{1}, std::size_t{64});
   CHECK(pages_taken_by([&] {
@@ -106,7 +107,8 @@ TEST_CASE("with frames reserved, restores and dropped clones leave zero pages th
   }
 }
 
-TEST_CASE("a control call for which memory cannot be reserved throws, and stores go on", "[mm]") {
+TEST_CASE("a control call for which memory cannot be reserved throws, and stores go on",
+          "[mm][handler]") {
   const std::size_t room = 64 * mebibyte;
   const support::MemoryLimit limit(room);
   if (!limit.ready()) {
@@ -151,7 +153,7 @@ TEST_CASE("a control call for which memory cannot be reserved throws, and stores
 }
 
 TEST_CASE("without reserved frames, a store for which there is no memory ends the process",
-          "[mm]") {
+          "[mm][handler]") {
   const std::size_t room = 64 * mebibyte;
   const support::MemoryLimit limit(room);
   if (!limit.ready()) {

@@ -106,7 +106,7 @@ std::size_t next_part(std::size_t k, std::size_t part) {
 }  // namespace
 
 TEST_CASE("rounds that store to other pages each time cost a fault and two pages for each",
-          "[mm]") {
+          "[mm][handler]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -129,7 +129,8 @@ TEST_CASE("rounds that store to other pages each time cost a fault and two pages
   loop.check_end(count / 8);
 }
 
-TEST_CASE("in rounds of which most pages are the same ones, only the others fault", "[mm]") {
+TEST_CASE("in rounds of which most pages are the same ones, only the others fault",
+          "[mm][handler]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -157,7 +158,7 @@ TEST_CASE("in rounds of which most pages are the same ones, only the others faul
 }
 
 TEST_CASE("a block that is stored to at another place in every round is taken by a few faults",
-          "[mm]") {
+          "[mm][handler]") {
   Loop loop(few_pages);
   constexpr std::size_t block = 64;
   const std::size_t count = support::scaled(3000);
@@ -173,7 +174,7 @@ TEST_CASE("a block that is stored to at another place in every round is taken by
 }
 
 TEST_CASE("a run that is stored to at another place in every round takes no more along in vain",
-          "[mm]") {
+          "[mm][handler]") {
   Loop loop(few_pages);
   constexpr std::size_t length = 300;
   const std::size_t count = support::scaled(1000);
@@ -189,7 +190,7 @@ TEST_CASE("a run that is stored to at another place in every round takes no more
 }
 
 TEST_CASE("scattered stores to a block take all of it only when that is cheaper in rounds, too",
-          "[mm]") {
+          "[mm][handler]") {
   // Faults of earlier rounds do not count: 8 of 64 pages are no reason, however often.
   Loop loop(few_pages);
   const std::size_t count = support::scaled(2000);
@@ -206,7 +207,7 @@ TEST_CASE("scattered stores to a block take all of it only when that is cheaper 
   loop.check_end(0);
 }
 
-TEST_CASE("pages that are stored to in every other round do not fault", "[mm]") {
+TEST_CASE("pages that are stored to in every other round do not fault", "[mm][handler]") {
   Loop loop(few_pages);
   const Pages pages = {1, 2, 3, 500, 511, 512, 1000, 2047};
   const auto rounds = [&](std::size_t count) {
@@ -230,7 +231,8 @@ TEST_CASE("pages that are stored to in every other round do not fault", "[mm]") 
   CHECK(loop.cost().faults == 0);
 }
 
-TEST_CASE("a page that turns hot by chance is idle for two rounds and cold again", "[mm]") {
+TEST_CASE("a page that turns hot by chance is idle for two rounds and cold again",
+          "[mm][handler]") {
   Loop loop(few_pages);
   for (int i = 0; i < 10; ++i) loop.round({});
   for (int i = 0; i < 3; ++i) loop.round({100});
@@ -246,7 +248,7 @@ TEST_CASE("a page that turns hot by chance is idle for two rounds and cold again
 }
 
 TEST_CASE("pages of zeros between others are zeros again after a round, and take no mappings",
-          "[mm]") {
+          "[mm][handler]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -278,7 +280,8 @@ TEST_CASE("pages of zeros between others are zeros again after a round, and take
   CHECK(support::broken_invariant(copy) == "");
 }
 
-TEST_CASE("beside a snapshot that is read, a round's page costs one fault and one copy", "[mm]") {
+TEST_CASE("beside a snapshot that is read, a round's page costs one fault and one copy",
+          "[mm][handler]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -296,7 +299,7 @@ TEST_CASE("beside a snapshot that is read, a round's page costs one fault and on
   loop.check_end(8);
 }
 
-TEST_CASE("what happens to relatives between rounds makes no round dearer", "[mm]") {
+TEST_CASE("what happens to relatives between rounds makes no round dearer", "[mm][handler]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -321,7 +324,7 @@ TEST_CASE("what happens to relatives between rounds makes no round dearer", "[mm
   loop.check_end(8);
 }
 
-TEST_CASE("a lease that lasts adds its own pages to a round, and no others", "[mm]") {
+TEST_CASE("a lease that lasts adds its own pages to a round, and no others", "[mm][handler]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);

@@ -50,7 +50,7 @@ void rounds(unsigned count, Region& region, const Snapshot& start,
 }  // namespace
 
 TEST_CASE("rolling back pages that are stored to in every round takes no fault and no system call",
-          "[mm]") {
+          "[mm][handler]") {
   if (support::has_sanitizer) {
     WARN("skipped: a sanitizer's runtime makes system calls of its own");
     return;
@@ -88,7 +88,8 @@ TEST_CASE("rolling back pages that are stored to in every round takes no fault a
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a page that a rollback loop no longer stores to goes back to being shared", "[mm]") {
+TEST_CASE("a page that a rollback loop no longer stores to goes back to being shared",
+          "[mm][handler]") {
   Region region = filled(600, 1);
   const Snapshot start = region.snapshot();
   const RegionStats at_start = region.stats();
@@ -109,7 +110,8 @@ TEST_CASE("a page that a rollback loop no longer stores to goes back to being sh
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("zero pages that a rollback loop no longer stores to take no memory again", "[mm]") {
+TEST_CASE("zero pages that a rollback loop no longer stores to take no memory again",
+          "[mm][handler]") {
   Region region = Region::create(600 * support::page_bytes(), support::single_page_options());
   support::store(region, 10, 1);
   const Snapshot start = region.snapshot();
@@ -125,7 +127,7 @@ TEST_CASE("zero pages that a rollback loop no longer stores to take no memory ag
 }
 
 TEST_CASE("pages that others can see in their frames are shared again after a rollback loop, too",
-          "[mm]") {
+          "[mm][handler]") {
   Region region = filled(40, 1);
   const Snapshot start = region.snapshot();
   const Region clone = region.clone();

@@ -114,7 +114,7 @@ std::vector<NamedRounds> sequences(std::uint64_t seed) {
 
 TEST_CASE("whatever the sequence of rounds, a page costs about twice the better of faulting and of "
           "copying it every time",
-          "[mm]") {
+          "[mm][handler]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   const std::vector<std::size_t> pages = {0, 5, 6, 7, 511, 512, 1000, 1099};
@@ -127,7 +127,8 @@ TEST_CASE("whatever the sequence of rounds, a page costs about twice the better 
   }
 }
 
-TEST_CASE("beside other threads runs of hot pages fault once in tens of rounds, too", "[mm]") {
+TEST_CASE("beside other threads runs of hot pages fault once in tens of rounds, too",
+          "[mm][handler]") {
   const SecondThread other;
   const std::vector<std::size_t> pages = run_of(500, 40);  // across two leaves
   Region region = filled();
@@ -153,7 +154,7 @@ TEST_CASE("beside other threads runs of hot pages fault once in tens of rounds, 
 }
 
 TEST_CASE("what is hot in a region is not hot in a relative that gets it and has had no rounds",
-          "[mm]") {
+          "[mm][handler]") {
   for (const SnapshotMode mode : {SnapshotMode::quiescent, SnapshotMode::concurrent}) {
     Region region = Region::create(kPages * support::page_bytes(), support::single_page_options());
     const Snapshot nothing = region.snapshot();
@@ -181,7 +182,8 @@ TEST_CASE("what is hot in a region is not hot in a relative that gets it and has
   }
 }
 
-TEST_CASE("hot pages that come to rest are shared, and the region is one mapping again", "[mm]") {
+TEST_CASE("hot pages that come to rest are shared, and the region is one mapping again",
+          "[mm][handler]") {
   const SecondThread other;
   Region region = filled();
   Snapshot last = region.snapshot();
@@ -195,7 +197,8 @@ TEST_CASE("hot pages that come to rest are shared, and the region is one mapping
   CHECK(region.stats().mappings == 1);
 }
 
-TEST_CASE("pages that differ from round to round are shared, never copied by a snapshot", "[mm]") {
+TEST_CASE("pages that differ from round to round are shared, never copied by a snapshot",
+          "[mm][handler]") {
   Region region = filled();
   Snapshot last = region.snapshot();
   for (unsigned round = 0; round < 100; ++round) {
@@ -205,7 +208,8 @@ TEST_CASE("pages that differ from round to round are shared, never copied by a s
   }
 }
 
-TEST_CASE("a snapshot is a consistent cut through stores to pages that it copies", "[mm]") {
+TEST_CASE("a snapshot is a consistent cut through stores to pages that it copies",
+          "[mm][handler]") {
   // The next thread passes on what it sees: at every moment a >= b >= c >= d, and a - b is 0 or 1.
   // All are in runs that every round stores to.
   Region region = filled();
@@ -255,7 +259,7 @@ TEST_CASE("a snapshot is a consistent cut through stores to pages that it copies
 
 // A page can be a hole that a window opened, and warm from the stores before it became one.
 TEST_CASE("a hole among hot pages is no copy: what is stored to it reaches every later snapshot",
-          "[mm]") {
+          "[mm][handler]") {
   constexpr std::size_t hole = 16;
   constexpr std::size_t elsewhere = 40;
   Region region = Region::create(64 * support::page_bytes(), support::options());
@@ -289,7 +293,7 @@ TEST_CASE("a hole among hot pages is no copy: what is stored to it reaches every
 TEST_CASE(
     "while snapshots are read they copy no hot pages, and each stays in as few mappings as the "
     "region",
-    "[mm]") {
+    "[mm][handler]") {
   Region region = filled();
   for (unsigned round = 0; round < 60; ++round) {
     for (const std::size_t page : {3U, 4U, 5U, 700U}) support::store(region, page, round);

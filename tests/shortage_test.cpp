@@ -120,7 +120,8 @@ TEST_CASE("a region in many pieces is restored when others have used up the mapp
   CHECK(result.exited());
 }
 
-TEST_CASE("a shortage of mappings that has passed is noticed by a later control call", "[mm]") {
+TEST_CASE("a shortage of mappings that has passed is noticed by a later control call",
+          "[mm][handler]") {
   const auto result = support::run_in_child([]() -> std::string {
     Region region = Region::create(pages * support::page_bytes(), support::single_page_options());
     support::fill(region.bytes(), 1);

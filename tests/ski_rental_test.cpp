@@ -132,7 +132,7 @@ constexpr double kMostIntoNewFrames = most(9, 9, kFaultIntoNewFrames);  // 1.93
 
 TEST_CASE("whatever the pattern, a lazy clone costs little more than twice the better of all lazy "
           "and all eager",
-          "[mm]") {
+          "[mm][handler]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   const Frames frames = GENERATE(Frames::recycled, Frames::fresh);
@@ -147,7 +147,7 @@ TEST_CASE("whatever the pattern, a lazy clone costs little more than twice the b
 
 TEST_CASE("whatever the pattern, stores after a snapshot cost little more than twice the better of "
           "all lazy and all eager",
-          "[mm]") {
+          "[mm][handler]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   const Frames frames = GENERATE(Frames::recycled, Frames::fresh);
@@ -161,7 +161,7 @@ TEST_CASE("whatever the pattern, stores after a snapshot cost little more than t
 }
 
 TEST_CASE("without windows a clone costs a fault and a copied page for each page stored to",
-          "[mm]") {
+          "[mm][handler]") {
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   const Region original = written(support::single_page_options());
@@ -177,7 +177,7 @@ TEST_CASE("without windows a clone costs a fault and a copied page for each page
 
 TEST_CASE(
     "a run of stores copies less than a block more than the pages stored to, wherever it ends",
-    "[mm]") {
+    "[mm][handler]") {
   const Region original = written(support::options());
   const std::size_t last = GENERATE(1u, 2u, 3u, 5u, 9u, 16u, 17u, 64u, 65u, 66u, 129u, 130u, 400u);
   for (const bool backwards : {false, true}) {
@@ -195,7 +195,7 @@ TEST_CASE(
 }
 
 TEST_CASE("where nothing is to be copied a block takes five faults, whatever frames there are",
-          "[mm]") {
+          "[mm][handler]") {
   Region region = written(support::options());
   { const Snapshot gone = region.snapshot(); }
   // In the second block: the first store of all counts as a fault of the first.
@@ -207,7 +207,7 @@ TEST_CASE("where nothing is to be copied a block takes five faults, whatever fra
 }
 
 TEST_CASE("stores that follow every window of a run, and nothing else, stay near twice all eager",
-          "[mm]") {
+          "[mm][handler]") {
   // The worst there is for runs: each fault takes 64 pages, the program stores to the first alone.
   const Region original = written(support::options());
   Region clone = original.clone();

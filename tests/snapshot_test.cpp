@@ -43,7 +43,7 @@ TEST_CASE("a snapshot whose bytes are mapped already does not see a later store"
   CHECK(support::shows(region.bytes(), 2));
 }
 
-TEST_CASE("taking a snapshot takes no frame and maps nothing", "[mm]") {
+TEST_CASE("taking a snapshot takes no frame and maps nothing", "[mm][handler]") {
   Region region = filled(600, 1);
   const cow::ProcessStats before = cow::process_stats();
   const Snapshot snapshot = region.snapshot();
@@ -54,7 +54,7 @@ TEST_CASE("taking a snapshot takes no frame and maps nothing", "[mm]") {
   CHECK(snapshot.page_bytes() == region.page_bytes());
 }
 
-TEST_CASE("a store after a snapshot copies exactly one page", "[mm]") {
+TEST_CASE("a store after a snapshot copies exactly one page", "[mm][handler]") {
   Region region = filled(50, 1);
   const Snapshot snapshot = region.snapshot();
   const RegionStats before = region.stats();
@@ -69,7 +69,7 @@ TEST_CASE("a store after a snapshot copies exactly one page", "[mm]") {
   CHECK(support::shows(snapshot.bytes(), 1));
 }
 
-TEST_CASE("a store after the snapshot was dropped copies nothing", "[mm]") {
+TEST_CASE("a store after the snapshot was dropped copies nothing", "[mm][handler]") {
   Region region = filled(50, 1);
   std::optional<Snapshot> snapshot = region.snapshot();
   CHECK(region.stats().pages_private == 0);
@@ -81,7 +81,7 @@ TEST_CASE("a store after the snapshot was dropped copies nothing", "[mm]") {
   CHECK(region.stats().pages_upgraded == before.pages_upgraded + 1);
 }
 
-TEST_CASE("a page stored to between each two snapshots is one frame a snapshot", "[mm]") {
+TEST_CASE("a page stored to between each two snapshots is one frame a snapshot", "[mm][handler]") {
   Region region = filled(50, 1);
   const std::size_t in_use = cow::process_stats().bytes_in_use;
   std::vector<Snapshot> history;
@@ -100,7 +100,8 @@ TEST_CASE("a page stored to between each two snapshots is one frame a snapshot",
   CHECK(support::load(region.bytes(), 7, 3) == 29);
 }
 
-TEST_CASE("copies of a handle name one snapshot, which goes with the last of them", "[mm]") {
+TEST_CASE("copies of a handle name one snapshot, which goes with the last of them",
+          "[mm][handler]") {
   const std::size_t before = cow::process_stats().bytes_in_use;
   {
     Region region = filled(10, 1);
@@ -110,6 +111,7 @@ TEST_CASE("copies of a handle name one snapshot, which goes with the last of the
     support::fill(region.bytes(), 2);
     first.reset();
     CHECK(support::shows(second->bytes(), 1));
+    support::settle(region);
     CHECK(cow::process_stats().bytes_in_use == before + 20 * support::page_bytes());
     const std::size_t mapped = cow::process_stats().mappings_in_use;
     second.reset();
@@ -179,8 +181,10 @@ TEST_CASE("regions made from one snapshot are writable clones of the past, each 
   CHECK(cow::process_stats().bytes_in_use == in_use);
   CHECK(first.stats().pages_shared == 30);
   support::store(first, 5, 0xff);
+  support::settle(first);
   CHECK(first.stats().pages_copied == 1);
   support::store(second, 5, 0xee);
+  support::settle(second);
   CHECK(second.stats().pages_copied == 1);
   CHECK(support::load(first.bytes(), 5) == 0xff);
   CHECK(support::load(second.bytes(), 5) == 0xee);

@@ -121,7 +121,8 @@ TEST_CASE("zeros that have no mapping of their own take no memory, nor room in a
   CHECK(cow::diff(snapshot, copy.snapshot()).empty());
 }
 
-TEST_CASE("the first store to zeros of a loaded region opens all zeros around it", "[mm]") {
+TEST_CASE("the first store to zeros of a loaded region opens all zeros around it",
+          "[mm][handler]") {
   const Folder folder;
   every(64, 1).snapshot().save(folder / "image");
   Region loaded = load({folder / "image"});
@@ -144,7 +145,7 @@ TEST_CASE("a frame that held data shows zeros when a copy has zeros there", "[mm
 }
 
 TEST_CASE("what lies between leaves with data takes page tables only when mappings are short",
-          "[mm]") {
+          "[mm][handler]") {
   const auto result = support::run_in_child([]() -> std::string {
     const Folder folder;
     constexpr std::size_t leaves = 400;
@@ -178,7 +179,7 @@ TEST_CASE("what lies between leaves with data takes page tables only when mappin
 }
 
 TEST_CASE("of a mapped image with scattered deltas, the pages between are copied when need be",
-          "[mm]") {
+          "[mm][handler]") {
   const auto result = support::run_in_child([]() -> std::string {
     const Folder folder;
     Region made = Region::create(4 * leaf_pages * support::page_bytes(), support::options());

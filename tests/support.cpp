@@ -1,6 +1,7 @@
 #include "support.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -118,6 +119,24 @@ cow::RegionOptions single_page_options() {
   cow::RegionOptions result = options();
   result.max_window_pages = 1;
   return result;
+}
+
+bool kernel_copies() {
+  static const bool answer = [] {
+    const char* const asked = std::getenv("COW_MECHANISM");
+    const std::string name = asked == nullptr ? "" : asked;
+    if (name != "automatic") return name == "kernel";
+    return cow::Region::create(1).stats().mechanism == cow::Mechanism::kernel;
+  }();
+  return answer;
+}
+
+void settle(const cow::Region& region) {
+  if (kernel_copies()) (void)region.snapshot();
+}
+
+void stay_readable() {
+  if (kernel_copies()) ::prctl(PR_SET_DUMPABLE, 1);
 }
 
 std::size_t page_bytes() {

@@ -1,6 +1,7 @@
 // What the tests have in common: regions, sizes and seeds from the environment, known contents,
 // /proc/self/maps, and children that report in words.
 //
+//   COW_MECHANISM     who copies (see include/cow/options.hpp): kernel, with the tests '~[handler]'
 //   COW_TEST_GRANULE  bytes of one page of every region (unset: the host's page)
 //   COW_TEST_SCALE    multiplies the work of the long tests, fractions allowed (unset: 1)
 //   COW_TEST_SHARE    multiplies it once more: for a run beside the one that does the work
@@ -29,6 +30,17 @@ cow::RegionOptions options();
 
 /// The same with windows off: one fault takes exactly the page that was stored to.
 cow::RegionOptions single_page_options();
+
+/// Whether regions that did not ask for a mechanism get Mechanism::kernel (COW_MECHANISM). A test
+/// that is about the other one has the tag [handler].
+bool kernel_copies();
+
+/// Where the kernel copies: gives frames to what was stored to, as the next control call would. For
+/// tests that count frames.
+void settle(const cow::Region& region);
+
+/// Where the kernel copies: lets this process, which has changed its user, see its own page table.
+void stay_readable();
 
 /// Bytes in one page of a region that was made with these options.
 std::size_t page_bytes();

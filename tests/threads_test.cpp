@@ -60,6 +60,7 @@ TEST_CASE("sixty-four threads that store to one shared page make exactly one cop
     target = &support::word_at(clone, 1);
     turn.arrive_and_wait();
     turn.arrive_and_wait();
+    support::settle(clone);
     wrong_copies += clone.stats().pages_copied != 1;
     for (std::size_t i = 0; i < threads; ++i) {
       lost_stores += shared_word(clone, 1, 8 * i).load() != 1000 * round + i;

@@ -60,7 +60,7 @@ std::string faults_become_exceptions(Region& region) {
 }  // namespace
 
 TEST_CASE("an exception that an earlier handler throws passes through libcow's to who faulted",
-          "[fault]") {
+          "[fault][handler]") {
   if (support::has_thread_sanitizer) {
     WARN("skipped: ThreadSanitizer calls handlers in its own way");
     return;

@@ -72,7 +72,7 @@ std::string store_everywhere(Region& region) {
 }  // namespace
 
 TEST_CASE("a store goes on alone when its window is refused, by any call and for any reason",
-          "[mm]") {
+          "[mm][handler]") {
   if (!support::has_call_filters()) {
     WARN("skipped: seccomp is not available here");
     return;
@@ -104,7 +104,8 @@ TEST_CASE("a store goes on alone when its window is refused, by any call and for
   }
 }
 
-TEST_CASE("stores to what is left of a file that was cut go on, whatever the window", "[mm]") {
+TEST_CASE("stores to what is left of a file that was cut go on, whatever the window",
+          "[mm][handler]") {
   const support::Folder folder;
   const std::size_t page = support::page_bytes();
   for (const std::size_t window : {1u, 2u, 7u, 64u}) {
@@ -148,7 +149,8 @@ std::size_t locked_kib() {
 
 }  // namespace
 
-TEST_CASE("with memory locked up to a few pages below the limit, stores to a clone go on", "[mm]") {
+TEST_CASE("with memory locked up to a few pages below the limit, stores to a clone go on",
+          "[mm][handler]") {
   if (support::is_emulated()) {
     WARN("skipped: an emulator locks its own memory, too");
     return;

@@ -172,6 +172,7 @@ TEST_CASE("a region that may not be locked in memory is refused because of that 
   const support::ChildResult result = support::run_in_child([&]() -> std::string {
     Region before = Region::create(support::page_bytes());
     if (::getuid() == 0 && ::setresuid(65534, 65534, 65534) != 0) return "still root";
+    support::stay_readable();
     const rlimit limit{1 << 20, 1 << 20};
     if (::setrlimit(RLIMIT_MEMLOCK, &limit) != 0) return "no limit";
     if (::mlockall(MCL_FUTURE) != 0) return "no mlockall";

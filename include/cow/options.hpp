@@ -4,8 +4,23 @@
 /// Choices made when a region or a clone is made.
 
 #include <cstddef>
+#include <optional>
 
 namespace cow {
+
+/// Who copies a page that is stored to, and how libcow learns of it.
+enum class Mechanism {
+  /// libcow, in a handler of SIGSEGV: pages are read-only until they are stored to.
+  handler,
+  /// The kernel, by its own copy on write: nobody keeps stores off, and at the next control call
+  /// libcow asks the kernel's page table what was stored to. Needs Linux 6.7, userfaultfd and
+  /// /proc/self/pagemap: without them Region::create throws std::system_error, which says what is
+  /// missing. Not together with RegionOptions::reserve_frames, nor with
+  /// granules that are larger than the host's page: std::invalid_argument.
+  kernel,
+  /// `kernel` where it can be had, otherwise `handler`: RegionStats::mechanism says which.
+  automatic,
+};
 
 /// Choices that hold for a whole family: a region, its clones and its snapshots.
 struct RegionOptions {
@@ -45,6 +60,11 @@ struct RegionOptions {
   /// system call for each mapping that is made, in a fault as well. What a call is just copying
   /// through a buffer of libcow's own is not covered.
   bool keep_out_of_cores = false;
+
+  /// Without a value: what COW_MECHANISM says in the environment (`handler`, `kernel` or
+  /// `automatic`) when the region is created, or else `handler`. What the environment says of
+  /// `kernel` does not hold for regions with `reserve_frames` or larger granules.
+  std::optional<Mechanism> mechanism{};
 };
 
 /// What the caller of `Region::snapshot` promises.

@@ -7,15 +7,17 @@
 #include <cstdint>
 
 #include <cow/export.hpp>
+#include <cow/options.hpp>
 
 namespace cow {
 
 /// What one region is made of now and what it has done since it was created. Every page is
 /// exactly one of zero, shared and private.
 struct RegionStats {
-  std::size_t page_bytes = 0;      ///< the granule: bytes in one page of this region
-  std::size_t pages = 0;           ///< pages in the region
-  std::size_t pages_zero = 0;      ///< no frame yet: loads show zeros
+  Mechanism mechanism = Mechanism::handler;  ///< `handler` or `kernel`
+  std::size_t page_bytes = 0;                ///< the granule: bytes in one page of this region
+  std::size_t pages = 0;                     ///< pages in the region
+  std::size_t pages_zero = 0;                ///< no frame yet: loads show zeros
   std::size_t pages_shared = 0;    ///< read-only, the frame is referenced by other tables too
   std::size_t pages_private = 0;   ///< the frame is referenced by this region alone
   std::size_t pages_writable = 0;  ///< those of `pages_private` whose next store does not fault
@@ -35,9 +37,11 @@ struct RegionStats {
 
 /// Everything libcow holds in this process.
 struct ProcessStats {
-  std::size_t regions = 0;          ///< live regions
-  std::size_t families = 0;         ///< live families; each has a frame file of its own
-  std::size_t bytes_in_use = 0;     ///< memory of frame files, without what is recycled
+  std::size_t regions = 0;   ///< live regions
+  std::size_t families = 0;  ///< live families; each has a frame file of its own
+  /// Memory of frame files, without what is recycled, and with Mechanism::kernel what the kernel
+  /// has copied for regions beside them.
+  std::size_t bytes_in_use = 0;
   std::size_t frames_in_use = 0;    ///< the same in host pages
   std::size_t bytes_recycled = 0;   ///< memory of freed frames that are kept: see trim()
   std::size_t frames_recycled = 0;  ///< the same in host pages

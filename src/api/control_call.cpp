@@ -31,7 +31,7 @@ void check_stack() {
 void begin_control_call() {
   check_stack();
   follow_forks();
-  ensure_handler_installed();
+  if (mapping_budget::needs_measuring()) mapping_budget::measure();
 }
 
 void begin_control_call(Family& family) {
@@ -44,6 +44,7 @@ void begin_control_call(Family& family) {
     has_surplus = family.frames().has_surplus();
   }
   begin_control_call();
+  if (family.watch() == nullptr) ensure_handler_installed();
   if (!has_surplus) return;
   const os::SignalsMasked signals;
   give_back_surplus(family);

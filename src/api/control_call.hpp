@@ -3,7 +3,9 @@
 #include <exception>
 #include <type_traits>
 
+#include "fault/dispatch.hpp"
 #include "mm/space/family.hpp"
+#include "mm/watch/settling.hpp"
 #include "os/other_stack.hpp"
 
 namespace cow {
@@ -28,13 +30,14 @@ void away_from_regions(Work&& work) noexcept {
   os::call_on_other_stack(call, &work);
 }
 
-/// What every control call sees to first: that its stack is in no region, that faults reach us, and
-/// that frames kept for child processes that are gone are given back (of some children: see
-/// follow_forks). Throws std::system_error, std::logic_error.
+/// What every control call sees to first: that its stack is in no region and that frames kept for
+/// child processes that are gone are given back (of some children: see follow_forks). Throws
+/// std::system_error, std::logic_error.
 void begin_control_call();
 
-/// The same, and that the call on a member of `family` can be carried out at all: check_callable()
-/// and check_files(). One more call for which recycled frames of the family were kept.
+/// The same, that faults reach us where `family` has any, and that the call on a member of `family`
+/// can be carried out at all: check_callable() and check_files(). One more call for which recycled
+/// frames of the family were kept.
 void begin_control_call(Family& family);
 
 /// check_stack() and check_present().
@@ -58,6 +61,8 @@ auto retry_in_shortage(const Work& work) {
   for (int retry = 0; retry < kMostRetries; ++retry) {
     try {
       return work();
+    } catch (const NeedsFaultHandler&) {
+      ensure_handler_installed();
     } catch (const std::exception& error) {
       if (!regions_gave_mappings(error)) throw;
     }

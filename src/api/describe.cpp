@@ -25,6 +25,7 @@ struct Run {
   std::uint64_t offset_bytes = 0;
   std::uint32_t references = 0;  ///< to each frame, with those of snapshots and children
   bool is_shared = false;
+  bool is_leased = false;
 };
 
 class Runs {
@@ -56,6 +57,7 @@ class Runs {
     const Entry entry = space_.table().entry(first);
     Run run{.pages = {first, end}, .first = entry};
     run.place = place_of(entry);
+    run.is_leased = space_.is_leased(first);
     if (entry.is_zero_page()) return run;
     run.offset_bytes = frames_.offset(entry.frame()).bytes;
     run.is_shared = is_shared(first);
@@ -75,7 +77,7 @@ class Runs {
     const auto count = [&](Entry entry) {
       return frames_.is_foreign(entry.frame()) ? 0 : frames_.references(entry.frame());
     };
-    return x.leased() == y.leased() && x.never_stored() == y.never_stored() &&
+    return space_.is_leased(a) == space_.is_leased(b) && x.never_stored() == y.never_stored() &&
            is_shared(a) == is_shared(b) && count(x) == count(y);
   }
 
@@ -107,7 +109,7 @@ std::string line_of(const Run& run, std::uintptr_t begin, PageGeometry geometry)
       std::snprintf(text, sizeof text, "%012" PRIxPTR "-%012" PRIxPTR " r%c%c%c %10" PRIu64 " %s",
                     begin + geometry.offset(run.pages.first),
                     begin + geometry.offset(run.pages.last), entry.writable() ? 'w' : '-',
-                    entry.leased() ? 'l' : '-', sharing, run.pages.count().value, run.place);
+                    run.is_leased ? 'l' : '-', sharing, run.pages.count().value, run.place);
   std::string line(text, static_cast<std::size_t>(length));
   if (entry.is_zero_page()) return line + "\n";
   length = std::snprintf(text, sizeof text, " at %" PRIx64, run.offset_bytes);

@@ -25,6 +25,7 @@
 #include "os/fault_signal.hpp"
 #include "os/fork_hooks.hpp"
 #include "os/last_words.hpp"
+#include "os/thread.hpp"
 
 namespace cow {
 
@@ -140,6 +141,20 @@ void give_back(Family& family) noexcept {
   family.lock().unlock();
 }
 
+// A thread that stores meanwhile waits in the handler: see settle(). No lock may be held to install
+// it.
+void install_handler_for_watched() noexcept {
+  if (os::is_only_thread()) return;
+  bool any = false;
+  FamilyList::instance().for_each([&](Family& family) { any = any || family.watch() != nullptr; });
+  if (!any) return;
+  try {
+    ensure_handler_installed();
+  } catch (const std::exception&) {
+    // The child goes without regions if it turns out to be needed.
+  }
+}
+
 // Not analysed, as leave_fork(): what the one takes the other gives back, in another process, too,
 // and of how many families nobody knows beforehand.
 void before_fork() noexcept COW_NO_THREAD_SAFETY_ANALYSIS {
@@ -147,6 +162,7 @@ void before_fork() noexcept COW_NO_THREAD_SAFETY_ANALYSIS {
   if (stack_is_in_a_region()) {
     os::die_of("fork: this thread's stack lies in a region, which fork() would protect", EFAULT);
   }
+  install_handler_for_watched();
   Child* child = new_child();
   const std::uint64_t mask = os::set_signal_mask(os::kAllSignalsButFaults);
   os::fault_install_lock().lock();
@@ -217,11 +233,13 @@ void start_own_frames() COW_REQUIRES(Registry::instance().lock()) {
   for_each_family_locked([](Family& family) {
     family.lock().assert_held();
     family.become_child(retry_in_child([] { return os::FrameFile::create(); }));
+    family.watch_anew();
     // Also of views, which have homes where they were made of copies.
     family.for_each_shown([](ShownTable& shown) { shown.space->forget_homes(); });
   });
   Registry::instance().for_each([](AddressSpace& space) {
     adopt_child_table(space);
+    space.range().watch_anew();
     retry_in_child([&] {
       const int error = show_leased_pages(space);
       if (error != 0) throw_refused(error, "mmap", "a leased page could not be mapped");

@@ -2,11 +2,18 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
 
 #include "base/error.hpp"
+#include "fault/dispatch.hpp"
 #include "mm/resources/metadata_heap.hpp"
 #include "os/host.hpp"
+#include "os/write_watch.hpp"
 
 namespace cow {
 
@@ -27,6 +34,48 @@ std::size_t granule_of(const RegionOptions& options) {
   return options.granule_bytes;
 }
 
+/// Why the kernel cannot copy for such a region; empty if it can.
+std::string why_not_kernel(const RegionOptions& options) {
+  if (options.reserve_frames) {
+    return "RegionOptions::reserve_frames asks that no store fails for memory, and "
+           "Mechanism::kernel has the kernel copy into memory that nobody can reserve";
+  }
+  if (options.granule_bytes > os::page_bytes()) {
+    return "with Mechanism::kernel the kernel copies pages of its own size, " +
+           std::to_string(os::page_bytes()) + " bytes, and RegionOptions::granule_bytes is " +
+           std::to_string(options.granule_bytes);
+  }
+  return "";
+}
+
+/// What the environment says.
+Mechanism default_mechanism() {
+  const char* const asked = std::getenv("COW_MECHANISM");
+  const std::string_view name = asked == nullptr ? "" : asked;
+  if (name.empty() || name == "handler") return Mechanism::handler;
+  if (name == "kernel") return Mechanism::kernel;
+  if (name == "automatic") return Mechanism::automatic;
+  throw_invalid_argument("COW_MECHANISM is '" + std::string(name) +
+                         "' in the environment; it must be handler, kernel or automatic");
+}
+
+std::optional<os::WriteWatch> watch_for(const RegionOptions& options) {
+  const Mechanism mechanism = options.mechanism ? *options.mechanism : default_mechanism();
+  if (mechanism == Mechanism::handler) return std::nullopt;
+  if (const std::string reason = why_not_kernel(options); !reason.empty()) {
+    if (options.mechanism != Mechanism::kernel) return std::nullopt;
+    throw_invalid_argument(reason +
+                           "; take Mechanism::handler, or Mechanism::automatic, which takes it "
+                           "then");
+  }
+  try {
+    return os::WriteWatch::open();
+  } catch (const std::system_error&) {
+    if (mechanism == Mechanism::kernel) throw;
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<Family> new_family(std::uint64_t size_bytes, const RegionOptions& options,
@@ -44,10 +93,13 @@ std::shared_ptr<Family> new_family(std::uint64_t size_bytes, const RegionOptions
         "or more");
   }
   const PageGeometry geometry(granule_of(options));
+  std::optional<os::WriteWatch> watch = watch_for(options);
+  if (!watch) ensure_handler_installed();
   return std::allocate_shared<Family>(
       MetadataAllocator<Family>{}, geometry, geometry.pages_for(size_bytes),
       options.max_window_pages, options.reserve_frames ? Backing::reserved : Backing::on_store,
-      options.huge_pages ? os::allowed_huge_pages() : os::HugePages{}, options.keep_out_of_cores);
+      options.huge_pages ? os::allowed_huge_pages() : os::HugePages{}, options.keep_out_of_cores,
+      std::move(watch));
 }
 
 }  // namespace cow

@@ -13,6 +13,7 @@
 #include "mm/control/clone.hpp"
 #include "mm/control/discard.hpp"
 #include "mm/control/restore.hpp"
+#include "mm/watch/filling.hpp"
 
 namespace cow {
 
@@ -31,8 +32,10 @@ detail::RegionState& Region::state() const {
 Region Region::create(std::size_t size_bytes, const RegionOptions& options) {
   begin_control_call();
   return retry_in_shortage([&] {
-    return Region(detail::make_state<detail::RegionState>(
-        new_family(size_bytes, options, "Region::create"), size_bytes));
+    auto made = detail::make_state<detail::RegionState>(
+        new_family(size_bytes, options, "Region::create"), size_bytes);
+    begin_filling(made->space());
+    return Region(std::move(made));
   });
 }
 

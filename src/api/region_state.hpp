@@ -43,7 +43,8 @@ class RegionState : public std::enable_shared_from_this<RegionState>, private Ad
   [[nodiscard]] const ImageId* loaded_image() noexcept {
     if (!as_loaded_.load()) return nullptr;
     const Section section(space().family(), Section::Intent::look);
-    return space().counts().faults == 0 ? &image_ : nullptr;
+    const FaultCounts& counts = space().counts();
+    return counts.faults == 0 && counts.pages_copied == 0 ? &image_ : nullptr;
   }
 
  private:

@@ -3,6 +3,7 @@
 
 #include "api/control_call.hpp"
 #include "api/fork.hpp"
+#include "api/page_counts.hpp"
 #include "api/region_state.hpp"
 #include "fault/dispatch.hpp"
 #include "mm/resources/mapping_budget.hpp"
@@ -12,43 +13,13 @@
 
 namespace cow {
 
-namespace {
-
-void count_pages(const AddressSpace& space, RegionStats& stats) noexcept {
-  const PageTable& table = space.table();
-  const FrameStore& frames = space.family().frames();
-  for (PageIndex page{0}; page.value < table.pages().value;) {
-    const Leaf* const leaf = table.leaf_of(page);
-    if (leaf == nullptr) {
-      const PageIndex end = table.end_of_missing(page);
-      (frames.shows_file() ? stats.pages_shared : stats.pages_zero) += (end - page).value;
-      page = end;
-      continue;
-    }
-    const bool owned = table.owns_leaf(page);
-    for (const PageIndex end = table.span_of(page.leaf_index()).last; page < end; ++page) {
-      const Entry entry = (*leaf)[page];
-      if (entry.is_zero_page()) {
-        ++stats.pages_zero;
-      } else if (owned && frames.is_sole_owner(entry)) {
-        ++stats.pages_private;
-        stats.pages_writable += entry.writable() ? 1 : 0;
-        stats.pages_leased += entry.leased() ? 1 : 0;
-      } else {
-        ++stats.pages_shared;
-      }
-    }
-  }
-}
-
-}  // namespace
-
 RegionStats Region::stats() const {
   AddressSpace& space = state().space();
   check_callable(space.family());
   follow_forks();
   RegionStats stats;
   const Section section(space.family(), Section::Intent::look);
+  stats.mechanism = space.family().watch() == nullptr ? Mechanism::handler : Mechanism::kernel;
   stats.page_bytes = space.family().geometry().page_bytes();
   stats.pages = space.family().pages().value;
   count_pages(space, stats);
@@ -74,6 +45,9 @@ ProcessStats process_stats() {
     const Section section(family, Section::Intent::look);
     ++stats.families;
     stats.bytes_in_use += family.frames().bytes_in_use();
+    family.for_each_shown([&](const ShownTable& shown) {
+      if (shown.space != nullptr) stats.bytes_in_use += shown.space->range().bytes_copied();
+    });
     stats.bytes_inherited += family.frames().bytes_inherited();
     stats.bytes_recycled += family.frames().bytes_recycled();
     stats.bytes_metadata += family.metadata_bytes();

@@ -108,7 +108,6 @@ std::uint64_t resolved_fault_count() noexcept { return g_resolved.load(std::memo
 
 void ensure_handler_installed() {
   Registry::instance();  // made before the handler can ask for it
-  if (mapping_budget::needs_measuring()) mapping_budget::measure();
   os::install_fault_handler(&handle_fault);
 }
 

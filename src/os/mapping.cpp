@@ -132,8 +132,21 @@ int map_frames_for_reading(std::byte* address, std::size_t bytes, const Descript
   return error;
 }
 
-const std::byte* map_frames_somewhere(std::size_t bytes, const DescriptorName& file, FileOffset at,
-                                      Advice advice) noexcept {
+int map_frames_privately(std::byte* address, std::size_t bytes, const DescriptorName& file,
+                         FileOffset at, Advice advice) noexcept {
+  if (!file.is_intact()) return EBADF;
+  const int error = map_fixed(address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE,
+                              file.number, at.bytes);
+  if (error == 0) advise(address, bytes, {.keep_out_of_cores = advice.keep_out_of_cores});
+  return error;
+}
+
+int drop_copies(std::byte* address, std::size_t bytes) noexcept {
+  return ::madvise(address, bytes, MADV_DONTNEED) == 0 ? 0 : errno;
+}
+
+std::byte* map_frames_somewhere(std::size_t bytes, const DescriptorName& file, FileOffset at,
+                                Advice advice) noexcept {
   if (!file.is_intact()) {
     errno = EBADF;
     return nullptr;
@@ -208,9 +221,10 @@ void clear_bytes(std::byte* to, std::size_t bytes) noexcept {
 
 #endif
 
-int map_zeros(std::byte* address, std::size_t bytes, Advice advice) noexcept {
-  const int error =
-      map_fixed(address, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+int map_zeros(std::byte* address, std::size_t bytes, Protection protection,
+              Advice advice) noexcept {
+  const int error = map_fixed(address, bytes, flags_of(protection),
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (error == 0) advise(address, bytes, {.keep_out_of_cores = advice.keep_out_of_cores});
   return error;
 }

@@ -67,10 +67,19 @@ int map_frames(std::byte* address, std::size_t bytes, const DescriptorName& file
 int map_frames_for_reading(std::byte* address, std::size_t bytes, const DescriptorName& file,
                            FileOffset at, Advice advice) noexcept;
 
-/// Shows frames read-only at an address of the kernel's choice; null if it refuses, with the reason
-/// in errno. Control calls only.
-const std::byte* map_frames_somewhere(std::size_t bytes, const DescriptorName& file, FileOffset at,
-                                      Advice advice) noexcept;
+/// Shows frames to somebody whose stores the kernel copies: readable and writable, and the frames
+/// stay as they are (MAP_PRIVATE). 0 or an errno value.
+int map_frames_privately(std::byte* address, std::size_t bytes, const DescriptorName& file,
+                         FileOffset at, Advice advice) noexcept;
+
+/// Gives up what the kernel has copied there for map_frames_privately(): the frames show again. 0
+/// or an errno value.
+int drop_copies(std::byte* address, std::size_t bytes) noexcept;
+
+/// Shows frames read-only at an address of the kernel's choice; null if it refuses. Control calls
+/// only.
+std::byte* map_frames_somewhere(std::size_t bytes, const DescriptorName& file, FileOffset at,
+                                Advice advice) noexcept;
 void unmap_frames(const std::byte* address, std::size_t bytes) noexcept;
 
 /// Takes what the range shows out of the processor's page table. While an unmap holds the kernel's
@@ -90,8 +99,9 @@ void unmap_frames_to_fill(std::byte* address, std::size_t bytes) noexcept;
 void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) noexcept;
 void clear_bytes(std::byte* to, std::size_t bytes) noexcept;
 
-/// Shows zeros, read-only, without any frame. 0 or an errno value. Signal context: yes.
-int map_zeros(std::byte* address, std::size_t bytes, Advice advice) noexcept;
+/// Shows zeros without any frame; stores, if any are allowed, go to memory of nobody else's. 0 or
+/// an errno value. Signal context: yes.
+int map_zeros(std::byte* address, std::size_t bytes, Protection protection, Advice advice) noexcept;
 
 /// Whether every byte of the range is mapped. Signal context: yes.
 bool is_mapped(std::byte* address, std::size_t bytes) noexcept;

@@ -15,8 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-LAYERS = ["base", "os", "mm/resources", "mm/frames", "mm/tables", "mm/space", "mm/fault",
-          "mm/control", "fault", "api", "tool"]
+LAYERS = ["base", "os", "mm/resources", "mm/frames", "mm/tables", "mm/space", "mm/watch",
+          "mm/fault", "mm/control", "fault", "api", "tool"]
 FOLDERS = {layer.split("/")[0] for layer in LAYERS}
 APART = "reads"
 SUFFIXES = {".hpp", ".cpp", ".h", ".ipp"}

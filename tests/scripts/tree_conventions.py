@@ -5,7 +5,8 @@ The top level holds what is listed here and nothing else. Source files have at m
 100 columns. The library does not know the size of a page: no literal 4096 in src and include (a
 line that means something else says so: `// not a page size`). No notes about work left undone. A
 script can be run. A table in a comment has a row a line: a formatter joins them if one is too long.
-Every test has one tag, the folder that it is about. tests/CMakeLists.txt lists them; each is a
+Every test has one tag, the folder that it is about, and perhaps [handler] behind it: then it is
+about the mechanism that has a fault handler. tests/CMakeLists.txt lists the folders; each is a
 folder of src, include/cow or docs, or at the top. No test has a semicolon in its name: CTest's list
 would have two tests, which are none.
 """
@@ -77,7 +78,8 @@ def check_tags(label, text, folders):
         tag = (case.group(2) or "")[1:-1]
         if ";" in (case.group(1) or ""):
             errors.append(f"{where}: a semicolon in the name of a test")
-        if not re.fullmatch(r"\[\w+\]", tag) or tag[1:-1] not in folders:
+        folder = re.fullmatch(r"\[(\w+)\](?:\[handler\])?", tag)
+        if not folder or folder.group(1) not in folders:
             errors.append(f"{where}: a test without a folder as its one tag: '{tag}'; "
                           f"there is: {' '.join(folders)}")
     return errors
@@ -123,7 +125,7 @@ def self_test():
             "src/mm/a.cpp": "int a = 40960; int b = 4096;  // not a page size\n",
             "tests/CMakeLists.txt": "set(cow_test_folders mm tests)\n",
             "tests/a.cpp": 'int a = 4096;\nTEST_CASE("a", "[mm]") {\n'
-                           'TEST_CASE(\n    "b \\"c\\" "\n    "d",\n    "[tests]") {\n'}
+                           'TEST_CASE(\n    "b \\"c\\" "\n    "d",\n    "[tests][handler]") {\n'}
     bad = {
         "top level": {"notes.txt": ""},
         "401 lines": {"src/mm/b.cpp": "\n" * 401},
@@ -133,6 +135,7 @@ def self_test():
         "cannot be run": {"tests/scripts/a.py": "#!/usr/bin/env python3\n"},
         "rows of a table": {"include/cow/b.hpp": "/// | a | b | | c | d |\n"},
         "b.cpp:1: a semicolon": {"tests/b.cpp": 'TEST_CASE("a "\n "b; c", "[mm]") {}\n'},
+        "tag: '[handler]'": {"tests/b.cpp": 'TEST_CASE("a", "[handler]") {}\n'},
         "its one tag: ''": {"tests/b.cpp": 'TEST_CASE("a") {}\n'},
         "tag: '[gone]'; there is: mm tests": {"tests/b.cpp": 'TEST_CASE("a", "[gone]") {}\n'},
         "tag: '[mm][tests]'": {"tests/b.cpp": 'TEST_CASE("a", "[mm][tests]") {}\n'},

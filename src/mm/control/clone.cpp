@@ -10,6 +10,7 @@
 #include "mm/fault/write_protection.hpp"
 #include "mm/frames/hole_finder.hpp"
 #include "mm/tables/table_runs.hpp"
+#include "mm/watch/showing.hpp"
 #include "os/thread.hpp"
 
 namespace cow {
@@ -105,6 +106,7 @@ constexpr std::size_t kMostHotBytes = std::size_t{16} << 20;
 
 HotPages hot_pages_for(HotPolicy policy, Family& family) noexcept {
   using Stores = HotPages::Stores;
+  if (family.watch() != nullptr) return {PageCount{0}, Stores::none};  // nothing faults
   if (policy == HotPolicy::copy_unprotected) return {family.pages(), Stores::none_promised};
   // Reserved frames are there for the stores to come.
   const bool may_copy = policy == HotPolicy::copy && !family.reads_snapshots() &&
@@ -132,7 +134,12 @@ void share_but_hot_pages(AddressSpace& source, PageTable& empty, HotPages hot) {
 template <class Share>
 void show(const PageTable& source, std::uint64_t runs, AddressSpace& empty, bool writable,
           const Share& share) {
-  if (runs <= mapping_budget::spendable()) {
+  const bool is_watched = empty.range().watch() != nullptr;
+  if (is_watched && runs > Showing::kMostMappings) {
+    share(empty.table());
+    if (Showing(empty).show_all()) return;
+    empty.table().release();
+  } else if (runs <= mapping_budget::spendable()) {
     const int error = empty.map_all(share(empty.table()));
     if (error == 0) return;
     empty.table().release();
@@ -180,9 +187,11 @@ void clone_lazily(AddressSpace& source, AddressSpace& empty) {
   source.prepare_to_be_seen();
   make_room_in_large(source.family());
   write_protect(source);
-  show(source.table(), source.mappings(), empty, true, [&](PageTable& table) {
+  const bool is_watched = source.range().watch() != nullptr;
+  const std::uint64_t runs = is_watched ? count_runs(source.table()) : source.mappings();
+  show(source.table(), runs, empty, !is_watched, [&](PageTable& table) {
     share_table(source, table);
-    return source.leases().empty() ? source.mappings() : count_runs(table);
+    return source.leases().empty() ? runs : count_runs(table);
   });
 }
 
@@ -196,6 +205,7 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
   }
   source.for_each_writable_leaf([&](const Leaf& leaf) { was_writable.push(leaf.index); });
   const auto reopen_all = [&] {
+    if (source.range().watch() != nullptr) return;  // its stores need not be let in again
     for (const std::uint64_t leaf_index : was_writable)
       reopen(source, *source.table().leaf_at(leaf_index));
   };
@@ -203,9 +213,13 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
     source.family().ensure_reserve({});
     make_room_in_large(source.family());
     write_protect(source);  // other threads' stores wait for the lock until the copy is complete
-    Copying(source.table(), empty, empty.homes().first(), true, Copying::File::copied)
+    const bool is_watched = source.range().watch() != nullptr;
+    const Carrier carrier(source.family().geometry());
+    Copying(source.table(), empty, empty.homes().first(), !is_watched, Copying::File::copied)
         .run([&](FrameRun from, PageIndex page, Frame to) {
-          return source.family().frames().fill({to, from.count}, source.address(page));
+          FrameStore& frames = source.family().frames();
+          if (is_watched) return carrier.carry(frames, from, to);  // stores go on meanwhile
+          return frames.fill({to, from.count}, source.address(page));
         });
   } catch (...) {
     reopen_all();
@@ -227,7 +241,8 @@ void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy) {
       // There is no memory for the copies, perhaps. Sharing takes none.
     }
   }
-  write_protect(source);
+  write_protect(source,
+                policy == HotPolicy::copy_unprotected ? Threads::quiescent : Threads::may_store);
   share_table(source, empty);
 }
 
@@ -253,10 +268,11 @@ void show_snapshot(const PageTable& snapshot, AddressSpace& empty) {
   make_room_to_move(empty.family());
   empty.family().note_read();
   const std::uint64_t runs = count_runs(snapshot);
-  show(snapshot, runs, empty, empty.is_region(), [&](PageTable& table) {
-    table.share(snapshot);
-    return runs;
-  });
+  show(snapshot, runs, empty, empty.is_region() && empty.range().watch() == nullptr,
+       [&](PageTable& table) {
+         table.share(snapshot);
+         return runs;
+       });
 }
 
 }  // namespace cow

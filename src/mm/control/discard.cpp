@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <system_error>
 
 #include "mm/fault/write_fault.hpp"
 #include "mm/space/leaving.hpp"
 #include "mm/tables/table_runs.hpp"
+#include "mm/watch/showing.hpp"
 #include "os/last_words.hpp"
 
 namespace cow {
@@ -25,6 +27,10 @@ class Discard {
 
   /// Page tables that nobody shows any more, with what they reference, go to `gone`.
   void run(PageTable& gone) {
+    if (space_.range().watch() != nullptr && !space_.range().is_filling()) {
+      if (show_zeros()) give_up_pages(gone);
+      return;
+    }
     const Found found = look();
     if (!found.frames) return;
     space_.rollback().stop_following();
@@ -87,7 +93,8 @@ class Discard {
 
   // Reserved frames are kept anyway; to leased ones the kernel may be writing.
   [[nodiscard]] Way cheapest_way(const Found& found) const noexcept {
-    if (found.leased || frames_.backing() == Backing::reserved) return Way::cleared_in_place;
+    if (found.leased || frames_.backing() == Backing::reserved || space_.range().is_filling())
+      return Way::cleared_in_place;
     // To clear what others show or keep takes copies: mappings are spent on it while there are
     // some.
     const bool is_short =
@@ -134,6 +141,26 @@ class Discard {
     if (error == ENOMEM) mapping_budget::note_exhausted();
     space_.must_show_again(span_, error);
     return false;
+  }
+
+  // Where the kernel copies: what it has copied is found only by looking, and does not matter.
+  // False if there is no memory for page tables that say so: then the zeros are stored.
+  [[nodiscard]] bool show_zeros() noexcept {
+    Showing showing(space_);
+    try {
+      space_.family().ensure_reserve({.tables = 1});
+    } catch (const std::exception&) {
+      static_cast<void>(showing.store(span_, Entry{}));
+      return false;
+    }
+    const auto is_leased = [&](PageIndex page) { return space_.is_leased(page); };
+    const auto is_free = [&](PageIndex page) { return !space_.is_leased(page); };
+    // A device may be writing to the very copies under a lease.
+    for_each_stretch(span_, is_leased,
+                     [&](PageSpan leased) { static_cast<void>(showing.store(leased, Entry{})); });
+    for_each_stretch(span_, is_free,
+                     [&](PageSpan free) { static_cast<void>(showing.show(free, Entry{})); });
+    return true;
   }
 
   // ---- As zero pages. ---------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include "mm/control/table_sharing.hpp"
 #include "mm/fault/write_fault.hpp"
 #include "mm/tables/table_runs.hpp"
+#include "mm/watch/filling.hpp"
 
 namespace cow {
 
@@ -47,8 +48,15 @@ void begin_lease(AddressSpace& space, PageSpan span) {
   if (!space.leases().reserve(space.leases().size() + 1)) {
     throw_refused(errno, "mmap", "a lease could not be written down");
   }
-  own_pages(space, span);
-  mark(space, span, true);
+  if (space.range().watch() != nullptr) {
+    space.family().frames().check_files();
+    if (space.range().is_filling()) end_filling(space);
+    space.range().set_may_be_clean(true);
+    space.range().have_copied(span);  // what a device is told to write to must be no frame
+  } else {
+    own_pages(space, span);
+    mark(space, span, true);
+  }
   space.leases().push(span);
 }
 
@@ -57,6 +65,7 @@ void end_lease(AddressSpace& space, PageSpan span) noexcept {
   MetadataArray<PageSpan>& leases = space.leases();
   leases.remove_at(
       static_cast<std::size_t>(std::find(leases.begin(), leases.end(), span) - leases.begin()));
+  if (space.range().watch() != nullptr) return;
   mark(space, span, false);
   for (const PageSpan other : leases) {
     const PageSpan both{std::max(span.first, other.first), std::min(span.last, other.last)};
@@ -84,6 +93,7 @@ void adopt_child_table(AddressSpace& space) noexcept {
 
 int show_leased_pages(AddressSpace& space) noexcept {
   int error = 0;
+  if (space.range().watch() != nullptr) return error;
   for (const PageSpan lease : space.leases()) {
     for (PageIndex page = lease.first; error == 0 && page < lease.last; ++page) {
       error = space.range().map({page, page + kOnePage}, space.table().entry(page).frame(),
@@ -94,6 +104,7 @@ int show_leased_pages(AddressSpace& space) noexcept {
 }
 
 void renew_leases(AddressSpace& space) {
+  if (space.range().watch() != nullptr) return;
   for (const PageSpan lease : space.leases()) {
     own_pages(space, lease);
     mark(space, lease, true);

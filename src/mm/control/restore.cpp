@@ -7,6 +7,7 @@
 #include "mm/control/clone.hpp"
 #include "mm/fault/write_fault.hpp"
 #include "mm/tables/table_runs.hpp"
+#include "mm/watch/putting_back.hpp"
 #include "os/last_words.hpp"
 
 namespace cow {
@@ -180,6 +181,7 @@ void restore_snapshot(AddressSpace& space, const PageTable& snapshot) {
   const Section section(space.family());
   space.prepare_to_be_kept();
   if (space.family().shows_more_than_one()) make_room_to_move(space.family());
+  if (space.range().watch() != nullptr) return restore_watched(space, snapshot);
   if (!restore_round(space, snapshot)) Restore(space, snapshot).run();
 }
 

@@ -102,7 +102,8 @@ void bring_together(AddressSpace& space) noexcept {
 
 void bring_together(Family& family) noexcept {
   family.for_each_shown([](ShownTable& shown) {
-    if (shown.space->mappings() > kFewMappings) bring_together(*shown.space);
+    if (shown.space->range().watch() == nullptr && shown.space->mappings() > kFewMappings)
+      bring_together(*shown.space);
   });
 }
 

@@ -144,6 +144,14 @@ void break_sharing(AddressSpace& space, PageIndex page, const char* what) {
 
 FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {
   LeafLock lock(space.family().lock(), space, page.leaf_index());  // nobody else changes this leaf
+  // Stores are held off only until the lock is free again: see settling.hpp.
+  if (space.range().watch() != nullptr) {
+    const int error = space.range().make_writable(space.all_pages());
+    return {.error = error,
+            .refused = FaultStep::protect,
+            .was_writable = true,
+            .protections = protections()};
+  }
   space.family().note_change();
   ++space.counts().faults;
   FaultTrace trace(steps);

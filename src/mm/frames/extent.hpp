@@ -84,8 +84,9 @@ struct Extent {
   SparseBits kept;                ///< groups of slots of which some may be free and keep a frame
   std::uint64_t search_from = 0;  ///< packed: where to look for a hole next
   std::uint32_t next_recycled = SlotState::kEndOfList;  ///< packed: the one to be taken first
-  AddressSpace* owner = nullptr;    ///< the space whose home it is, until that goes
-  const std::byte* seen = nullptr;  ///< where all its frames can be read, once somebody asked
+  AddressSpace* owner = nullptr;  ///< the space whose home it is, until that goes
+  std::byte* seen = nullptr;      ///< where all its frames can be read, once somebody asked
+  bool seen_is_writable = false;
   /// Reserved frames: where they are filled, by stores that no limit and no filter can refuse.
   std::byte* filled_at = nullptr;
   bool packed = false;

@@ -77,6 +77,17 @@ int FrameStore::fill_from(FrameRun run, std::span<const iovec> sources) noexcept
   return error;
 }
 
+int FrameStore::overwrite(FrameRun run, const std::byte* source) noexcept {
+  bool are_there = !is_foreign(run.first);
+  for (PageCount at{0}; are_there && at < run.count; at = at + kOnePage) {
+    are_there = !state(run.first.after(at)).may_be_hole();
+  }
+  std::byte* const to = are_there ? writable(run.first) : nullptr;
+  if (to == nullptr) return fill(run, source);
+  os::copy_bytes(to, source, geometry_.bytes(run.count));
+  return 0;
+}
+
 int FrameStore::zero(FrameRun run) noexcept {
   if (std::byte* const to = filled_at(run.first)) {
     os::clear_bytes(to, geometry_.bytes(run.count));

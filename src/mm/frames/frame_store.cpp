@@ -315,6 +315,7 @@ void FrameStore::unmap_seen(Extent& extent) const noexcept {
   os::unmap_frames(extent.seen, geometry_.bytes(slots()));
   mapping_budget::add(-1);
   extent.seen = nullptr;
+  extent.seen_is_writable = false;
 }
 
 void FrameStore::check_files() const {
@@ -335,6 +336,16 @@ const std::byte* FrameStore::readable(Frame frame) noexcept {
     if (of.seen != nullptr) mapping_budget::add(1);
   }
   return of.seen == nullptr ? nullptr : of.seen + geometry_.offset(frame.slot());
+}
+
+std::byte* FrameStore::writable(Frame frame) noexcept {
+  if (readable(frame) == nullptr) return nullptr;
+  Extent& of = extents_[frame.extent()];
+  if (!of.seen_is_writable) {
+    of.seen_is_writable =
+        os::protect(of.seen, geometry_.bytes(slots()), os::Protection::read_write) == 0;
+  }
+  return of.seen_is_writable ? of.seen + geometry_.offset(frame.slot()) : nullptr;
 }
 
 std::size_t FrameStore::bytes_in_use() const { return file_.resident_bytes() - bytes_recycled(); }

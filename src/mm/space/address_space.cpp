@@ -21,7 +21,9 @@ void note_protection() noexcept { g_protections.fetch_add(1, std::memory_order_r
 AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
     : family_(std::move(family)),
       use_(use),
-      range_(*family_),
+      range_(*family_, use_ == Use::region && family_->watch() != nullptr
+                           ? MappedRange::Stores::copied
+                           : MappedRange::Stores::protected_from),
       shown_(family_->store()),
       homes_(family_->frames(), *this),
       writable_memory_(SparseBits::bytes_for(leaves_for(family_->pages()))),

@@ -14,6 +14,7 @@
 #include "mm/space/homes.hpp"
 #include "mm/space/mapped_range.hpp"
 #include "mm/space/rollback.hpp"
+#include "mm/space/watched_rounds.hpp"
 #include "mm/tables/page_table.hpp"
 #include "os/mapping.hpp"
 
@@ -57,6 +58,15 @@ class AddressSpace {
   [[nodiscard]] std::byte* address(PageIndex page) const noexcept { return range_.address(page); }
   [[nodiscard]] PageIndex page_at(std::uintptr_t address) const noexcept {
     return family_->geometry().page_at(address - reinterpret_cast<std::uintptr_t>(begin()));
+  }
+
+  /// The pages of which `run` has a part.
+  [[nodiscard]] PageSpan pages_of(os::AddressRun run) const noexcept {
+    return {page_at(reinterpret_cast<std::uintptr_t>(run.begin)),
+            page_at(reinterpret_cast<std::uintptr_t>(run.end - 1)) + kOnePage};
+  }
+  [[nodiscard]] PageSpan all_pages() const noexcept {
+    return {PageIndex{0}, PageIndex{family_->pages().value}};
   }
 
   [[nodiscard]] bool is_region() const noexcept { return use_ == Use::region; }
@@ -159,6 +169,11 @@ class AddressSpace {
   // Leases: see lease.hpp.
 
   [[nodiscard]] MetadataArray<PageSpan>& leases() noexcept { return leases_; }
+  /// Whether a lease covers `page`. Where the kernel copies, entries do not say.
+  [[nodiscard]] bool is_leased(PageIndex page) const noexcept {
+    return std::any_of(leases_.begin(), leases_.end(),
+                       [&](PageSpan lease) { return lease.contains(page); });
+  }
   /// What a child process will see, while fork() runs; otherwise empty. Null if there never was a
   /// lease.
   [[nodiscard]] MetadataPointer<PageTable>& child_table() noexcept { return child_table_; }
@@ -167,6 +182,9 @@ class AddressSpace {
 
   [[nodiscard]] RollbackList& rollback() noexcept { return rollback_; }
   [[nodiscard]] const RollbackList& rollback() const noexcept { return rollback_; }
+
+  /// The same where the kernel copies: see watched_rounds.hpp.
+  [[nodiscard]] WatchedRounds& watched_rounds() noexcept { return watched_rounds_; }
 
   // While it leaves: see leaving.hpp.
 
@@ -205,6 +223,7 @@ class AddressSpace {
   MetadataArray<PageSpan> leases_;
   MetadataPointer<PageTable> child_table_;
   RollbackList rollback_;
+  WatchedRounds watched_rounds_;
   FaultCounts counts_;
 };
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "base/intrusive_list.hpp"
 #include "base/units.hpp"
@@ -11,6 +12,7 @@
 #include "os/host.hpp"
 #include "os/lock.hpp"
 #include "os/signal_mask.hpp"
+#include "os/write_watch.hpp"
 
 namespace cow {
 
@@ -52,7 +54,7 @@ class Family : public ListLink<Family> {
  public:
   /// Throws std::system_error.
   Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_pages, Backing backing,
-         os::HugePages huge_pages, bool keep_out_of_cores);
+         os::HugePages huge_pages, bool keep_out_of_cores, std::optional<os::WriteWatch> watch);
   ~Family();
   Family(const Family&) = delete;
   Family& operator=(const Family&) = delete;
@@ -66,6 +68,12 @@ class Family : public ListLink<Family> {
   [[nodiscard]] os::Advice advice() const noexcept {
     return {.huge_pages = huge_pages_.by_advice,
             .keep_out_of_cores = store_.frames.advice().keep_out_of_cores};
+  }
+  /// What tells of stores where the kernel copies; null where the fault handler does.
+  [[nodiscard]] const os::WriteWatch* watch() const noexcept { return watch_ ? &*watch_ : nullptr; }
+  /// After fork(), in the child: the watch is the parent's. Throws std::system_error.
+  void watch_anew() {
+    if (watch_) watch_ = os::WriteWatch::open();
   }
   [[nodiscard]] TableStore& store() noexcept { return store_; }
   [[nodiscard]] FrameStore& frames() noexcept { return store_.frames; }
@@ -187,6 +195,7 @@ class Family : public ListLink<Family> {
   PageGeometry geometry_;
   std::uint64_t max_window_pages_;
   os::HugePages huge_pages_;
+  std::optional<os::WriteWatch> watch_;
   FamilyLock lock_;
   mutable std::atomic<std::uint64_t> generation_{0};
   TableStore store_;

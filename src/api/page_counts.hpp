@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cow/stats.hpp>
+
+#include "mm/space/address_space.hpp"
+
+namespace cow {
+
+/// Fills in how many pages of `space` are zero, shared, private, writable and leased. The caller
+/// holds the family's lock. Cost: O(pages with page tables), and where the kernel copies one look
+/// for pages that were stored to, which stay so.
+void count_pages(AddressSpace& space, RegionStats& stats) noexcept;
+
+}  // namespace cow

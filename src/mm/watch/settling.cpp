@@ -1,0 +1,193 @@
+#include "mm/watch/settling.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "base/error.hpp"
+#include "base/refusal.hpp"
+#include "mm/watch/filling.hpp"
+#include "mm/watch/stored_pages.hpp"
+#include "os/fault_signal.hpp"
+#include "os/thread.hpp"
+
+namespace cow {
+
+namespace {
+
+// As many looks are made before stores are held off, and none more where one found not even half as
+// much less than the one before: pages are stored to faster than they can be copied then.
+constexpr int kMostLooks = 4;
+
+bool is_all_zeros(const std::byte* bytes, std::size_t count) noexcept {
+  return bytes[0] == std::byte{0} && std::memcmp(bytes, bytes + 1, count - 1) == 0;
+}
+
+class Settling {
+ public:
+  explicit Settling(AddressSpace& space) noexcept
+      : space_(space), frames_(space.family().frames()) {}
+
+  /// Copies what was stored to since the last look; how many pages that were.
+  std::uint64_t look_and_copy() {
+    const std::uint64_t copied_before = space_.counts().pages_copied;
+    compares_ = space_.range().may_be_clean();
+    StoredPages stored(space_, StoredPages::Then::arm_again);
+    for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {
+      try {
+        for_each_leaf_part(span, [&](PageSpan part) { copy_stored_to(part); });
+      } catch (...) {
+        stored.leave_rest(span);
+        throw;
+      }
+    }
+    if (stored.error() != 0) throw_refused(stored.error(), "ioctl", kRefused);
+    space_.range().set_may_be_clean(false);
+    space_.watched_rounds().forget_kept();  // they are armed now
+    const std::uint64_t copied = space_.counts().pages_copied - copied_before;
+    // A device may be writing to them behind the kernel's back.
+    for (const PageSpan lease : space_.leases()) {
+      for_each_leaf_part(lease, [&](PageSpan part) { copy_part(part); });
+      // Whether anything was written to them only the bytes can tell.
+      space_.edit(lease, [](PageIndex, Entry& entry) { entry.set_maybe_clean(true); });
+    }
+    return copied;
+  }
+
+ private:
+  static constexpr const char* kRefused =
+      "what was stored to in a region could not be copied into frames";
+
+  // A page may have been found that nobody stored to: see MappedRange::may_be_clean(). And zeros
+  // need no frame.
+  void copy_stored_to(PageSpan part) {
+    const auto is_changed = [&](PageIndex page) {
+      const bool compares = compares_ || space_.table().entry(page).is_zero_page();
+      return !compares || !is_what_the_table_says(page);
+    };
+    for_each_stretch(part, is_changed, [&](PageSpan changed) { copy_part(changed); });
+  }
+
+  [[nodiscard]] bool is_what_the_table_says(PageIndex page) noexcept {
+    const std::byte* const bytes = space_.address(page);
+    const std::size_t count = space_.family().geometry().page_bytes();
+    const Entry entry = space_.table().entry(page);
+    if (entry.shows_zeros()) return is_all_zeros(bytes, count);
+    const std::byte* const in_frame =
+        frames_.is_of_users_file(entry.frame()) ? nullptr : frames_.readable(entry.frame());
+    if (in_frame != nullptr) return std::memcmp(bytes, in_frame, count) == 0;
+    return buffer_.reserve(count) &&
+           frames_.read({entry.frame(), kOnePage}, buffer_.begin()) == 0 &&
+           std::memcmp(bytes, buffer_.begin(), count) == 0;
+  }
+
+  void copy_part(PageSpan part) {
+    Leaf& leaf = space_.table().own_leaf(part.first);
+    while (!part.empty()) {
+      const FrameRun to = take_frames(leaf, part);
+      const PageSpan span{part.first, part.first + to.count};
+      const int error = frames_.overwrite(to, space_.address(span.first));
+      space_.edit(leaf, span, [&](PageIndex page, Entry& entry) {
+        const Entry before = entry;
+        entry = Entry(to.first.after(page - span.first));
+        if (before.frame() != entry.frame()) frames_.drop_reference(before);
+      });
+      if (error != 0) throw_refused(error, "pwrite", kRefused);
+      space_.counts().pages_copied += to.count.value;
+      part.first = span.last;
+    }
+  }
+
+  // For the first pages of `part`, side by side: where nobody else sees its frame a page keeps it.
+  FrameRun take_frames(const Leaf& leaf, PageSpan part) {
+    const auto kept = [&](PageIndex page) { return frames_.is_sole_owner(leaf[page]); };
+    const Frame first = kept(part.first) ? leaf[part.first].frame() : take_frame(part.first);
+    PageCount count = kOnePage;
+    for (PageIndex page = part.first + kOnePage; page < part.last;
+         ++page, count = count + kOnePage) {
+      const Frame next = first.after(count);
+      if (kept(page)) {
+        if (leaf[page].frame() != next) break;
+      } else if (space_.homes().free_slot(page) == next) {
+        frames_.take(next);
+      } else {
+        break;
+      }
+    }
+    return {first, count};
+  }
+
+  Frame take_frame(PageIndex page) {
+    const Frame home = space_.homes().free_slot(page);
+    if (home != Frame{}) {
+      frames_.take(home);
+      return home;
+    }
+    space_.family().ensure_reserve({.packed_pages = 1});
+    return frames_.take_packed(kOnePage).first;
+  }
+
+  AddressSpace& space_;
+  FrameStore& frames_;
+  bool compares_ = false;
+  MetadataArray<std::byte> buffer_;  ///< for the bytes of a frame that cannot be mapped
+};
+
+/// While one lives stores wait, in the fault handler, for the family's lock.
+class StoresHeldOff {
+ public:
+  explicit StoresHeldOff(AddressSpace& space) : space_(space) {
+    note_protection();
+    int error = 0;
+    // The kernel may be writing to leased pages, for a call that would fail.
+    for_each_stretch(
+        space.all_pages(), [&](PageIndex page) { return !space.is_leased(page); },
+        [&](PageSpan span) {
+          if (error == 0) error = space.range().protect(span, os::Protection::read_only);
+        });
+    if (error == 0) return;
+    static_cast<void>(space.range().make_writable(space.all_pages()));
+    throw_refused(error, "mprotect", "stores to a region could not be held off");
+  }
+  // Where even this fails, the handler does it.
+  ~StoresHeldOff() { static_cast<void>(space_.range().make_writable(space_.all_pages())); }
+  StoresHeldOff(const StoresHeldOff&) = delete;
+  StoresHeldOff& operator=(const StoresHeldOff&) = delete;
+
+ private:
+  AddressSpace& space_;
+};
+
+void settle_while_stored_to(AddressSpace& space) {
+  Settling settling(space);
+  std::uint64_t before = ~std::uint64_t{0};
+  for (int looks = 0; looks < kMostLooks; ++looks) {
+    const std::uint64_t copied = settling.look_and_copy();
+    if (copied == 0) return;
+    if (looks > 0 && 2 * copied > before) break;
+    before = copied;
+  }
+  if (!os::fault_handler_is_installed()) throw NeedsFaultHandler();
+  const StoresHeldOff held_off(space);
+  settling.look_and_copy();
+}
+
+}  // namespace
+
+void settle(AddressSpace& space, Threads threads) {
+  Family& family = space.family();
+  family.lock().assert_held();
+  family.ensure_reserve({.tables = 1});
+  if (space.range().is_filling()) return end_filling(space);
+  if (threads == Threads::may_store && !os::is_only_thread()) return settle_while_stored_to(space);
+  Settling settling(space);
+  settling.look_and_copy();
+  if (threads == Threads::quiescent && !os::is_only_thread() && settling.look_and_copy() > 0) {
+    throw_misuse(
+        "a page of this region was stored to while SnapshotMode::quiescent promised that nobody "
+        "stores; no snapshot was taken: keep the threads that store waiting, or take one without "
+        "the promise");
+  }
+}
+
+}  // namespace cow

@@ -1,0 +1,73 @@
+#include "mm/watch/stored_pages.hpp"
+
+#include "os/host.hpp"
+#include "os/last_words.hpp"
+
+namespace cow {
+
+PageSpan StoredPages::next() noexcept {
+  while (next_ == count_ && error_ == 0 && rest_.begin < rest_.end) look_on();
+  return next_ < count_ ? space_.pages_of(stored_[next_++]) : PageSpan{};
+}
+
+void StoredPages::look_on() noexcept {
+  std::array<os::AddressRun, kRuns> unarmed;
+  // No more pages than there is room for if each of them is a run of its own.
+  const os::WriteWatch::Found found = space_.range().look(rest_, unarmed, kRuns, then_);
+  error_ = found.error;
+  rest_.begin = found.end;
+  next_ = count_ = 0;
+  for (std::size_t i = 0; i < found.runs;) {
+    if (is_known_copy(unarmed[i])) {
+      push(unarmed[i++]);
+      continue;
+    }
+    std::size_t end = i + 1;
+    while (end < found.runs && !is_known_copy(unarmed[end])) ++end;
+    ask_for_copies(std::span(unarmed).subspan(i, end - i));
+    i = end;
+  }
+}
+
+bool StoredPages::is_known_copy(os::AddressRun run) const noexcept {
+  const PageSpan span = space_.pages_of(run);
+  for (PageIndex page = span.first; page < span.last; ++page) {
+    const Frame frame = space_.table().entry(page).frame();
+    if (space_.range().is_below({page, page + kOnePage}, frame)) return false;
+  }
+  return true;
+}
+
+// One by one, as a call costs as much as looking at some nine pages.
+void StoredPages::ask_for_copies(std::span<const os::AddressRun> unarmed) noexcept {
+  for (const os::AddressRun run : unarmed) {
+    std::array<os::AddressRun, kRuns> copies;
+    const os::WriteWatch::Found found = space_.range().find_copies(run, copies);
+    for (std::size_t i = 0; i < found.runs; ++i) push(copies[i]);
+    if (found.error == 0) continue;
+    // Not known: then they count as stored to.
+    error_ = found.error;
+    push(run);
+  }
+}
+
+void StoredPages::push(os::AddressRun run) noexcept {
+  if (count_ > 0 && stored_[count_ - 1].end == run.begin) {
+    stored_[count_ - 1].end = run.end;
+  } else {
+    stored_[count_++] = run;
+  }
+}
+
+void StoredPages::leave_rest(PageSpan also) noexcept {
+  const auto leave = [&](PageSpan span) {
+    if (span.empty() || then_ == Then::leave) return;
+    const int error = space_.range().disarm(span);
+    if (error != 0) os::die_of("a store to a region could not be kept in mind", error);
+  };
+  leave(also);
+  while (next_ < count_) leave(space_.pages_of(stored_[next_++]));
+  rest_.begin = rest_.end;
+}
+
+}  // namespace cow

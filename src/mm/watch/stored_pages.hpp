@@ -1,0 +1,49 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+
+#include "mm/space/address_space.hpp"
+
+namespace cow {
+
+/// Finds the pages of a watched region that were stored to since they were armed. The caller holds
+/// the family's lock.
+///
+/// The kernel names every page that is not armed, also one that somebody has only loaded from. But
+/// where a page shows another frame than the one that is mapped below it, it is a copy, and was
+/// stored to. Of the others the kernel is asked which are copies.
+class StoredPages {
+ public:
+  using Then = os::WriteWatch::Then;
+
+  /// `then`: whether what is found counts as stored to from now on, too.
+  StoredPages(AddressSpace& space, Then then) noexcept
+      : space_(space), then_(then), rest_(space.range().addresses(space.all_pages())) {}
+
+  /// The next of them, in ascending order: granules, as long as they are side by side. Empty at the
+  /// end, or after an error.
+  [[nodiscard]] PageSpan next() noexcept;
+  [[nodiscard]] int error() const noexcept { return error_; }
+  /// What was found and not handed out by next() counts as stored to, still. Likewise `also`.
+  void leave_rest(PageSpan also) noexcept;
+
+ private:
+  static constexpr std::size_t kRuns = 128;
+
+  void look_on() noexcept;
+  [[nodiscard]] bool is_known_copy(os::AddressRun run) const noexcept;
+  void ask_for_copies(std::span<const os::AddressRun> unarmed) noexcept;
+  void push(os::AddressRun run) noexcept;
+
+  AddressSpace& space_;
+  Then then_;
+  os::AddressRun rest_;  ///< where nobody has looked yet
+  std::array<os::AddressRun, kRuns> stored_;
+  std::size_t count_ = 0;
+  std::size_t next_ = 0;
+  int error_ = 0;
+};
+
+}  // namespace cow
