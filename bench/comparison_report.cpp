@@ -51,7 +51,9 @@ std::string target_text(const Row& row) {
     return "–";
   }
   const double most = *row.most;
-  return most < 0.5 ? "≤ 1/" + fmt::format("{:.0f}", 1 / most) : "≤ " + fmt::format("{:.3g}", most);
+  const bool is_one_of_many = most < 0.5 && std::abs(1 / most - std::round(1 / most)) < 1e-6;
+  return is_one_of_many ? "≤ 1/" + fmt::format("{:.0f}", 1 / most)
+                        : "≤ " + fmt::format("{:.3g}", most);
 }
 
 std::string verdict(const Row& row) {

@@ -171,6 +171,26 @@ SleepingChild::~SleepingChild() {
   reap(child_);
 }
 
+WorkingChild::WorkingChild(const std::function<void()>& work) : child_(fork_or_throw()) {
+  if (child_ == 0) end_after(work);
+}
+
+WorkingChild::~WorkingChild() {
+  if (child_ != 0) reap(child_);
+}
+
+bool WorkingChild::is_working() {
+  if (child_ == 0) return false;
+  int status = 0;
+  const pid_t ended = ::waitpid(child_, &status, WNOHANG);
+  if (ended != child_) return true;
+  child_ = 0;
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != exit_ok) {
+    throw std::runtime_error("a child process of a benchmark failed");
+  }
+  return false;
+}
+
 SideProcess::SideProcess(std::size_t samples, const std::function<Measure()>& prepare)
     : samples_(samples) {
   int ends[2];

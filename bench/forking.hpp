@@ -42,6 +42,21 @@ class SleepingChild {
   pid_t child_ = -1;
 };
 
+/// A child of fork() that does something and ends.
+class WorkingChild {
+ public:
+  explicit WorkingChild(const std::function<void()>& work);
+  WorkingChild(const WorkingChild&) = delete;
+  WorkingChild& operator=(const WorkingChild&) = delete;
+  ~WorkingChild();
+
+  /// Throws std::runtime_error if it did not end well.
+  [[nodiscard]] bool is_working();
+
+ private:
+  pid_t child_ = -1;  ///< 0 once it was reaped
+};
+
 /// One side of a comparison in a process of its own, so that neither side's memory is in the
 /// other's process: fork() copies the page tables of everything there is.
 class SideProcess {

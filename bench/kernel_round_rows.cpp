@@ -1,0 +1,95 @@
+#include <cow/cow.hpp>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "fork_sides.hpp"
+#include "kernel_rows.hpp"
+
+namespace cow_bench {
+
+namespace {
+
+std::size_t round_bytes() { return full_or_quick(256 * mib, 4 * mib); }
+
+std::string rounds_of(std::size_t stores) {
+  return "rounds of snapshot + " + std::to_string(stores) + " random stores + drop, 256 MiB";
+}
+
+/// Rounds over one region that one thread stores to: a snapshot, stores, the end of the snapshot
+/// before.
+class WatchedRounds {
+ public:
+  WatchedRounds(cow::Mechanism mechanism, RoundPages round)
+      : region_(written_region(round_bytes(), copied_by(mechanism))), round_(round) {
+    // What a region has been through for a while; the first rounds find it written from end to end.
+    for (std::size_t i = 0; i < rounds(20); ++i) time_one(settling_rounds + i);
+  }
+
+  /// Nanoseconds of round `turn`.
+  double time_one(std::uint64_t turn) {
+    const Pages memory = pages_of(region_);
+    const auto pages = round_.of(memory.count, turn);
+    const std::uint64_t start = now_ns();
+    {
+      const cow::Snapshot snapshot = region_.snapshot();
+      time_stores(memory, pages, turn);
+    }
+    return elapsed_ns(start);
+  }
+
+ private:
+  static constexpr std::uint64_t settling_rounds = 1'000'000;  // pages of their own
+
+  cow::Region region_;
+  RoundPages round_;
+};
+
+}  // namespace
+
+Group kernel_rounds_against_fork() {
+  Group group;
+  for (const auto& [stores, most] : {std::pair<std::size_t, double>{10, 0.025},
+                                     {100, 0.05},
+                                     {1000, 0.2},
+                                     {10000, 0.45},
+                                     {60000, 0.55}}) {
+    const RoundPages round{.stores = stores};
+    Row row{.what = rounds_of(stores),
+            .ours = "snapshot()",
+            .theirs = "fork(), the same stores, child reaped",
+            .most = most};
+    const SideProcess other(1, [=] { return prepare_fork_snapshots(round_bytes(), round); });
+    WatchedRounds ours(cow::Mechanism::kernel, round);
+    std::uint64_t turn = 0;
+    take_turns(
+        rounds(31), [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(++turn)); },
+        [&](bool wanted) { keep(wanted, row.their_samples, other.measure().median()); });
+    group.rows.push_back(row);
+  }
+  return group;
+}
+
+Group kernel_rounds_against_handler() {
+  Group group;
+  for (const bool same : {false, true}) {
+    for (const std::size_t stores : {0U, 10U, 100U, 1000U, 10000U, 60000U}) {
+      if (same && stores == 0) continue;
+      const RoundPages round{.stores = stores, .same_every_round = same};
+      Row row{.what = rounds_of(stores) + (same ? ", the same pages in every round" : ""),
+              .ours = by_kernel,
+              .theirs = by_handler};
+      WatchedRounds ours(cow::Mechanism::kernel, round);
+      WatchedRounds theirs(cow::Mechanism::handler, round);
+      std::uint64_t turn = 0;
+      take_turns(
+          rounds(11), [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(++turn)); },
+          [&](bool wanted) { keep(wanted, row.their_samples, theirs.time_one(turn)); });
+      group.rows.push_back(row);
+    }
+  }
+  return group;
+}
+
+}  // namespace cow_bench
