@@ -274,7 +274,8 @@ std::string complaint_about_sparse_drop(std::size_t gib) {
 
 }  // namespace
 
-TEST_CASE("dropping and trimming a sparse region costs what was stored to, not its size", "[mm]") {
+TEST_CASE("dropping and trimming a sparse region costs what was stored to, not its size",
+          "[mm][handler]") {
   if (support::is_emulated()) return;
   for (const std::size_t gib : {std::size_t{1}, std::size_t{32}, std::size_t{1024}}) {
     const auto result = support::run_in_child([&] { return complaint_about_sparse_drop(gib); });

@@ -137,7 +137,8 @@ TEST_CASE("the bytes of a snapshot are mapped when first asked for, once, and co
   }
 }
 
-TEST_CASE("a snapshot of a region that nobody stored to shows zeros and takes nothing", "[mm]") {
+TEST_CASE("a snapshot of a region that nobody stored to shows zeros and takes nothing",
+          "[mm][handler]") {
   const std::size_t before = cow::process_stats().bytes_in_use;
   Region region = Region::create(30 * support::page_bytes() + 1, support::options());
   const Snapshot snapshot = region.snapshot();

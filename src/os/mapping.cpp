@@ -142,7 +142,9 @@ int map_frames_privately(std::byte* address, std::size_t bytes, const Descriptor
 }
 
 int drop_copies(std::byte* address, std::size_t bytes) noexcept {
-  return ::madvise(address, bytes, MADV_DONTNEED) == 0 ? 0 : errno;
+  if (::madvise(address, bytes, MADV_DONTNEED) == 0) return 0;
+  constexpr int kDontNeedLocked = 24;  // of Linux 5.18: where mlockall() locks all memory
+  return ::madvise(address, bytes, kDontNeedLocked) == 0 ? 0 : errno;
 }
 
 std::byte* map_frames_somewhere(std::size_t bytes, const DescriptorName& file, FileOffset at,

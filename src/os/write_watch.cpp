@@ -122,9 +122,8 @@ WriteWatch::Found scan(const Descriptor& page_table, AddressRun within, std::spa
 }  // namespace
 
 WriteWatch WriteWatch::open() {
-  const long faults = uninterrupted([] {
-    return raw_syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
-  });
+  const long faults = uninterrupted(
+      [] { return raw_syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY); });
   if (faults < 0) throw_no_userfaultfd(error_of(faults));
   Descriptor watching(static_cast<int>(faults));
   uffdio_api api{UFFD_API, kFeatures, 0};
@@ -187,7 +186,12 @@ WriteWatch::Found WriteWatch::find_copies(AddressRun within, std::span<AddressRu
 
 void WriteWatch::note_store(std::byte* address, std::size_t bytes) noexcept {
   for (std::size_t at = 0; at < bytes; at += page_bytes()) {
-    __atomic_fetch_or(reinterpret_cast<unsigned char*>(address + at), 0, __ATOMIC_SEQ_CST);
+    // Not an atomic "or" of nothing: a compiler may leave out the store of that.
+    auto* const byte = reinterpret_cast<unsigned char*>(address + at);
+    unsigned char held = __atomic_load_n(byte, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(byte, &held, held, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED)) {
+    }
   }
 }
 

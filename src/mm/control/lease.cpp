@@ -65,7 +65,12 @@ void end_lease(AddressSpace& space, PageSpan span) noexcept {
   MetadataArray<PageSpan>& leases = space.leases();
   leases.remove_at(
       static_cast<std::size_t>(std::find(leases.begin(), leases.end(), span) - leases.begin()));
-  if (space.range().watch() != nullptr) return;
+  if (space.range().watch() != nullptr) {
+    // What a device wrote since the last look, the next one is to find.
+    space.range().set_may_be_clean(true);
+    space.range().have_copied(span);
+    return;
+  }
   mark(space, span, false);
   for (const PageSpan other : leases) {
     const PageSpan both{std::max(span.first, other.first), std::min(span.last, other.last)};

@@ -14,14 +14,20 @@ namespace {
 // Their page-table entries take 8 MiB, and a few milliseconds to write.
 constexpr std::uint64_t kMostPages = std::uint64_t{1} << 20;
 
-// Where they are worth a mapping; what the kernel refuses to map shows the holes of the file.
-void show_zeros(AddressSpace& space) noexcept {
+// What nobody stored to is zeros, with no frame, where that is worth a mapping: the kernel would
+// fill a hole of the file to copy it, and for who only loads from it. Elsewhere the holes stay
+// taken: somebody else may come to see them.
+void give_up_holes(AddressSpace& space) noexcept {
   std::size_t gaps = 0;
-  for_each_mapping(space.table(), [&](PageSpan run, Entry first) {
-    const bool is_worth_it = first.is_zero_page() && run.count() >= Showing::kMappedPages;
-    if (is_worth_it && ++gaps < Showing::kMostMappings / 2 && mapping_budget::spendable() >= 2) {
-      static_cast<void>(space.show(run, first));
-    }
+  const auto is_hole = [](Entry entry) { return entry.never_stored(); };
+  for_each_frame_stretch(space.table(), space.all_pages(), is_hole, [&](PageSpan run) {
+    const bool is_worth_it = run.count() >= Showing::kMappedPages &&
+                             ++gaps < Showing::kMostMappings / 2 &&
+                             mapping_budget::spendable() >= 2;
+    if (!is_worth_it || space.show(run, Entry{}) != 0) return;
+    const Frame first = space.table().entry(run.first).frame();
+    space.edit(run, [](PageIndex, Entry& entry) { entry = Entry{}; });
+    space.family().frames().drop_references({first, run.count()}, 1);
   });
 }
 
@@ -46,37 +52,25 @@ void begin_filling(AddressSpace& space) {
   });
 }
 
-// What nobody stored to is zeros again, with no frame: the kernel would fill a hole of the file to
-// copy it, and for who only loads from it.
 void end_filling(AddressSpace& space) {
-  FrameStore& frames = space.family().frames();
   const Frame home = space.table().entry(PageIndex{0}).frame();
   const int error = space.range().end_filling(home);
   if (error != 0) {
     throw_refused(error, "mmap", "a region's frames could not be mapped to be shared");
   }
   // Nobody stores to the frames any more.
-  HoleFinder holes(frames);
+  HoleFinder holes(space.family().frames());
   space.for_each_writable_leaf([&](Leaf& leaf) {
-    const PageSpan span = space.table().span_of(leaf.index);
-    const auto is_hole = [&](PageIndex page) { return holes.is_hole(leaf[page].frame()); };
-    const auto alike = [&](PageIndex first, PageIndex page) {
-      return is_hole(first) == is_hole(page);
-    };
-    for_each_stretch(
-        span, [](PageIndex) { return true; }, alike,
-        [&](PageSpan part) {
-          const bool zeros = is_hole(part.first);
-          const Frame first = leaf[part.first].frame();
-          space.edit(leaf, part, [&](PageIndex page, Entry& entry) {
-            entry = zeros ? Entry{} : Entry(first.after(page - part.first));
-          });
-          if (zeros) frames.drop_references({first, part.count()}, 1);
-        });
     leaf.any_never_stored = false;
+    space.edit(leaf, space.table().span_of(leaf.index), [&](PageIndex, Entry& entry) {
+      const bool is_hole = holes.is_hole(entry.frame());
+      entry = Entry(entry.frame());
+      entry.set_never_stored(is_hole);
+    });
+    leaf.find_never_stored();
   });
   // Not while others may store: what they store to between two mappings would be lost.
-  if (os::is_only_thread()) show_zeros(space);
+  if (os::is_only_thread()) give_up_holes(space);
 }
 
 }  // namespace cow

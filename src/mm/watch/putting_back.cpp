@@ -43,6 +43,8 @@ class PuttingBack {
   void put_back_what_was_stored_to() {
     rounds_.begin_round();
     bool is_first = true;
+    // A device may have written to them, unseen.
+    for (const PageSpan lease : space_.leases()) space_.range().have_copied(lease);
     // Nothing is armed: what is dropped need not be, and what stays would fault for its next store.
     StoredPages stored(space_, StoredPages::Then::leave);
     for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {

@@ -33,7 +33,9 @@ class Settling {
     const std::uint64_t copied_before = space_.counts().pages_copied;
     compares_ = space_.range().may_be_clean();
     StoredPages stored(space_, StoredPages::Then::arm_again);
+    found_ = 0;
     for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {
+      found_ += span.count().value;
       try {
         for_each_leaf_part(span, [&](PageSpan part) { copy_stored_to(part); });
       } catch (...) {
@@ -54,6 +56,10 @@ class Settling {
     return copied;
   }
 
+  /// How many pages the last look found. One that holds what it held at the look before was stored
+  /// to as well, twice perhaps: other pages may have been, in between.
+  [[nodiscard]] std::uint64_t found() const noexcept { return found_; }
+
  private:
   static constexpr const char* kRefused =
       "what was stored to in a region could not be copied into frames";
@@ -62,7 +68,7 @@ class Settling {
   // need no frame.
   void copy_stored_to(PageSpan part) {
     const auto is_changed = [&](PageIndex page) {
-      const bool compares = compares_ || space_.table().entry(page).is_zero_page();
+      const bool compares = compares_ || space_.table().entry(page).shows_zeros();
       return !compares || !is_what_the_table_says(page);
     };
     for_each_stretch(part, is_changed, [&](PageSpan changed) { copy_part(changed); });
@@ -130,6 +136,7 @@ class Settling {
   AddressSpace& space_;
   FrameStore& frames_;
   bool compares_ = false;
+  std::uint64_t found_ = 0;
   MetadataArray<std::byte> buffer_;  ///< for the bytes of a frame that cannot be mapped
 };
 
@@ -162,10 +169,10 @@ void settle_while_stored_to(AddressSpace& space) {
   Settling settling(space);
   std::uint64_t before = ~std::uint64_t{0};
   for (int looks = 0; looks < kMostLooks; ++looks) {
-    const std::uint64_t copied = settling.look_and_copy();
-    if (copied == 0) return;
-    if (looks > 0 && 2 * copied > before) break;
-    before = copied;
+    settling.look_and_copy();
+    if (settling.found() == 0) return;
+    if (looks > 0 && 2 * settling.found() > before) break;
+    before = settling.found();
   }
   if (!os::fault_handler_is_installed()) throw NeedsFaultHandler();
   const StoresHeldOff held_off(space);

@@ -8,7 +8,12 @@ namespace cow {
 
 /// Stores have to be held off, and there is no handler yet in which they could wait. The caller
 /// lets go of its locks, installs it and begins anew; nothing has changed.
-struct NeedsFaultHandler : std::exception {};
+struct NeedsFaultHandler : std::exception {
+  [[nodiscard]] const char* what() const noexcept override {
+    return "stores to a region could not be held off, as there is no handler of SIGSEGV in which "
+           "they could wait; call cow::reinstall_handler()";
+  }
+};
 
 /// Where the kernel copies what is stored to: finds the pages that were stored to since the last
 /// time and gives them frames with their bytes, so that the page table says what `space` shows. The

@@ -25,7 +25,11 @@ int Showing::show(PageSpan span, Entry first) noexcept {
   const std::uint64_t spendable = mapping_budget::spendable();
   const bool may_map = span.count() >= kMappedPages && spendable >= 2 &&
                        space_.range().mappings() + 2 <= kMostMappings;
-  if (may_map && space_.show(span, first) == 0) return 0;
+  if (may_map) {
+    const int error = space_.show(span, first);
+    if (error == 0) return 0;
+    space_.must_show_again(span, error);
+  }
   return store(span, first);
 }
 

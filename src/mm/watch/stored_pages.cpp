@@ -45,8 +45,9 @@ void StoredPages::ask_for_copies(std::span<const os::AddressRun> unarmed) noexce
     const os::WriteWatch::Found found = space_.range().find_copies(run, copies);
     for (std::size_t i = 0; i < found.runs; ++i) push(copies[i]);
     if (found.error == 0) continue;
-    // Not known: then they count as stored to.
+    // Not known: then they count as stored to, and are copies from now on.
     error_ = found.error;
+    space_.range().have_copied(space_.pages_of(run));
     push(run);
   }
 }
