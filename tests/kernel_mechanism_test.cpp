@@ -53,6 +53,7 @@ Region filled(std::size_t pages, std::uint64_t pattern) {
 
 /// False where the kernel cannot be had for this, which is said.
 bool can_be_had() {
+  if (!support::has_host_pages()) return false;
   try {
     (void)kernel_region(1);
     return true;

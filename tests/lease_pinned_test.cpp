@@ -116,6 +116,33 @@ TEST_CASE("READ_FIXED into a lease that was registered before a snapshot leaves 
   CHECK(support::broken_invariant(region) == "");
 }
 
+TEST_CASE("what a device wrote under a lease is in the snapshot after it, and a restore undoes it",
+          "[mm]") {
+  Region region = filled(1);
+  const std::size_t bytes = support::page_bytes();
+  const IoRing ring;
+  Source source(bytes);
+  for (const bool while_leased : {true, false}) {
+    support::fill(region.bytes(), 1);
+    std::optional<WriteLease> lease = region.write_lease(3 * bytes, bytes);
+    if (!pinned(ring, lease->bytes())) return;
+    const Snapshot before = region.snapshot();
+    REQUIRE(reads_fixed(ring, source, 2, lease->bytes()));
+    CHECK(ring.unpin());
+    if (while_leased) {
+      region.restore(before);
+      CHECK(support::shows(region.bytes(), 1));
+      continue;
+    }
+    lease.reset();
+    const Snapshot after = region.snapshot();
+    CHECK(support::shows(after.bytes().subspan(3 * bytes, bytes), 2));
+    CHECK(support::shows(before.bytes(), 1));
+    region.restore(before);
+    CHECK(support::shows(region.bytes(), 1));
+  }
+}
+
 TEST_CASE("what is pinned under a lease stays what the region shows, whatever is done to it",
           "[mm]") {
   Region region = filled(1);

@@ -131,6 +131,12 @@ bool kernel_copies() {
   return answer;
 }
 
+bool has_host_pages() {
+  if (page_bytes() == host_page_bytes()) return true;
+  WARN("skipped: these pages are larger than the host's");
+  return false;
+}
+
 void settle(const cow::Region& region) {
   if (kernel_copies()) (void)region.snapshot();
 }

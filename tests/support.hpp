@@ -34,6 +34,8 @@ cow::RegionOptions single_page_options();
 /// Whether regions that did not ask for a mechanism get Mechanism::kernel (COW_MECHANISM). A test
 /// that is about the other one has the tag [handler].
 bool kernel_copies();
+/// Whether pages are the host's own: the kernel copies no larger ones. Says so if not.
+bool has_host_pages();
 
 /// Where the kernel copies: gives frames to what was stored to, as the next control call would. For
 /// tests that count frames.

@@ -89,6 +89,7 @@ class WatchedMapping {
 
 /// Nothing where the kernel has no such watch, which is said.
 std::optional<WriteWatch> open_watch() {
+  if (!support::has_host_pages()) return std::nullopt;
   try {
     return WriteWatch::open();
   } catch (const std::system_error& error) {
@@ -157,6 +158,15 @@ TEST_CASE("pages that a look leaves unarmed, or that are disarmed, are found aga
   REQUIRE(watch->disarm(memory.pages(3, 4)) == 0);
   CHECK(memory.look() == Runs{memory.pages(3, 4)});
   CHECK(memory.look() == Runs{});
+}
+
+TEST_CASE("a store that changes nothing makes the kernel copy the page", "[os]") {
+  const auto watch = open_watch();
+  if (!watch) return;
+  const WatchedMapping memory(*watch);
+  WriteWatch::note_store(memory.page(4), 3 * support::page_bytes());
+  CHECK(memory.copies() == Runs{memory.pages(4, 7)});
+  CHECK(memory.load(5) == 1);
 }
 
 TEST_CASE("what the kernel stores for a system call is found, too", "[os]") {
