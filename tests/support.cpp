@@ -1,7 +1,6 @@
 #include "support.hpp"
 
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -119,30 +118,6 @@ cow::RegionOptions single_page_options() {
   cow::RegionOptions result = options();
   result.max_window_pages = 1;
   return result;
-}
-
-bool kernel_copies() {
-  static const bool answer = [] {
-    const char* const asked = std::getenv("COW_MECHANISM");
-    const std::string name = asked == nullptr ? "" : asked;
-    if (name != "automatic") return name == "kernel";
-    return cow::Region::create(1).stats().mechanism == cow::Mechanism::kernel;
-  }();
-  return answer;
-}
-
-bool has_host_pages() {
-  if (page_bytes() == host_page_bytes()) return true;
-  WARN("skipped: these pages are larger than the host's");
-  return false;
-}
-
-void settle(const cow::Region& region) {
-  if (kernel_copies()) (void)region.snapshot();
-}
-
-void stay_readable() {
-  if (kernel_copies()) ::prctl(PR_SET_DUMPABLE, 1);
 }
 
 std::size_t page_bytes() {
