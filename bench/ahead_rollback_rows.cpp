@@ -1,11 +1,8 @@
-#include <sys/mman.h>
 
 #include <cow/cow.hpp>
 
-#include <cerrno>
 #include <cstdint>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "ahead_rows.hpp"
@@ -15,17 +12,6 @@
 namespace cow_bench {
 
 namespace {
-
-/// What the kernel has for going back: private copies of a file's pages, thrown away.
-double time_private_rollback(const PlainMemory& memory, const std::vector<std::size_t>& pages,
-                             std::uint64_t value) {
-  const std::uint64_t start = now_ns();
-  time_stores(memory.pages(), pages, value);
-  if (::madvise(memory.data(), memory.size(), MADV_DONTNEED) != 0) {
-    throw std::system_error(errno, std::generic_category(), "madvise");
-  }
-  return elapsed_ns(start);
-}
 
 /// What the rounds of libcow are compared with, for all rows: a private mapping, a process with as
 /// much memory, and one with a quarter of it.

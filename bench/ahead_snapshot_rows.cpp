@@ -7,6 +7,7 @@
 #include "ahead_rows.hpp"
 #include "fork_sides.hpp"
 #include "machine.hpp"
+#include "snapshot_rounds.hpp"
 
 namespace cow_bench {
 
@@ -39,38 +40,6 @@ Group unchanged_snapshot_against_fork() {
 
 namespace {
 
-/// Rounds over one region: a snapshot, stores, the end of the snapshot.
-template <typename TakeSnapshot>
-class SnapshotRounds {
- public:
-  SnapshotRounds(std::size_t bytes, RoundPages round, TakeSnapshot take)
-      : region_(written_region(bytes)), round_(round), take_(std::move(take)) {
-    // What a region has been through for a while; the first rounds find it written from end to end.
-    for (std::size_t i = 0; i < rounds(20); ++i) {
-      time_one(settling_rounds + i);
-    }
-  }
-
-  /// Nanoseconds of round `turn`.
-  double time_one(std::uint64_t turn) {
-    const Pages memory = pages_of(region_);
-    const auto pages = round_.of(memory.count, turn);
-    const std::uint64_t start = now_ns();
-    {
-      const cow::Snapshot snapshot = take_(region_);
-      time_stores(memory, pages, turn);
-    }
-    return elapsed_ns(start);
-  }
-
- private:
-  static constexpr std::uint64_t settling_rounds = 1'000'000;  // pages of their own
-
-  cow::Region region_;
-  RoundPages round_;
-  TakeSnapshot take_;
-};
-
 template <typename TakeSnapshot>
 void measure_rounds(Row& row, std::size_t bytes, RoundPages round, TakeSnapshot take,
                     std::size_t turns = 21) {
@@ -80,14 +49,12 @@ void measure_rounds(Row& row, std::size_t bytes, RoundPages round, TakeSnapshot 
     return;
   }
   SideProcess other(1, [=] { return prepare_fork_snapshots(bytes, round); });
-  SnapshotRounds ours(bytes, round, std::move(take));
+  SnapshotRounds ours(written_region(bytes), round, std::move(take));
   std::uint64_t turn = 0;
   take_turns(
       rounds(turns), [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(++turn)); },
       [&](bool wanted) { keep(wanted, row.their_samples, other.measure().median()); });
 }
-
-cow::Snapshot plain_snapshot(const cow::Region& region) { return region.snapshot(); }
 
 constexpr const char* same_with_fork = "fork(), the same stores, child reaped";
 

@@ -7,31 +7,11 @@
 #include "kernel_rows.hpp"
 #include "plain_memory.hpp"
 #include "stores.hpp"
-#include "throughput.hpp"
+#include "work_times.hpp"
 
 namespace cow_bench {
 
 namespace {
-
-/// What plain memory may differ from other plain memory, see the last rows of this group.
-constexpr double no_difference = 1.03;
-
-/// Times of two kinds of work over one memory.
-struct Work {
-  Samples stream;
-  Samples update;
-
-  void run(std::byte* first, std::size_t bytes, bool wanted) {
-    std::uint64_t start = now_ns();
-    write_stream(first, bytes, start);
-    benchmark::ClobberMemory();
-    keep(wanted, stream, elapsed_ns(start));
-    start = now_ns();
-    update_randomly(first, bytes, bytes / 64, start);
-    benchmark::ClobberMemory();
-    keep(wanted, update, elapsed_ns(start));
-  }
-};
 
 /// The time of a store to every page of what `make` maps.
 template <typename Make>
@@ -51,10 +31,10 @@ struct NewRegion {
 
 Group kernel_private_pages() {
   const std::size_t bytes = full_or_quick(256 * mib, 4 * mib);
-  Work fresh;
-  Work copied;
-  Work plain;
-  Work other_plain;
+  WorkTimes fresh;
+  WorkTimes copied;
+  WorkTimes plain;
+  WorkTimes other_plain;
   // Where in physical memory the pages happen to lie makes a difference of its own: several times
   // afresh.
   for (std::size_t placement = 0; placement < rounds(5); ++placement) {
@@ -70,10 +50,10 @@ Group kernel_private_pages() {
         [&](bool wanted) { other_plain.run(other_memory.data(), bytes, wanted); });
   }
   Group group;
-  const auto add = [&](const char* whose, const Work& work, bool is_region) {
-    for (const auto kind : {&Work::stream, &Work::update}) {
-      Row row{.what = kind == &Work::stream ? "no fault left: 256 MiB written in order"
-                                            : "no fault left: 4 Mi words updated at random",
+  const auto add = [&](const char* whose, const WorkTimes& work, bool is_region) {
+    for (const auto kind : {&WorkTimes::stream, &WorkTimes::update}) {
+      Row row{.what = kind == &WorkTimes::stream ? "no fault left: 256 MiB written in order"
+                                                 : "no fault left: 4 Mi words updated at random",
               .ours = whose,
               .theirs = "plain anonymous memory",
               .our_samples = work.*kind,

@@ -1,11 +1,8 @@
-#include <sys/mman.h>
 
 #include <cow/cow.hpp>
 
-#include <cerrno>
 #include <cstdint>
 #include <string>
-#include <system_error>
 
 #include "fork_sides.hpp"
 #include "kernel_rows.hpp"
@@ -42,17 +39,6 @@ class RollbackRounds {
   cow::Snapshot start_;
 };
 
-/// What the kernel has for going back: private copies of a file's pages, thrown away.
-double time_private(const PlainMemory& memory, const std::vector<std::size_t>& pages,
-                    std::uint64_t value) {
-  const std::uint64_t start = now_ns();
-  time_stores(memory.pages(), pages, value);
-  if (::madvise(memory.data(), memory.size(), MADV_DONTNEED) != 0) {
-    throw std::system_error(errno, std::generic_category(), "madvise");
-  }
-  return elapsed_ns(start);
-}
-
 std::vector<Row> rows_of(const Loop& loop, const FilledMemfd& file, std::size_t bytes) {
   const std::size_t all = full_or_quick<std::size_t>(loop.rounds, 10);
   Row row{.what = "rollback rounds of 256 pages of 256 MiB, " + loop.what + ", " +
@@ -75,7 +61,9 @@ std::vector<Row> rows_of(const Loop& loop, const FilledMemfd& file, std::size_t 
         keep(wanted, row.our_samples, ours.time_one(pages, turn));
       },
       [&](bool wanted) { keep(wanted, handler.their_samples, handled.time_one(pages, turn)); },
-      [&](bool wanted) { keep(wanted, row.their_samples, time_private(memory, pages, turn)); });
+      [&](bool wanted) {
+        keep(wanted, row.their_samples, time_private_rollback(memory, pages, turn));
+      });
   handler.our_samples = row.our_samples;
   return {row, handler};
 }

@@ -6,6 +6,7 @@
 
 #include "fork_sides.hpp"
 #include "kernel_rows.hpp"
+#include "snapshot_rounds.hpp"
 
 namespace cow_bench {
 
@@ -17,34 +18,9 @@ std::string rounds_of(std::size_t stores) {
   return "rounds of snapshot + " + std::to_string(stores) + " random stores + drop, 256 MiB";
 }
 
-/// Rounds over one region that one thread stores to: a snapshot, stores, the end of the snapshot
-/// before.
-class WatchedRounds {
- public:
-  WatchedRounds(cow::Mechanism mechanism, RoundPages round)
-      : region_(written_region(round_bytes(), copied_by(mechanism))), round_(round) {
-    // What a region has been through for a while; the first rounds find it written from end to end.
-    for (std::size_t i = 0; i < rounds(20); ++i) time_one(settling_rounds + i);
-  }
-
-  /// Nanoseconds of round `turn`.
-  double time_one(std::uint64_t turn) {
-    const Pages memory = pages_of(region_);
-    const auto pages = round_.of(memory.count, turn);
-    const std::uint64_t start = now_ns();
-    {
-      const cow::Snapshot snapshot = region_.snapshot();
-      time_stores(memory, pages, turn);
-    }
-    return elapsed_ns(start);
-  }
-
- private:
-  static constexpr std::uint64_t settling_rounds = 1'000'000;  // pages of their own
-
-  cow::Region region_;
-  RoundPages round_;
-};
+SnapshotRounds<decltype(&plain_snapshot)> rounds_with(cow::Mechanism mechanism, RoundPages round) {
+  return {written_region(round_bytes(), copied_by(mechanism)), round, &plain_snapshot};
+}
 
 }  // namespace
 
@@ -61,7 +37,7 @@ Group kernel_rounds_against_fork() {
             .theirs = "fork(), the same stores, child reaped",
             .most = most};
     const SideProcess other(1, [=] { return prepare_fork_snapshots(round_bytes(), round); });
-    WatchedRounds ours(cow::Mechanism::kernel, round);
+    auto ours = rounds_with(cow::Mechanism::kernel, round);
     std::uint64_t turn = 0;
     take_turns(
         rounds(31), [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(++turn)); },
@@ -80,8 +56,8 @@ Group kernel_rounds_against_handler() {
       Row row{.what = rounds_of(stores) + (same ? ", the same pages in every round" : ""),
               .ours = by_kernel,
               .theirs = by_handler};
-      WatchedRounds ours(cow::Mechanism::kernel, round);
-      WatchedRounds theirs(cow::Mechanism::handler, round);
+      auto ours = rounds_with(cow::Mechanism::kernel, round);
+      auto theirs = rounds_with(cow::Mechanism::handler, round);
       std::uint64_t turn = 0;
       take_turns(
           rounds(11), [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(++turn)); },

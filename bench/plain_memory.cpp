@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "machine.hpp"
+#include "session.hpp"
 
 namespace cow_bench {
 
@@ -76,5 +77,15 @@ PlainMemory FilledMemfd::map_private() const {
 }
 
 PlainMemory FilledMemfd::map_shared() const { return PlainMemory(MAP_SHARED, descriptor_, bytes_); }
+
+double time_private_rollback(const PlainMemory& memory, const std::vector<std::size_t>& pages,
+                             std::uint64_t value) {
+  const std::uint64_t start = now_ns();
+  time_stores(memory.pages(), pages, value);
+  if (::madvise(memory.data(), memory.size(), MADV_DONTNEED) != 0) {
+    throw std::system_error(errno, std::generic_category(), "madvise");
+  }
+  return elapsed_ns(start);
+}
 
 }  // namespace cow_bench

@@ -4,6 +4,8 @@
 // pages are refused, so that a fault here and a fault there are about the same number of bytes.
 
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "stores.hpp"
 
@@ -52,5 +54,11 @@ class FilledMemfd {
   int descriptor_ = -1;
   std::size_t bytes_ = 0;
 };
+
+/// What the kernel has for going back: stores to private copies of a file's pages, which are thrown
+/// away. The time of both.
+[[nodiscard]] double time_private_rollback(const PlainMemory& memory,
+                                           const std::vector<std::size_t>& pages,
+                                           std::uint64_t value);
 
 }  // namespace cow_bench

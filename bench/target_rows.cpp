@@ -17,7 +17,7 @@
 #include "plain_memory.hpp"
 #include "session.hpp"
 #include "stores.hpp"
-#include "throughput.hpp"
+#include "work_times.hpp"
 
 namespace cow_bench {
 
@@ -268,31 +268,11 @@ Group memory_of_clones() {
   return group;
 }
 
-/// What plain memory may differ from other plain memory, see the last rows of this group.
-constexpr double no_difference = 1.03;
-
-/// Times of the two kinds of work over one memory.
-struct Work {
-  Samples stream;
-  Samples update;
-
-  void run(std::byte* first, std::size_t bytes, bool wanted) {
-    std::uint64_t start = now_ns();
-    write_stream(first, bytes, start);
-    benchmark::ClobberMemory();
-    keep(wanted, stream, elapsed_ns(start));
-    start = now_ns();
-    update_randomly(first, bytes, bytes / 64, start);
-    benchmark::ClobberMemory();
-    keep(wanted, update, elapsed_ns(start));
-  }
-};
-
 Group throughput_of_private_pages() {
   const std::size_t bytes = full_or_quick(256 * mib, 4 * mib);
-  Work ours;
-  Work plain;
-  Work other_plain;
+  WorkTimes ours;
+  WorkTimes plain;
+  WorkTimes other_plain;
   // Where in physical memory the pages happen to lie makes a difference of its own: several times
   // afresh.
   for (std::size_t placement = 0; placement < rounds(5); ++placement) {
@@ -307,7 +287,7 @@ Group throughput_of_private_pages() {
   const std::string in_order = "no fault left: 256 MiB written in order";
   const std::string at_random = "no fault left: 4 Mi words updated at random";
   const auto row = [&plain](const std::string& what, const char* whose, const Samples& samples,
-                            Samples Work::*kind) {
+                            Samples WorkTimes::*kind) {
     return Row{.what = what,
                .ours = whose,
                .theirs = "plain anonymous memory",
@@ -315,10 +295,10 @@ Group throughput_of_private_pages() {
                .their_samples = plain.*kind};
   };
   Group group;
-  group.rows = {row(in_order, "private pages of a region", ours.stream, &Work::stream),
-                row(at_random, "private pages of a region", ours.update, &Work::update),
-                row(in_order, "other plain memory", other_plain.stream, &Work::stream),
-                row(at_random, "other plain memory", other_plain.update, &Work::update)};
+  group.rows = {row(in_order, "private pages of a region", ours.stream, &WorkTimes::stream),
+                row(at_random, "private pages of a region", ours.update, &WorkTimes::update),
+                row(in_order, "other plain memory", other_plain.stream, &WorkTimes::stream),
+                row(at_random, "other plain memory", other_plain.update, &WorkTimes::update)};
   group.rows[0].most = no_difference;
   group.rows[1].most = no_difference;
   return group;

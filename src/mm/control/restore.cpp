@@ -33,7 +33,8 @@ class Restore {
     by_copy_ = by_copy_ || !remap_all();
     if (by_copy_) own_every_frame();
     for_each_change(Way::overwrite, [&](PageSpan span) { overwrite(span); });
-    for_each_differing_leaf([&](std::uint64_t leaf_index) { update_leaf(leaf_index); });
+    for_each_differing_leaf(space_.table(), snapshot_,
+                            [&](std::uint64_t leaf_index) { update_leaf(leaf_index); });
     follow_from_now_on(space_, snapshot_);
   }
 
@@ -59,26 +60,11 @@ class Restore {
     if (error != 0) throw_refused(error, "fallocate", kRefused);
   }
 
-  template <class Use>
-  void for_each_differing_leaf(const Use& use) {
-    const PageTable& now = space_.table();
-    const std::uint64_t leaves = leaves_for(now.pages());
-    for (std::uint64_t leaf_index = 0; leaf_index < leaves; ++leaf_index) {
-      if (leaf_index % kTableEntries == 0 &&
-          now.directory_at(leaf_index / kTableEntries) ==
-              snapshot_.directory_at(leaf_index / kTableEntries)) {
-        leaf_index += kTableEntries - 1;
-      } else if (now.leaf_at(leaf_index) != snapshot_.leaf_at(leaf_index)) {
-        use(leaf_index);
-      }
-    }
-  }
-
   // Calls `use(PageSpan)` for the stretches that come back this way and whose frames, in the
   // snapshot, are side by side.
   template <class Use>
   void for_each_change(Way way, const Use& use) {
-    for_each_differing_leaf([&](std::uint64_t leaf_index) {
+    for_each_differing_leaf(space_.table(), snapshot_, [&](std::uint64_t leaf_index) {
       for_each_stretch(
           space_.table().span_of(leaf_index), [&](PageIndex page) { return way_of(page) == way; },
           [&](PageIndex, PageIndex page) { return then(page - kOnePage).joins(then(page)); }, use);

@@ -77,4 +77,20 @@ inline std::uint64_t count_runs(const PageTable& table) noexcept {
   return runs;
 }
 
+/// Calls `use(std::uint64_t leaf_index)` for the leaves in which two tables of one family differ,
+/// without looking below directories that they share.
+template <class Use>
+void for_each_differing_leaf(const PageTable& one, const PageTable& other, const Use& use) {
+  const std::uint64_t leaves = leaves_for(one.pages());
+  for (std::uint64_t leaf_index = 0; leaf_index < leaves; ++leaf_index) {
+    const std::uint64_t directory = leaf_index / kTableEntries;
+    if (leaf_index % kTableEntries == 0 &&
+        one.directory_at(directory) == other.directory_at(directory)) {
+      leaf_index += kTableEntries - 1;
+    } else if (one.leaf_at(leaf_index) != other.leaf_at(leaf_index)) {
+      use(leaf_index);
+    }
+  }
+}
+
 }  // namespace cow

@@ -123,7 +123,7 @@ class PuttingBack {
   }
 
   void show_what_differs() noexcept {
-    for_each_differing_leaf([&](std::uint64_t leaf_index) {
+    for_each_differing_leaf(space_.table(), snapshot_, [&](std::uint64_t leaf_index) {
       const PageSpan whole = space_.table().span_of(leaf_index);
       const auto differs = [&](PageIndex page) {
         return space_.table().entry(page).frame() != then(page).frame();
@@ -142,21 +142,6 @@ class PuttingBack {
     if (space_.table().leaf_at(leaf_index) == snapshot_.leaf_at(leaf_index)) return;
     space_.edit(span,
                 [&](PageIndex page, Entry& entry) { replace_entry(frames_, entry, then(page)); });
-  }
-
-  template <class Use>
-  void for_each_differing_leaf(const Use& use) {
-    const PageTable& now = space_.table();
-    const std::uint64_t leaves = leaves_for(now.pages());
-    for (std::uint64_t leaf_index = 0; leaf_index < leaves; ++leaf_index) {
-      if (leaf_index % kTableEntries == 0 &&
-          now.directory_at(leaf_index / kTableEntries) ==
-              snapshot_.directory_at(leaf_index / kTableEntries)) {
-        leaf_index += kTableEntries - 1;
-      } else if (now.leaf_at(leaf_index) != snapshot_.leaf_at(leaf_index)) {
-        use(leaf_index);
-      }
-    }
   }
 
   AddressSpace& space_;
