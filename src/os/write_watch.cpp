@@ -147,7 +147,9 @@ WriteWatch WriteWatch::open() {
               "mount /proc, or take Mechanism::automatic, which takes the handler "
               "instead");
   }
-  return {std::move(watching), Descriptor(static_cast<int>(pagemap))};
+  Descriptor page_table(static_cast<int>(pagemap));
+  page_table.mark();
+  return {std::move(watching), std::move(page_table)};
 }
 
 int WriteWatch::watch(AddressRun run) const noexcept {

@@ -77,12 +77,16 @@ int FrameStore::fill_from(FrameRun run, std::span<const iovec> sources) noexcept
   return error;
 }
 
-int FrameStore::overwrite(FrameRun run, const std::byte* source) noexcept {
+std::byte* FrameStore::in_sight(FrameRun run) noexcept {
   bool are_there = !is_foreign(run.first);
   for (PageCount at{0}; are_there && at < run.count; at = at + kOnePage) {
     are_there = !state(run.first.after(at)).may_be_hole();
   }
-  std::byte* const to = are_there ? writable(run.first) : nullptr;
+  return are_there ? writable(run.first) : nullptr;
+}
+
+int FrameStore::overwrite(FrameRun run, const std::byte* source) noexcept {
+  std::byte* const to = in_sight(run);
   if (to == nullptr) return fill(run, source);
   os::copy_bytes(to, source, geometry_.bytes(run.count));
   return 0;

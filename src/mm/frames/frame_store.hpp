@@ -84,6 +84,11 @@ class FrameStore {
   [[nodiscard]] int overwrite(FrameRun run, const std::byte* source) noexcept;
   /// The same as fill() with bytes from several places. Control calls only.
   [[nodiscard]] int fill_from(FrameRun run, std::span<const iovec> sources) noexcept;
+  /// Where the bytes of frames can be loaded from and stored to without a system call and without
+  /// filling a hole of the file; null if that is not known, or nowhere. Control calls only.
+  [[nodiscard]] std::byte* in_sight(FrameRun run) noexcept;
+  /// Frames in use that the program's own stores have filled.
+  void note_filled(FrameRun run) noexcept;
   /// Overwrites frames in use with zeros and keeps them. 0 or an errno value.
   [[nodiscard]] int zero(FrameRun run) noexcept;
   /// Sees to it that frames in use are not holes; the same about memory. 0 or an errno value.
@@ -203,7 +208,6 @@ class FrameStore {
   }
   void reuse_if_unused(ExtentId id) noexcept;
   [[nodiscard]] std::size_t bytes_of_slots() const noexcept;
-  void note_filled(FrameRun run) noexcept;
   void punch_freed(FrameRun run) noexcept;
   void map_slots(Extent& extent, std::byte* memory) const noexcept;
   void unmap_slots(Extent& extent) const noexcept;

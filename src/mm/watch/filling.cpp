@@ -66,6 +66,7 @@ void end_filling(AddressSpace& space) {
       const bool is_hole = holes.is_hole(entry.frame());
       entry = Entry(entry.frame());
       entry.set_never_stored(is_hole);
+      if (!is_hole) space.family().frames().note_filled({entry.frame(), kOnePage});
     });
     leaf.find_never_stored();
   });
