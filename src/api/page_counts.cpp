@@ -39,7 +39,7 @@ class PageCounts {
   /// What the page table does not know: the kernel has copied them since somebody looked.
   void count_stored_pages() noexcept {
     if (space_.range().is_filling()) return;
-    StoredPages stored(space_, StoredPages::Then::leave);
+    StoredPages stored(space_, space_.all_pages(), StoredPages::Then::leave);
     for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {
       for (PageIndex page = span.first; page < span.last; ++page) {
         --class_of(page);

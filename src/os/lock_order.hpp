@@ -8,10 +8,10 @@
 namespace cow::os {
 
 /// Every lock of the library, in the order in which one thread may take them: while it holds one,
-/// only those further down. fork() takes all but `readers` and `spare_mappings`, so the order is
-/// its: first what control calls hold while they take a family's lock, then the families, then what
-/// is taken under a family's lock. There are many families, and no order among them: whoever
-/// takes a second one holds the list.
+/// only those further down. fork() takes all but `readers`, `store_gate` and `spare_mappings`, so
+/// the order is its: first what control calls hold while they take a family's lock, then the
+/// families, then what is taken under a family's lock. There are many families, and no order among
+/// them: whoever takes a second one holds the list.
 enum class LockRank : std::uint8_t {
   fault_action,    ///< the process's action for SIGSEGV
   registry,        ///< changes to the table of address ranges
@@ -19,6 +19,7 @@ enum class LockRank : std::uint8_t {
   family_list,     ///< which families there are
   children,        ///< which child processes there are
   family,          ///< page tables, frames and counts of one family
+  store_gate,      ///< who waits for a snapshot of a region that the kernel copies
   spare_mappings,  ///< giving them back, also in a fault
   metadata_heap,   ///< nothing is taken while it is held
 };

@@ -8,6 +8,7 @@
 #include "base/intrusive_list.hpp"
 #include "base/units.hpp"
 #include "mm/space/leaf_lock.hpp"
+#include "mm/space/store_gate.hpp"
 #include "mm/tables/page_table.hpp"
 #include "os/host.hpp"
 #include "os/lock.hpp"
@@ -74,7 +75,10 @@ class Family : public ListLink<Family> {
   /// After fork(), in the child: the watch is the parent's. Throws std::system_error.
   void watch_anew() {
     if (watch_) watch_ = os::WriteWatch::open();
+    store_gate_.reset();
   }
+  /// Where stores wait while a snapshot holds them off, in a family whose stores the kernel copies.
+  [[nodiscard]] StoreGate& store_gate() noexcept { return store_gate_; }
   [[nodiscard]] TableStore& store() noexcept { return store_; }
   [[nodiscard]] FrameStore& frames() noexcept { return store_.frames; }
   [[nodiscard]] FamilyLock& lock() noexcept COW_RETURN_CAPABILITY(lock_) { return lock_; }
@@ -196,6 +200,7 @@ class Family : public ListLink<Family> {
   std::uint64_t max_window_pages_;
   os::HugePages huge_pages_;
   std::optional<os::WriteWatch> watch_;
+  StoreGate store_gate_;
   FamilyLock lock_;
   mutable std::atomic<std::uint64_t> generation_{0};
   TableStore store_;

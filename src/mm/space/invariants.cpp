@@ -250,7 +250,8 @@ class Checker {
     }
   }
 
-  // Where the kernel copies, what it has not copied is the frame of the entry.
+  // Where the kernel copies, what it has not copied is the frame of the entry, and not known as
+  // one.
   void compare_unstored_pages() {
     space_.for_each_writable_leaf([&](const Leaf&) { wrong("an entry is writable"); });
     std::vector<bool> copied(space_.table().pages().value);
@@ -264,6 +265,9 @@ class Checker {
     }
     for (PageIndex page{0}; page.value < copied.size(); ++page) {
       const Frame frame = space_.table().entry(page).frame();
+      if (!copied[page.value] && space_.range().are_known_copies({page, page + kOnePage})) {
+        wrong("page ", page.value, " is no copy");
+      }
       if (frame == Frame{}) continue;  // a hole may be below: see end_filling()
       if (copied[page.value] || space_.range().is_below({page, page + kOnePage}, frame)) continue;
       wrong("page ", page.value, " shows another frame than the page table says");

@@ -29,6 +29,7 @@ MappedRange::MappedRange(Family& family, Stores stores)
   note_mappings(1);
   if (stores == Stores::protected_from) return;
   shown_.emplace(family.pages(), family.geometry());
+  known_copies_.emplace(family.pages());
   int error = map_zeros(all());
   if (error == 0) error = family_.watch()->watch(addresses(all()));
   if (error == 0) return;
@@ -57,6 +58,7 @@ int MappedRange::map_watched(PageSpan span, Frame first, const Map& map) const n
   if (error != 0) return error;
   static_cast<void>(family_.watch()->watch(addresses(span)));
   shown_->note_mapped(span, place_of(first));
+  known_copies_->forget(span);
   note_mappings(shown_->count());
   return 0;
 }

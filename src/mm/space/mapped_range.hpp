@@ -8,6 +8,7 @@
 
 #include "base/units.hpp"
 #include "mm/space/family.hpp"
+#include "mm/space/known_copies.hpp"
 #include "mm/space/shown_runs.hpp"
 #include "os/mapping.hpp"
 
@@ -66,6 +67,7 @@ class MappedRange {
   }
   /// Gives up what the kernel has copied in `span`. The caller keeps stores off.
   [[nodiscard]] int drop_copies(PageSpan span) const noexcept {
+    known_copies_->forget(span);
     return os::drop_copies(address(span.first), bytes(span));
   }
   /// The same everywhere.
@@ -78,6 +80,11 @@ class MappedRange {
       os::AddressRun within, std::span<os::AddressRun> runs,
       os::WriteWatch::Where where = os::WriteWatch::Where::anywhere) const noexcept {
     return family_.watch()->find_copies(within, runs, where);
+  }
+  /// That it has copied all of `span` need not be asked again until the copies are dropped.
+  void note_copies(PageSpan span) const noexcept { known_copies_->note(span); }
+  [[nodiscard]] bool are_known_copies(PageSpan span) const noexcept {
+    return known_copies_->are_known(span);
   }
   /// What the kernel has copied; nothing where it does not. Control calls only.
   [[nodiscard]] std::size_t bytes_copied() const noexcept;
@@ -171,7 +178,8 @@ class MappedRange {
   Family& family_;
   os::AddressRange range_;
   mutable std::size_t mappings_ = 0;
-  mutable std::optional<ShownRuns> shown_;  ///< none where the page table says it
+  mutable std::optional<ShownRuns> shown_;           ///< none where the page table says it
+  mutable std::optional<KnownCopies> known_copies_;  ///< beside shown_
   mutable bool is_filling_ = false;
   mutable bool may_be_clean_ = false;
 };

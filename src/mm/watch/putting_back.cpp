@@ -46,7 +46,7 @@ class PuttingBack {
     // A device may have written to them, unseen.
     for (const PageSpan lease : space_.leases()) space_.range().have_copied(lease);
     // Nothing is armed: what is dropped need not be, and what stays would fault for its next store.
-    StoredPages stored(space_, StoredPages::Then::leave);
+    StoredPages stored(space_, space_.all_pages(), StoredPages::Then::leave);
     for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {
       for_each_leaf_part(span, [&](PageSpan part) { put_back(part); });
       is_first = false;

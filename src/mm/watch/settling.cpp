@@ -15,13 +15,33 @@ namespace cow {
 
 namespace {
 
-// As many looks are made before stores are held off, and none more where one found not even half as
-// much less than the one before: pages are stored to faster than they can be copied then.
+// As many looks are made before stores are held off, and none more where one found not much less
+// than the one before: pages are stored to nearly as fast as they can be copied then.
 constexpr int kMostLooks = 4;
+constexpr std::uint64_t kMuchLess = 8;
 
 bool is_all_zeros(const std::byte* bytes, std::size_t count) noexcept {
   return bytes[0] == std::byte{0} && std::memcmp(bytes, bytes + 1, count - 1) == 0;
 }
+
+/// While one lives stores wait, in the fault handler, until they are let in.
+class StoresHeldOff {
+ public:
+  explicit StoresHeldOff(AddressSpace& space) : gate_(space.family().store_gate()) {
+    const int error = gate_.close(space);
+    if (error != 0) throw_refused(error, "mprotect", "stores to a region could not be held off");
+  }
+  ~StoresHeldOff() { gate_.open_all(); }
+  StoresHeldOff(const StoresHeldOff&) = delete;
+  StoresHeldOff& operator=(const StoresHeldOff&) = delete;
+
+  /// A part where they wait; empty if there is none.
+  [[nodiscard]] PageSpan next() noexcept { return gate_.next_to_open(); }
+  void let_in(PageSpan part) noexcept { gate_.open(part); }
+
+ private:
+  StoreGate& gate_;
+};
 
 class Settling {
  public:
@@ -30,30 +50,16 @@ class Settling {
 
   /// Copies what was stored to since the last look; how many pages that were.
   std::uint64_t look_and_copy() {
-    const std::uint64_t copied_before = space_.counts().pages_copied;
-    compares_ = space_.range().may_be_clean();
-    StoredPages stored(space_, StoredPages::Then::arm_again);
-    found_ = 0;
-    for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {
-      found_ += span.count().value;
-      try {
-        for_each_leaf_part(span, [&](PageSpan part) { copy_stored_to(part); });
-      } catch (...) {
-        stored.leave_rest(span);
-        throw;
+    return look_part_by_part([&] { copy_stored_to(space_.all_pages()); });
+  }
+  /// The same while stores are held off: those to a part go on once it was copied.
+  void look_and_let_in(StoresHeldOff& held_off) {
+    look_part_by_part([&] {
+      for (PageSpan part = held_off.next(); !part.empty(); part = held_off.next()) {
+        copy_stored_to(part);
+        held_off.let_in(part);
       }
-    }
-    if (stored.error() != 0) throw_refused(stored.error(), "ioctl", kRefused);
-    space_.range().set_may_be_clean(false);
-    space_.watched_rounds().forget_kept();  // they are armed now
-    const std::uint64_t copied = space_.counts().pages_copied - copied_before;
-    // A device may be writing to them behind the kernel's back.
-    for (const PageSpan lease : space_.leases()) {
-      for_each_leaf_part(lease, [&](PageSpan part) { copy_part(part); });
-      // Whether anything was written to them only the bytes can tell.
-      space_.edit(lease, [](PageIndex, Entry& entry) { entry.set_maybe_clean(true); });
-    }
-    return copied;
+    });
   }
 
   /// How many pages the last look found. One that holds what it held at the look before was stored
@@ -64,11 +70,53 @@ class Settling {
   static constexpr const char* kRefused =
       "what was stored to in a region could not be copied into frames";
 
+  template <class CopyParts>
+  std::uint64_t look_part_by_part(const CopyParts& copy_parts) {
+    const std::uint64_t copied_before = space_.counts().pages_copied;
+    compares_ = space_.range().may_be_clean();
+    space_.range().set_may_be_clean(false);  // they are armed now, but see MappedRange::look()
+    found_ = 0;
+    try {
+      copy_parts();
+    } catch (...) {
+      space_.range().set_may_be_clean(true);
+      throw;
+    }
+    space_.watched_rounds().forget_kept();
+    const std::uint64_t copied = space_.counts().pages_copied - copied_before;
+    copy_leased();
+    return copied;
+  }
+
+  void copy_stored_to(PageSpan within) {
+    StoredPages stored(space_, within, StoredPages::Then::arm_again);
+    for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {
+      found_ += span.count().value;
+      try {
+        for_each_leaf_part(span, [&](PageSpan part) { copy_changed(part); });
+      } catch (...) {
+        stored.leave_rest(span);
+        throw;
+      }
+    }
+    if (stored.error() != 0) throw_refused(stored.error(), "ioctl", kRefused);
+  }
+
+  // A device may be writing to them behind the kernel's back.
+  void copy_leased() {
+    for (const PageSpan lease : space_.leases()) {
+      for_each_leaf_part(lease, [&](PageSpan part) { copy_part(part); });
+      // Whether anything was written to them only the bytes can tell.
+      space_.edit(lease, [](PageIndex, Entry& entry) { entry.set_maybe_clean(true); });
+    }
+  }
+
   // A page may have been found that nobody stored to: see MappedRange::may_be_clean(). And zeros
   // need no frame.
-  void copy_stored_to(PageSpan part) {
+  void copy_changed(PageSpan part) {
     const auto is_changed = [&](PageIndex page) {
-      const bool compares = compares_ || space_.table().entry(page).shows_zeros();
+      const bool compares =
+          compares_ || space_.range().may_be_clean() || space_.table().entry(page).shows_zeros();
       return !compares || !is_what_the_table_says(page);
     };
     for_each_stretch(part, is_changed, [&](PageSpan changed) { copy_part(changed); });
@@ -140,43 +188,18 @@ class Settling {
   MetadataArray<std::byte> buffer_;  ///< for the bytes of a frame that cannot be mapped
 };
 
-/// While one lives stores wait, in the fault handler, for the family's lock.
-class StoresHeldOff {
- public:
-  explicit StoresHeldOff(AddressSpace& space) : space_(space) {
-    note_protection();
-    int error = 0;
-    // The kernel may be writing to leased pages, for a call that would fail.
-    for_each_stretch(
-        space.all_pages(), [&](PageIndex page) { return !space.is_leased(page); },
-        [&](PageSpan span) {
-          if (error == 0) error = space.range().protect(span, os::Protection::read_only);
-        });
-    if (error == 0) return;
-    static_cast<void>(space.range().make_writable(space.all_pages()));
-    throw_refused(error, "mprotect", "stores to a region could not be held off");
-  }
-  // Where even this fails, the handler does it.
-  ~StoresHeldOff() { static_cast<void>(space_.range().make_writable(space_.all_pages())); }
-  StoresHeldOff(const StoresHeldOff&) = delete;
-  StoresHeldOff& operator=(const StoresHeldOff&) = delete;
-
- private:
-  AddressSpace& space_;
-};
-
 void settle_while_stored_to(AddressSpace& space) {
   Settling settling(space);
   std::uint64_t before = ~std::uint64_t{0};
   for (int looks = 0; looks < kMostLooks; ++looks) {
     settling.look_and_copy();
     if (settling.found() == 0) return;
-    if (looks > 0 && 2 * settling.found() > before) break;
+    if (looks > 0 && kMuchLess * settling.found() > before) break;
     before = settling.found();
   }
   if (!os::fault_handler_is_installed()) throw NeedsFaultHandler();
-  const StoresHeldOff held_off(space);
-  settling.look_and_copy();
+  StoresHeldOff held_off(space);
+  settling.look_and_let_in(held_off);
 }
 
 }  // namespace

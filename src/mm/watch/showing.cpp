@@ -35,12 +35,18 @@ int Showing::show(PageSpan span, Entry first) noexcept {
 
 int Showing::store(PageSpan span, Entry first) noexcept {
   const std::size_t bytes = space_.family().geometry().bytes(span.count());
+  space_.range().note_copies(span);
   if (first.is_zero_page()) {
     os::clear_bytes(space_.address(span.first), bytes);
     return 0;
   }
   std::byte* const to = space_.address(span.first);
-  const int error = frames_.read({first.frame(), span.count()}, to);
+  const FrameRun run{first.frame(), span.count()};
+  if (const std::byte* const in_sight = frames_.in_sight(run)) {
+    os::copy_bytes(to, in_sight, bytes);
+    return 0;
+  }
+  const int error = frames_.read(run, to);
   const std::byte* const from = error == 0 || frames_.is_of_users_file(first.frame())
                                     ? nullptr
                                     : frames_.readable(first.frame());

@@ -17,25 +17,19 @@ void StoredPages::look_on() noexcept {
   error_ = found.error;
   rest_.begin = found.end;
   next_ = count_ = 0;
+  const auto is_known = [&](os::AddressRun run) {
+    return space_.range().are_known_copies(space_.pages_of(run));
+  };
   for (std::size_t i = 0; i < found.runs;) {
-    if (is_known_copy(unarmed[i])) {
+    if (is_known(unarmed[i])) {
       push(unarmed[i++]);
       continue;
     }
     std::size_t end = i + 1;
-    while (end < found.runs && !is_known_copy(unarmed[end])) ++end;
+    while (end < found.runs && !is_known(unarmed[end])) ++end;
     ask_for_copies(std::span(unarmed).subspan(i, end - i));
     i = end;
   }
-}
-
-bool StoredPages::is_known_copy(os::AddressRun run) const noexcept {
-  const PageSpan span = space_.pages_of(run);
-  for (PageIndex page = span.first; page < span.last; ++page) {
-    const Frame frame = space_.table().entry(page).frame();
-    if (space_.range().is_below({page, page + kOnePage}, frame)) return false;
-  }
-  return true;
 }
 
 // One by one, as a call costs as much as looking at some nine pages.
@@ -43,7 +37,10 @@ void StoredPages::ask_for_copies(std::span<const os::AddressRun> unarmed) noexce
   for (const os::AddressRun run : unarmed) {
     std::array<os::AddressRun, kRuns> copies;
     const os::WriteWatch::Found found = space_.range().find_copies(run, copies);
-    for (std::size_t i = 0; i < found.runs; ++i) push(copies[i]);
+    for (std::size_t i = 0; i < found.runs; ++i) {
+      space_.range().note_copies(space_.pages_of(copies[i]));
+      push(copies[i]);
+    }
     if (found.error == 0) continue;
     // Not known: then they count as stored to, and are copies from now on.
     error_ = found.error;

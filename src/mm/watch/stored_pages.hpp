@@ -12,15 +12,15 @@ namespace cow {
 /// the family's lock.
 ///
 /// The kernel names every page that is not armed, also one that somebody has only loaded from. But
-/// where a page shows another frame than the one that is mapped below it, it is a copy, and was
-/// stored to. Of the others the kernel is asked which are copies.
+/// where it is known to have copied a page, that was stored to. Of the others it is asked which are
+/// copies.
 class StoredPages {
  public:
   using Then = os::WriteWatch::Then;
 
-  /// `then`: whether what is found counts as stored to from now on, too.
-  StoredPages(AddressSpace& space, Then then) noexcept
-      : space_(space), then_(then), rest_(space.range().addresses(space.all_pages())) {}
+  /// Those of `within`. `then`: whether what is found counts as stored to from now on, too.
+  StoredPages(AddressSpace& space, PageSpan within, Then then) noexcept
+      : space_(space), then_(then), rest_(space.range().addresses(within)) {}
 
   /// The next of them, in ascending order: granules, as long as they are side by side. Empty at the
   /// end, or after an error.
@@ -33,7 +33,6 @@ class StoredPages {
   static constexpr std::size_t kRuns = 128;
 
   void look_on() noexcept;
-  [[nodiscard]] bool is_known_copy(os::AddressRun run) const noexcept;
   void ask_for_copies(std::span<const os::AddressRun> unarmed) noexcept;
   void push(os::AddressRun run) noexcept;
 
