@@ -113,8 +113,12 @@ std::string complaint_about_fork(const Window& window, bool with_lease) {
   return wrong.empty() ? world.drop_everything(window.refused("fallocate")) : wrong;
 }
 
-/// The child may end with one line when there is no way out.
+/// The child may end with one line when there is no way out; the parent, where the kernel copies,
+/// if that has taken a mapping away for good.
 std::string judge(const Plan& plan, const Outcome& outcome) {
+  const bool parent_may_die = support::kernel_copies() && !plan.in_forked_child &&
+                              plan.what == What::half_done && plan.often == Often::from_then_on;
+  if (parent_may_die) return injection::judge_survivor_or_last_words(plan, outcome);
   const bool last_words =
       outcome.said.starts_with("libcow: ") && outcome.said.find('\n') == outcome.said.size() - 1;
   const bool in_child =

@@ -97,6 +97,12 @@ int MappedRange::end_filling(Frame first) const noexcept {
 os::WriteWatch::Found MappedRange::look(os::AddressRun within, std::span<os::AddressRun> runs,
                                         std::size_t most_pages,
                                         os::WriteWatch::Then then) const noexcept {
+  if (must_disarm_all_) {
+    const int refused = family_.watch()->disarm(addresses(all()));
+    if (refused != 0) return {0, within.begin, refused};
+    must_disarm_all_ = false;
+    may_be_clean_ = true;
+  }
   const os::WriteWatch::Found found = family_.watch()->look(within, runs, most_pages, then);
   if (found.error == 0) return found;
   if (found.error != EPERM) return found;

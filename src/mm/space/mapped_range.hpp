@@ -88,9 +88,11 @@ class MappedRange {
   }
   /// What the kernel has copied; nothing where it does not. Control calls only.
   [[nodiscard]] std::size_t bytes_copied() const noexcept;
-  /// The pages of `span` count as stored to. 0 or an errno value.
-  [[nodiscard]] int disarm(PageSpan span) const noexcept {
-    return family_.watch()->disarm(addresses(span));
+  /// The pages of `span` count as stored to. Where the kernel refuses that, all pages do from the
+  /// next look on, which is refused until it lets them.
+  void disarm(PageSpan span) const noexcept {
+    if (family_.watch()->disarm(addresses(span)) == 0) return;
+    must_disarm_all_ = may_be_clean_ = true;
   }
   /// The kernel copies each page of `span`, as for a store, whose frame is hidden from then on.
   void have_copied(PageSpan span) const noexcept {
@@ -182,6 +184,7 @@ class MappedRange {
   mutable std::optional<KnownCopies> known_copies_;  ///< beside shown_
   mutable bool is_filling_ = false;
   mutable bool may_be_clean_ = false;
+  mutable bool must_disarm_all_ = false;
 };
 
 }  // namespace cow

@@ -5,6 +5,7 @@
 #include "mm/resources/mapping_budget.hpp"
 #include "mm/tables/table_runs.hpp"
 #include "mm/watch/showing.hpp"
+#include "os/last_words.hpp"
 #include "os/thread.hpp"
 
 namespace cow {
@@ -24,7 +25,10 @@ void give_up_holes(AddressSpace& space) noexcept {
     const bool is_worth_it = run.count() >= Showing::kMappedPages &&
                              ++gaps < Showing::kMostMappings / 2 &&
                              mapping_budget::spendable() >= 2;
-    if (!is_worth_it || space.show(run, Entry{}) != 0) return;
+    if (!is_worth_it) return;
+    if (const int error = space.show(run, Entry{}); error != 0) {
+      return space.must_show_again(run, error);
+    }
     const Frame first = space.table().entry(run.first).frame();
     space.edit(run, [](PageIndex, Entry& entry) { entry = Entry{}; });
     space.family().frames().drop_references({first, run.count()}, 1);
@@ -56,6 +60,10 @@ void end_filling(AddressSpace& space) {
   const Frame home = space.table().entry(PageIndex{0}).frame();
   const int error = space.range().end_filling(home);
   if (error != 0) {
+    // Some kernels have removed the mapping by then. All bytes are in the frames.
+    const int lost =
+        space.range().is_mapped(space.all_pages()) ? 0 : space.range().begin_filling(home);
+    if (lost != 0) os::die_of("a region could not be mapped as it was", lost);
     throw_refused(error, "mmap", "a region's frames could not be mapped to be shared");
   }
   // Nobody stores to the frames any more.

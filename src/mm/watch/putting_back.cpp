@@ -1,8 +1,12 @@
 #include "mm/watch/putting_back.hpp"
 
+#include <cerrno>
+
 #include "base/refusal.hpp"
+#include "mm/resources/metadata_array.hpp"
 #include "mm/tables/table_runs.hpp"
 #include "mm/watch/filling.hpp"
+#include "mm/watch/past_bytes.hpp"
 #include "mm/watch/showing.hpp"
 #include "mm/watch/stored_pages.hpp"
 #include "os/last_words.hpp"
@@ -11,6 +15,9 @@ namespace cow {
 
 namespace {
 
+// First all that the kernel can refuse: to find what was stored to, and to have at hand what it is
+// to hold. Then the changes, which go well whatever it refuses: what can neither be dropped nor be
+// mapped is stored.
 class PuttingBack {
  public:
   PuttingBack(AddressSpace& space, const PageTable& snapshot) noexcept
@@ -18,43 +25,66 @@ class PuttingBack {
         frames_(space.family().frames()),
         rounds_(space.watched_rounds()),
         snapshot_(snapshot),
+        past_(frames_, snapshot),
         showing_(space) {}
 
   void run() {
-    if (!drop_all()) put_back_what_was_stored_to();
+    for_each_span_that_differs([&](PageSpan span) { need(span); });
+    bool drops_all = may_drop_all();
+    if (!drops_all) find_what_was_stored_to();
+    past_.read();
+    if (drops_all && space_.range().drop_all_copies() != 0) {
+      drops_all = false;
+      find_what_was_stored_to();
+      past_.read();
+    }
+    drops_all ? rounds_.forget_kept() : put_back_what_was_stored_to();
     show_what_differs();
   }
 
  private:
+  static constexpr const char* kRefused = "a region could not be restored";
+
   [[nodiscard]] Entry then(PageIndex page) const noexcept { return snapshot_.entry(page); }
 
   // One call for everything, where what was stored to is not worth a look: the kernel finds it.
-  [[nodiscard]] bool drop_all() noexcept {
+  [[nodiscard]] bool may_drop_all() noexcept {
     if (!space_.leases().empty() || !rounds_.may_drop_all()) return false;
     bool is_below = true;
     for_each_mapping(snapshot_, [&](PageSpan run, Entry first) {
       is_below = is_below && space_.range().is_below(run, first.frame());
     });
-    if (!is_below || space_.range().drop_all_copies() != 0) return false;
-    rounds_.forget_kept();
-    return true;
+    return is_below;
   }
 
-  void put_back_what_was_stored_to() {
-    rounds_.begin_round();
-    bool is_first = true;
+  // What shows a user's file again once its copies are dropped need not be read beforehand.
+  void need(PageSpan span) {
+    for (PageIndex page = span.first; page < span.last; ++page) {
+      const Frame past = then(page).frame();
+      const bool is_in_file = past != Frame{} && frames_.is_of_users_file(past);
+      if (is_in_file && space_.range().is_below({page, page + kOnePage}, past)) continue;
+      past_.need(page);
+    }
+  }
+
+  void find_what_was_stored_to() {
     // A device may have written to them, unseen.
     for (const PageSpan lease : space_.leases()) space_.range().have_copied(lease);
     // Nothing is armed: what is dropped need not be, and what stays would fault for its next store.
     StoredPages stored(space_, space_.all_pages(), StoredPages::Then::leave);
     for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {
+      need(span);
+      if (!found_.reserve(found_.size() + 1)) throw_refused(errno, "mmap", kRefused);
+      found_.push(span);
+    }
+    if (stored.error() != 0) throw_refused(stored.error(), "ioctl", kRefused);
+  }
+
+  void put_back_what_was_stored_to() noexcept {
+    rounds_.begin_round();
+    for (const PageSpan span : found_) {
       for_each_leaf_part(span, [&](PageSpan part) { put_back(part); });
-      is_first = false;
     }
-    if (stored.error() != 0 && is_first) {
-      throw_refused(stored.error(), "ioctl", "a region could not be restored");
-    }
-    end_of(stored.error());
     rounds_.end_round();
   }
 
@@ -78,7 +108,7 @@ class PuttingBack {
     HotPage* const known = rounds_.was_kept(page);
     if (known == nullptr && !rounds_.note_store(page)) return false;
     HotPage hot = known == nullptr ? HotPage{page} : *known;
-    const std::byte* const past = bytes_then(page);
+    const std::byte* const past = past_.of(page);
     if (past == nullptr && !then(page).shows_zeros()) return false;
     const bool changed =
         cow::put_back(space_.address(page), past, space_.family().geometry().page_bytes());
@@ -91,12 +121,6 @@ class PuttingBack {
     return true;
   }
 
-  [[nodiscard]] const std::byte* bytes_then(PageIndex page) noexcept {
-    const Entry past = then(page);
-    if (past.shows_zeros() || frames_.is_of_users_file(past.frame())) return nullptr;
-    return frames_.readable(past.frame());
-  }
-
   void finish(PageSpan& cold) noexcept {
     if (!cold.empty()) {
       RollbackCounts::add(space_.rollback().counts().pages_restored, cold.count().value);
@@ -106,32 +130,46 @@ class PuttingBack {
   }
 
   void show(PageSpan span) noexcept {
-    const Entry first = then(span.first);
-    for (PageIndex page = span.first; page < span.last; ++page) {
-      if (!space_.is_leased(page)) continue;
-      // A device may be writing to this very copy.
-      end_of(showing_.store(span, first));
-      space_.range().set_may_be_clean(true);
-      return;
+    // A device may be writing to this very copy.
+    bool is_leased = false;
+    for (PageIndex page = span.first; page < span.last && !is_leased; ++page) {
+      is_leased = space_.is_leased(page);
     }
-    end_of(showing_.show(span, first));
-    if (!space_.range().is_below(span, first.frame())) space_.range().set_may_be_clean(true);
+    if (!is_leased && showing_.map(span, then(span.first))) return;
+    for (PageIndex page = span.first; page < span.last; ++page) store(page);
+    space_.range().set_may_be_clean(true);
   }
 
-  static void end_of(int error) noexcept {
-    if (error != 0) os::die_of("a region could be restored only in part", error);
+  // Whether it holds this already or not: another frame may be below, which may change.
+  void store(PageIndex page) noexcept {
+    const std::size_t bytes = space_.family().geometry().page_bytes();
+    if (then(page).shows_zeros()) return os::clear_bytes(space_.address(page), bytes);
+    const std::byte* const past = past_.of(page);
+    if (past != nullptr) return os::copy_bytes(space_.address(page), past, bytes);
+    const int error = showing_.store({page, page + kOnePage}, then(page));
+    if (error != 0) os::die_of("a file's pages could be restored only in part", error);
+  }
+
+  template <class Use>
+  void for_each_span_that_differs(const Use& use) const {
+    for_each_differing_leaf(space_.table(), snapshot_, [&](std::uint64_t leaf_index) {
+      for_each_span_that_differs(leaf_index, use);
+    });
+  }
+  template <class Use>
+  void for_each_span_that_differs(std::uint64_t leaf_index, const Use& use) const {
+    const auto differs = [&](PageIndex page) {
+      return space_.table().entry(page).frame() != then(page).frame();
+    };
+    const auto joins = [&](PageIndex, PageIndex page) {
+      return then(page - kOnePage).frames_join(then(page));
+    };
+    for_each_stretch(space_.table().span_of(leaf_index), differs, joins, use);
   }
 
   void show_what_differs() noexcept {
     for_each_differing_leaf(space_.table(), snapshot_, [&](std::uint64_t leaf_index) {
-      const PageSpan whole = space_.table().span_of(leaf_index);
-      const auto differs = [&](PageIndex page) {
-        return space_.table().entry(page).frame() != then(page).frame();
-      };
-      const auto joins = [&](PageIndex, PageIndex page) {
-        return then(page - kOnePage).frames_join(then(page));
-      };
-      for_each_stretch(whole, differs, joins, [&](PageSpan span) { show(span); });
+      for_each_span_that_differs(leaf_index, [&](PageSpan span) { show(span); });
       space_.adopt_leaf(leaf_index, snapshot_);
     });
   }
@@ -148,6 +186,8 @@ class PuttingBack {
   FrameStore& frames_;
   WatchedRounds& rounds_;
   const PageTable& snapshot_;
+  PastBytes past_;
+  MetadataArray<PageSpan, 64> found_;  ///< what was stored to, in ascending order
   Showing showing_;
 };
 

@@ -19,18 +19,20 @@ bool lies_in(Entry first, PageSpan run, Frame base) noexcept {
 }  // namespace
 
 int Showing::show(PageSpan span, Entry first) noexcept {
+  return map(span, first) ? 0 : store(span, first);
+}
+
+bool Showing::map(PageSpan span, Entry first) noexcept {
   if (space_.range().is_below(span, first.frame()) && space_.range().drop_copies(span) == 0) {
-    return 0;
+    return true;
   }
   const std::uint64_t spendable = mapping_budget::spendable();
   const bool may_map = span.count() >= kMappedPages && spendable >= 2 &&
                        space_.range().mappings() + 2 <= kMostMappings;
-  if (may_map) {
-    const int error = space_.show(span, first);
-    if (error == 0) return 0;
-    space_.must_show_again(span, error);
-  }
-  return store(span, first);
+  if (!may_map) return false;
+  const int error = space_.show(span, first);
+  if (error != 0) space_.must_show_again(span, error);
+  return error == 0;
 }
 
 int Showing::store(PageSpan span, Entry first) noexcept {

@@ -24,6 +24,9 @@ class Showing {
   /// Shows the frames from `first`'s on, or zeros, in `span`. 0 or an errno value; then some of its
   /// pages may show them already. The caller keeps stores off.
   [[nodiscard]] int show(PageSpan span, Entry first) noexcept;
+  /// The same by the first two ways alone; false if neither did, and nothing has changed that is
+  /// not to be replaced anyway.
+  [[nodiscard]] bool map(PageSpan span, Entry first) noexcept;
   /// The same by the third way alone.
   [[nodiscard]] int store(PageSpan span, Entry first) noexcept;
 

@@ -1,7 +1,6 @@
 #include "mm/watch/stored_pages.hpp"
 
 #include "os/host.hpp"
-#include "os/last_words.hpp"
 
 namespace cow {
 
@@ -60,8 +59,7 @@ void StoredPages::push(os::AddressRun run) noexcept {
 void StoredPages::leave_rest(PageSpan also) noexcept {
   const auto leave = [&](PageSpan span) {
     if (span.empty() || then_ == Then::leave) return;
-    const int error = space_.range().disarm(span);
-    if (error != 0) os::die_of("a store to a region could not be kept in mind", error);
+    space_.range().disarm(span);
   };
   leave(also);
   while (next_ < count_) leave(space_.pages_of(stored_[next_++]));
