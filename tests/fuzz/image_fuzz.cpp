@@ -54,6 +54,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
     paths.push_back("/proc/self/fd/" + std::to_string(file));
   }
   if (paths.empty()) return 0;
+  const bool kernel_copies = (files.choices() & fuzz::kernel_copies) != 0;
+  ::setenv("COW_MECHANISM", kernel_copies ? "automatic" : "handler", 1);
   const cow::ProcessStats before = cow::process_stats();
   cow::LoadOptions options;
   if ((files.choices() & fuzz::mapped) != 0) options.mode = cow::LoadMode::mapped;

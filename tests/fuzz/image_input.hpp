@@ -18,6 +18,7 @@ enum Choice : std::uint8_t {
   right_chain = 8,      ///< each file is the next of the one before
   mapped = 16,          ///< LoadMode::mapped
   right_size = 32,      ///< the file is as long as its header says
+  kernel_copies = 64,   ///< Mechanism::kernel, where it can be had
 };
 
 using Bytes = std::vector<std::byte>;

@@ -54,11 +54,13 @@ int main(int argc, char** argv) {
           fuzz::right_checksums + 0u + fuzz::mapped + fuzz::right_pages + fuzz::right_size,
           fuzz::raw + 0u}) {
       for (std::size_t count = 1; count <= files.size(); ++count) {
-        fuzz::Bytes input{static_cast<std::byte>(choices)};
-        for (std::size_t i = 0; i < count; ++i) {
-          fuzz::append_file(input, fuzz::parts_of(files[i]));
+        for (const unsigned mechanism : {0u, fuzz::kernel_copies + 0u}) {
+          fuzz::Bytes input{static_cast<std::byte>(choices + mechanism)};
+          for (std::size_t i = 0; i < count; ++i) {
+            fuzz::append_file(input, fuzz::parts_of(files[i]));
+          }
+          support::write_file(target / std::to_string(number++), input);
         }
-        support::write_file(target / std::to_string(number++), input);
       }
     }
   }
