@@ -204,7 +204,7 @@ std::string complaint_after_error(const std::exception_ptr& error, const Held& b
 /// Makes the call until it goes well, each time with failures. What a refused call leaves for the
 /// next one, page tables in reserve for instance, must come to an end.
 Attempts attempt(const Scenario& scenario, const Window& window, World& world) {
-  constexpr int kMost = 12;
+  constexpr int kMost = 24;
   std::size_t lines[kMost] = {};
   for (std::size_t& lines_now : lines) {
     const Held before = Held::now();

@@ -114,7 +114,7 @@ os::WriteWatch::Found MappedRange::look(os::AddressRun within, std::span<os::Add
                     : os::WriteWatch::Found{0, within.begin, error};
 }
 
-std::size_t MappedRange::bytes_copied() const noexcept {
+std::size_t MappedRange::bytes_copied() const {
   if (!shown_ || is_filling_) return 0;
   std::size_t bytes_found = 0;
   std::array<os::AddressRun, 64> runs;
@@ -124,7 +124,9 @@ std::size_t MappedRange::bytes_copied() const noexcept {
     for (std::size_t i = 0; i < found.runs; ++i) {
       bytes_found += static_cast<std::size_t>(runs[i].end - runs[i].begin);
     }
-    if (found.error != 0) break;
+    if (found.error != 0) {
+      throw_refused(found.error, "ioctl", "what the kernel has copied could not be counted");
+    }
     rest.begin = found.end;
   }
   return bytes_found;

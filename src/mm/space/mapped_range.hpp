@@ -86,8 +86,9 @@ class MappedRange {
   [[nodiscard]] bool are_known_copies(PageSpan span) const noexcept {
     return known_copies_->are_known(span);
   }
-  /// What the kernel has copied; nothing where it does not. Control calls only.
-  [[nodiscard]] std::size_t bytes_copied() const noexcept;
+  /// What the kernel has copied; nothing where it does not. Control calls only. Throws
+  /// std::system_error.
+  [[nodiscard]] std::size_t bytes_copied() const;
   /// The pages of `span` count as stored to. Where the kernel refuses that, all pages do from the
   /// next look on, which is refused until it lets them.
   void disarm(PageSpan span) const noexcept {
