@@ -143,6 +143,7 @@ class PuttingBack {
   // Whether it holds this already or not: another frame may be below, which may change.
   void store(PageIndex page) noexcept {
     const std::size_t bytes = space_.family().geometry().page_bytes();
+    space_.range().note_copies({page, page + kOnePage});
     if (then(page).shows_zeros()) return os::clear_bytes(space_.address(page), bytes);
     const std::byte* const past = past_.of(page);
     if (past != nullptr) return os::copy_bytes(space_.address(page), past, bytes);
