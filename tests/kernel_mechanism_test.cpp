@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
@@ -18,8 +17,6 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "crew.hpp"
-#include "eaten_mappings.hpp"
 #include "folder.hpp"
 #include "support.hpp"
 
@@ -328,66 +325,4 @@ TEST_CASE("an image that a region of one mechanism saved loads as one of the oth
       }
     }
   }
-}
-
-TEST_CASE("a snapshot beside storing threads is what the region showed at one moment", "[mm]") {
-  if (!can_be_had()) return;
-  const std::size_t rounds = support::scaled(400);
-  constexpr std::size_t threads = 4;
-  // Thread i counts in page i, and then in a page of another leaf; in the other order for odd i, so
-  // that looking at pages in any order would be found. Stores are held off in parts of 512 pages.
-  const std::size_t distance = GENERATE(590, 9000);
-  const bool without_mappings = GENERATE(false, true);
-  CAPTURE(distance, without_mappings);
-  Region region = kernel_region(2 * threads + distance + 10);
-  const auto first_page = [&](std::size_t i) { return i % 2 == 0 ? i : i + distance; };
-  const auto second_page = [&](std::size_t i) { return i % 2 == 0 ? i + distance : i; };
-  support::Crew crew;
-  std::array<std::atomic<std::uint64_t>, threads> counts{};
-  for (std::size_t i = 0; i < threads; ++i) {
-    crew.repeat([&, i] {
-      const std::uint64_t count = counts[i].load(std::memory_order_relaxed) + 1;
-      support::shared_word(region, first_page(i)).store(count, support::release_order);
-      support::shared_word(region, second_page(i)).store(count, support::release_order);
-      counts[i].store(count, std::memory_order_relaxed);
-    });
-  }
-  // With few mappings left it may be refused; stores go on.
-  const auto take_snapshot = [&](std::size_t round) -> std::optional<Snapshot> {
-    if (!without_mappings) return region.snapshot();
-    const support::EatenMappings eaten(support::spared_for_heap() + 5 * round % 16);
-    try {
-      return region.snapshot();
-    } catch (const std::system_error&) {
-      return std::nullopt;
-    }
-  };
-  std::size_t taken = 0;
-  std::size_t torn = 0;
-  std::size_t backwards = 0;
-  std::array<std::uint64_t, threads> last{};
-  // With hardly a mapping left it is always refused.
-  const std::size_t most = without_mappings ? std::max<std::size_t>(rounds / 10, 4) : rounds;
-  for (std::size_t round = 0; round < most; ++round) {
-    const std::optional<Snapshot> snapshot = take_snapshot(round);
-    if (!snapshot) continue;
-    ++taken;
-    for (std::size_t i = 0; i < threads; ++i) {
-      const auto word = [&](std::size_t page) {
-        return support::read_word(snapshot->bytes(), page * support::page_bytes());
-      };
-      const std::uint64_t ahead = word(first_page(i));
-      const std::uint64_t behind = word(second_page(i));
-      torn += ahead < behind || ahead - behind > 1;
-      backwards += ahead < std::exchange(last[i], ahead);
-    }
-  }
-  crew.stop();
-  CHECK(taken > 0);
-  CHECK(torn == 0);
-  CHECK(backwards == 0);
-  for (std::size_t i = 0; i < threads; ++i) {
-    CHECK(support::shared_word(region, second_page(i)).load() == counts[i].load());
-  }
-  CHECK(support::broken_invariant(region) == "");
 }

@@ -2,6 +2,7 @@
 // forest.hpp.
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <system_error>
 
@@ -15,17 +16,22 @@ using support::Forest;
 
 namespace {
 
-/// A step while somebody else has every mapping that libcow has not. It may be refused only if
-/// libcow's own are next to none by then.
+/// A step while somebody else has every mapping that libcow has not. It may be refused, or the
+/// test's own copy of a region's bytes be, only if libcow's own are next to none by then.
 std::string step_without_mappings(Forest& forest) {
   const support::EatenMappings eaten(support::spared_for_heap());
+  const auto complaint_of = [&](const std::exception& error, bool is_for_memory) -> std::string {
+    const std::size_t own = cow::process_stats().mappings_in_use;
+    const std::size_t few = 16 * forest.address_spaces();
+    if (is_for_memory && own <= few) return "";
+    return std::string(error.what()) + ", and " + std::to_string(own) + " mappings are libcow's";
+  };
   try {
     return forest.step();
   } catch (const std::system_error& error) {
-    const std::size_t own = cow::process_stats().mappings_in_use;
-    const std::size_t few = 16 * forest.address_spaces();
-    if (error.code() == std::errc::not_enough_memory && own <= few) return "";
-    return std::string(error.what()) + ", and " + std::to_string(own) + " mappings are libcow's";
+    return complaint_of(error, error.code() == std::errc::not_enough_memory);
+  } catch (const std::bad_alloc& error) {
+    return complaint_of(error, true);
   }
 }
 

@@ -1,0 +1,113 @@
+// A snapshot of a region whose stores the kernel copies, beside threads that store: all of it is of
+// one moment.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "catch.hpp"
+#include "crew.hpp"
+#include "eaten_mappings.hpp"
+#include "support.hpp"
+
+using cow::Region;
+using cow::RegionOptions;
+using cow::Snapshot;
+
+namespace {
+
+Region kernel_region(std::size_t pages) {
+  RegionOptions options = support::options();
+  options.mechanism = cow::Mechanism::kernel;
+  return Region::create(pages * support::page_bytes(), options);
+}
+
+/// False where the kernel cannot be had for this, which is said.
+bool can_be_had() {
+  if (!support::has_host_pages()) return false;
+  try {
+    (void)kernel_region(1);
+    return true;
+  } catch (const std::system_error& error) {
+    WARN("skipped: " << error.what());
+    return false;
+  }
+}
+
+enum class Mappings { plenty, few };
+
+// Thread i counts in page i, and then in a page of another leaf; in the other order for odd i, so
+// that looking at pages in any order would be found. With few mappings a snapshot may be refused;
+// stores go on.
+std::string count_beside_snapshots(std::size_t distance, std::size_t rounds, Mappings mappings) {
+  constexpr std::size_t threads = 4;
+  Region region = kernel_region(2 * threads + distance + 10);
+  const auto first_page = [&](std::size_t i) { return i % 2 == 0 ? i : i + distance; };
+  const auto second_page = [&](std::size_t i) { return i % 2 == 0 ? i + distance : i; };
+  support::Crew crew;
+  std::array<std::atomic<std::uint64_t>, threads> counts{};
+  for (std::size_t i = 0; i < threads; ++i) {
+    crew.repeat([&, i] {
+      const std::uint64_t count = counts[i].load(std::memory_order_relaxed) + 1;
+      support::shared_word(region, first_page(i)).store(count, support::release_order);
+      support::shared_word(region, second_page(i)).store(count, support::release_order);
+      counts[i].store(count, std::memory_order_relaxed);
+    });
+  }
+  const auto take_snapshot = [&](std::size_t round) -> std::optional<Snapshot> {
+    if (mappings == Mappings::plenty) return region.snapshot();
+    const support::EatenMappings eaten(support::spared_for_heap() + 5 * round % 16);
+    try {
+      return region.snapshot();
+    } catch (const std::system_error&) {
+      return std::nullopt;
+    }
+  };
+  std::size_t taken = 0;
+  std::array<std::uint64_t, threads> last{};
+  for (std::size_t round = 0; round < rounds; ++round) {
+    const std::optional<Snapshot> snapshot = take_snapshot(round);
+    if (!snapshot) continue;
+    ++taken;
+    for (std::size_t i = 0; i < threads; ++i) {
+      const auto word = [&](std::size_t page) {
+        return support::read_word(snapshot->bytes(), page * support::page_bytes());
+      };
+      const std::uint64_t ahead = word(first_page(i));
+      const std::uint64_t behind = word(second_page(i));
+      if (ahead < behind || ahead - behind > 1) return "a snapshot is of more than one moment";
+      if (ahead < std::exchange(last[i], ahead)) return "a snapshot is older than the one before";
+    }
+  }
+  crew.stop();
+  if (taken == 0) return "no snapshot could be taken";
+  for (std::size_t i = 0; i < threads; ++i) {
+    if (support::shared_word(region, second_page(i)).load() != counts[i].load()) {
+      return "a store is lost";
+    }
+  }
+  return support::broken_invariant(region);
+}
+
+}  // namespace
+
+TEST_CASE("a snapshot beside storing threads is what the region showed at one moment", "[mm]") {
+  if (!can_be_had()) return;
+  // Stores are held off in parts of 512 pages.
+  const std::size_t distance = GENERATE(590, 9000);
+  CHECK(count_beside_snapshots(distance, support::scaled(400), Mappings::plenty) == "");
+}
+
+TEST_CASE("a snapshot beside storing threads is of one moment, with hardly a mapping left, too",
+          "[mm]") {
+  if (!can_be_had()) return;
+  const auto result = support::run_in_child(
+      [] { return count_beside_snapshots(9000, 16 + support::scaled(40), Mappings::few); });
+  CHECK(result.complaint == "");
+  CHECK(result.exited());
+}
