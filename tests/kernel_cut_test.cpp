@@ -99,7 +99,7 @@ std::string count_beside_snapshots(std::size_t distance, std::size_t rounds, Map
 TEST_CASE("a snapshot beside storing threads is what the region showed at one moment", "[mm]") {
   if (!can_be_had()) return;
   // Stores are held off in parts of 512 pages.
-  const std::size_t distance = GENERATE(590, 9000);
+  const std::size_t distance = GENERATE(std::size_t{590}, std::size_t{9000});
   CHECK(count_beside_snapshots(distance, support::scaled(400), Mappings::plenty) == "");
 }
 
