@@ -1,11 +1,13 @@
 #include <cow/cow.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "forking.hpp"
 #include "kernel_rows.hpp"
@@ -21,61 +23,76 @@ constexpr std::chrono::milliseconds after_snapshot{5};
 
 std::size_t paused_bytes() { return full_or_quick(256 * mib, 4 * mib); }
 
+/// What stores beside a snapshot, in all.
+struct Stores {
+  std::uint64_t a_second;
+  std::uint64_t threads;
+
+  [[nodiscard]] std::string in_words() const {
+    const std::string rate = std::to_string(a_second) + " stores a second beside it";
+    return threads == 1 ? rate : rate + ", of " + std::to_string(threads) + " threads";
+  }
+};
+
 /// Two figures: how long `take` takes, and the longest time that a thread, which stores meanwhile,
 /// was held up from the begin of that until a little later.
-Samples time_beside_stores(Pages pages, std::uint64_t stores_a_second, std::uint64_t seed,
+Samples time_beside_stores(Pages pages, Stores stores, std::uint64_t seed,
                            const std::function<double()>& take) {
-  StoringThread stores(pages, stores_a_second, seed);
+  std::vector<std::unique_ptr<StoringThread>> threads;
+  for (std::uint64_t i = 0; i < stores.threads; ++i) {
+    threads.push_back(std::make_unique<StoringThread>(pages, stores.a_second / stores.threads,
+                                                      seed * stores.threads + i));
+  }
   std::this_thread::sleep_for(before_snapshot);
-  stores.watch();
+  for (const auto& thread : threads) thread->watch();
   const double taking_ns = take();
   std::this_thread::sleep_for(after_snapshot);
-  return Samples({taking_ns, stores.stop()});
+  double longest_ns = 0;
+  for (const auto& thread : threads) longest_ns = std::max(longest_ns, thread->stop());
+  return Samples({taking_ns, longest_ns});
 }
 
 // Each in a process of its own: libcow asks whether there are other threads, and a process that
 // ever had some counts as if it still had.
-SideProcess::Measure prepare_snapshots(cow::Mechanism mechanism, std::uint64_t stores_a_second) {
+SideProcess::Measure prepare_snapshots(cow::Mechanism mechanism, Stores stores) {
   const auto region =
       std::make_shared<cow::Region>(protected_region(paused_bytes(), copied_by(mechanism)));
-  return [region, stores_a_second, seed = std::uint64_t{0},
-          last = std::shared_ptr<cow::Snapshot>()]() mutable {
-    return time_beside_stores(pages_of(*region), stores_a_second, ++seed, [&] {
-      const std::uint64_t start = now_ns();
-      cow::Snapshot snapshot = region->snapshot();
-      const double taking_ns = elapsed_ns(start);
-      last = std::make_shared<cow::Snapshot>(std::move(snapshot));
-      return taking_ns;
-    });
-  };
+  return
+      [region, stores, seed = std::uint64_t{0}, last = std::shared_ptr<cow::Snapshot>()]() mutable {
+        return time_beside_stores(pages_of(*region), stores, ++seed, [&] {
+          const std::uint64_t start = now_ns();
+          cow::Snapshot snapshot = region->snapshot();
+          const double taking_ns = elapsed_ns(start);
+          last = std::make_shared<cow::Snapshot>(std::move(snapshot));
+          return taking_ns;
+        });
+      };
 }
 
-SideProcess::Measure prepare_forks_beside_stores(std::uint64_t stores_a_second) {
+SideProcess::Measure prepare_forks_beside_stores(Stores stores) {
   const auto memory = std::make_shared<PlainMemory>(PlainMemory::anonymous(paused_bytes()));
-  return [memory, stores_a_second, seed = std::uint64_t{0},
-          last = std::shared_ptr<SleepingChild>()]() mutable {
-    last.reset();
-    return time_beside_stores(memory->pages(), stores_a_second, ++seed, [&] {
-      const std::uint64_t start = now_ns();
-      last = std::make_shared<SleepingChild>();
-      return elapsed_ns(start);
-    });
-  };
+  return
+      [memory, stores, seed = std::uint64_t{0}, last = std::shared_ptr<SleepingChild>()]() mutable {
+        last.reset();
+        return time_beside_stores(memory->pages(), stores, ++seed, [&] {
+          const std::uint64_t start = now_ns();
+          last = std::make_shared<SleepingChild>();
+          return elapsed_ns(start);
+        });
+      };
 }
 
-std::vector<Row> pauses_at(std::uint64_t stores_a_second) {
-  const std::string rate = std::to_string(stores_a_second) + " stores a second beside it";
+std::vector<Row> pauses_beside(Stores stores) {
+  const std::string rate = stores.in_words();
   Row taking_fork{.what = "a snapshot of 256 MiB, " + rate, .ours = by_kernel, .theirs = "fork()"};
   Row taking_handler{.what = taking_fork.what, .ours = by_kernel, .theirs = by_handler};
-  Row held_fork{.what = "longest hold-up of the storing thread, " + rate,
+  Row held_fork{.what = "longest hold-up of a storing thread, " + rate,
                 .ours = by_kernel,
                 .theirs = "fork()"};
   Row held_handler{.what = held_fork.what, .ours = by_kernel, .theirs = by_handler};
-  const SideProcess forks(2, [=] { return prepare_forks_beside_stores(stores_a_second); });
-  const SideProcess ours(
-      2, [=] { return prepare_snapshots(cow::Mechanism::kernel, stores_a_second); });
-  const SideProcess handled(
-      2, [=] { return prepare_snapshots(cow::Mechanism::handler, stores_a_second); });
+  const SideProcess forks(2, [=] { return prepare_forks_beside_stores(stores); });
+  const SideProcess ours(2, [=] { return prepare_snapshots(cow::Mechanism::kernel, stores); });
+  const SideProcess handled(2, [=] { return prepare_snapshots(cow::Mechanism::handler, stores); });
   const auto measure = [](const SideProcess& side, bool wanted, Samples& taking, Samples& held) {
     const std::vector<double> times = side.measure().values();
     keep(wanted, taking, times[0]);
@@ -99,8 +116,9 @@ std::vector<Row> pauses_at(std::uint64_t stores_a_second) {
 
 Group kernel_pauses() {
   Group group;
-  for (const std::uint64_t stores_a_second : {0U, 100U, 10'000U, 1'000'000U}) {
-    const std::vector<Row> rows = pauses_at(stores_a_second);
+  for (const Stores stores : {Stores{0, 1}, Stores{100, 1}, Stores{10'000, 1}, Stores{1'000'000, 1},
+                              Stores{1'000'000, 8}}) {
+    const std::vector<Row> rows = pauses_beside(stores);
     group.rows.insert(group.rows.end(), rows.begin(), rows.end());
   }
   return group;

@@ -58,7 +58,8 @@ struct ProcessStats {
 };
 
 /// Reads the counters of the whole process. Thread safe. Throws std::system_error if the program
-/// closed the descriptor of a family, std::logic_error on a stack that lies in a region.
+/// closed the descriptor of a family, or the kernel does not say what it has copied for
+/// Mechanism::kernel; std::logic_error on a stack that lies in a region.
 /// Cost: O(families), some system calls each.
 COW_API ProcessStats process_stats();
 

@@ -102,6 +102,7 @@ WriteWatch::Found scan(const Descriptor& page_table, AddressRun within, std::spa
       } else {
         runs[found.runs++] = {begin, end};
       }
+      found.in_memory = found.in_memory && (scanned[i].categories & kPresent) != 0;
     }
     found.end = within.begin + (scan.walk_end - number_of(within.begin));
     if (what.most_pages > 0 && count > 0) break;

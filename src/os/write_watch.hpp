@@ -39,6 +39,7 @@ class WriteWatch {
     std::size_t runs = 0;      ///< how many of the caller's were filled in
     std::byte* end = nullptr;  ///< how far it looked
     int error = 0;
+    bool in_memory = true;  ///< all that was found, if that was asked for: see find_copies()
   };
   enum class Then { arm_again, leave };
   /// Fills in which pages of `within` are not armed, in ascending order, and arms those, if told:
@@ -49,8 +50,9 @@ class WriteWatch {
                            Then then) const noexcept;
 
   /// Fills in which pages the kernel has copied, stored to since or not. `anywhere`: in swap space,
-  /// too; but pages that are armed and were dropped may count as such. Cost: 60 ns a page that is
-  /// in memory.
+  /// too; but pages that are armed and were dropped, by the program or for want of memory, may
+  /// count as such. So if not all that was found is in memory, some of it may be no copy. Cost: 60
+  /// ns a page that is in memory.
   enum class Where { in_memory, anywhere };
   [[nodiscard]] Found find_copies(AddressRun within, std::span<AddressRun> runs,
                                   Where where) const noexcept;

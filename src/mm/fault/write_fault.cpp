@@ -133,9 +133,10 @@ FaultOutcome break_sharing(AddressSpace& space, PageIndex page, LeafLock& lock,
 
 // Where the kernel copies, nobody but a snapshot holds stores off.
 FaultOutcome wait_for_snapshot(AddressSpace& space, PageIndex page) noexcept {
-  if (space.family().store_gate().let_pass(space, page)) {
-    return {.was_writable = true, .protections = protections()};
-  }
+  using Passage = StoreGate::Passage;
+  const Passage passage = space.family().store_gate().let_pass(space, page);
+  if (passage == Passage::opened) return {};
+  if (passage == Passage::open) return {.was_writable = true, .protections = protections()};
   // The kernel has refused to let stores in again.
   const LeafLock lock(space.family().lock(), space, page.leaf_index());
   const int error = space.range().make_writable(space.all_pages());

@@ -39,6 +39,16 @@ class MetadataArray {
     return true;
   }
 
+  /// Sees to it that there are `count` items, zeros if there were none before; they take no memory
+  /// before they are touched. False when the kernel refuses. Precondition: never another count.
+  [[nodiscard]] bool make_zeros(std::size_t count) noexcept {
+    static_assert(kInside == 0);
+    COW_CHECK(size_ == 0 || size_ == count);
+    if (!reserve(count)) return false;
+    size_ = count;
+    return true;
+  }
+
   /// Precondition: reserve() made room.
   void push(const T& item) noexcept {
     COW_CHECK(size_ < capacity_);

@@ -74,8 +74,8 @@ class Family : public ListLink<Family> {
   [[nodiscard]] const os::WriteWatch* watch() const noexcept { return watch_ ? &*watch_ : nullptr; }
   /// After fork(), in the child: the watch is the parent's. Throws std::system_error.
   void watch_anew() {
-    if (watch_) watch_ = os::WriteWatch::open();
     store_gate_.reset();
+    if (watch_) watch_ = os::WriteWatch::open();
   }
   /// Where stores wait while a snapshot holds them off, in a family whose stores the kernel copies.
   [[nodiscard]] StoreGate& store_gate() noexcept { return store_gate_; }

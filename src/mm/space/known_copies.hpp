@@ -10,25 +10,33 @@
 namespace cow {
 
 /// Which pages of a range the kernel is known to have copied, a bit for each: so that it is asked
-/// once. To know too few costs a question, to know too many costs a copy, neither is an error. The
-/// bits take no memory before the first is set. Control calls only.
+/// once. To know too few costs a question. To know one too many would lose it: its entry would get
+/// a frame of its own while it shows another. The bits take no memory where none was set. Control
+/// calls only.
 class KnownCopies {
  public:
   explicit KnownCopies(PageCount pages) noexcept : pages_(pages) {}
 
   /// Without memory nothing is noted.
   void note(PageSpan span) noexcept {
-    if (words_.empty() && !make_words()) return;
+    if (!words_.make_zeros((pages_.value + kBits - 1) / kBits)) return;
+    noted_ = noted_.empty()
+                 ? span
+                 : PageSpan{std::min(noted_.first, span.first), std::max(noted_.last, span.last)};
     for_each_word(span, [](std::uint64_t& word, std::uint64_t bits) { word |= bits; });
   }
   void forget(PageSpan span) noexcept {
-    if (words_.empty()) return;
-    for_each_word(span, [](std::uint64_t& word, std::uint64_t bits) { word &= ~bits; });
+    span = {std::max(noted_.first, span.first), std::min(noted_.last, span.last)};
+    if (span.empty()) return;
+    for_each_word(span, [](std::uint64_t& word, std::uint64_t bits) {
+      if ((word & bits) != 0) word &= ~bits;
+    });
+    if (span == noted_) noted_ = {};
   }
   /// Whether all of them are.
   [[nodiscard]] bool are_known(PageSpan span) noexcept {
-    if (words_.empty()) return false;
-    bool known = true;
+    bool known = noted_.contains(span.first) && span.last <= noted_.last;
+    if (!known) return false;
     for_each_word(span, [&](std::uint64_t& word, std::uint64_t bits) {
       known = known && (word & bits) == bits;
     });
@@ -37,13 +45,6 @@ class KnownCopies {
 
  private:
   static constexpr std::uint64_t kBits = 64;
-
-  bool make_words() noexcept {
-    const std::uint64_t words = (pages_.value + kBits - 1) / kBits;
-    if (!words_.reserve(words)) return false;
-    for (std::uint64_t i = 0; i < words; ++i) words_.push(0);
-    return true;
-  }
 
   template <class Change>
   void for_each_word(PageSpan span, const Change& change) noexcept {
@@ -57,6 +58,7 @@ class KnownCopies {
   }
 
   PageCount pages_;
+  PageSpan noted_;  ///< no bit is set outside of it
   MetadataArray<std::uint64_t> words_;
 };
 

@@ -7,15 +7,16 @@
 
 namespace cow {
 
-bool StoreGate::let_pass(AddressSpace& space, PageIndex page) noexcept {
+StoreGate::Passage StoreGate::let_pass(AddressSpace& space, PageIndex page) noexcept {
   const os::LockGuard guard(lock_);
-  if (space_ != &space) return false;
+  if (space_ != &space) return Passage::not_held_off;
+  if (is_open_.test(index_of(page))) return Passage::open;
+  if (is_closing_ && reopen(page)) return Passage::opened;
   while (space_ == &space && !is_open_.test(index_of(page))) {
-    if (is_closing_ && reopen(page)) return true;
     wanted_ = index_of(page);
     opened_.wait(lock_);
   }
-  return true;
+  return Passage::opened;
 }
 
 bool StoreGate::reopen(PageIndex page) noexcept {
@@ -55,13 +56,17 @@ int StoreGate::close(AddressSpace& space) noexcept {
 }
 
 int StoreGate::protect(PageSpan span) noexcept {
-  int error = 0;
   note_protection();
-  for_each_stretch(
-      span, [&](PageIndex page) { return !space_->is_leased(page); },
-      [&](PageSpan part) {
-        if (error == 0) error = space_->range().protect(part, os::Protection::read_only);
-      });
+  int error = 0;
+  const auto protect_part = [&](PageSpan part) {
+    if (error == 0) error = space_->range().protect(part, os::Protection::read_only);
+  };
+  if (space_->leases().empty()) {
+    protect_part(span);
+  } else {
+    for_each_stretch(
+        span, [&](PageIndex page) { return !space_->is_leased(page); }, protect_part);
+  }
   return error;
 }
 

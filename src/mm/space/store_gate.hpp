@@ -23,9 +23,14 @@ class AddressSpace;
 /// takes the kernel some 0.1 µs for each page that is present.
 class StoreGate {
  public:
-  /// What the fault handler does with a store: returns when it may be tried again. False if nothing
-  /// holds stores to `space` off. Signal context: yes, it is for that.
-  [[nodiscard]] bool let_pass(AddressSpace& space, PageIndex page) noexcept;
+  enum class Passage {
+    not_held_off,  ///< nothing holds stores to the region off
+    open,          ///< its part was open already
+    opened,        ///< it was opened, or waited for
+  };
+  /// What the fault handler does with a store: returns when it may be tried again. Signal context:
+  /// yes, it is for that.
+  [[nodiscard]] Passage let_pass(AddressSpace& space, PageIndex page) noexcept;
 
   /// Stores to `space` wait from now on, but those to leased pages: the kernel may be writing to
   /// them for a call that would fail. 0 or an errno value; then none does.

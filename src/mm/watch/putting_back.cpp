@@ -1,6 +1,7 @@
 #include "mm/watch/putting_back.hpp"
 
 #include <cerrno>
+#include <exception>
 
 #include "base/refusal.hpp"
 #include "mm/resources/metadata_array.hpp"
@@ -35,8 +36,7 @@ class PuttingBack {
     past_.read();
     if (drops_all && space_.range().drop_all_copies() != 0) {
       drops_all = false;
-      find_what_was_stored_to();
-      past_.read();
+      find_rest();
     }
     drops_all ? rounds_.forget_kept() : put_back_what_was_stored_to();
     show_what_differs();
@@ -78,6 +78,16 @@ class PuttingBack {
       found_.push(span);
     }
     if (stored.error() != 0) throw_refused(stored.error(), "ioctl", kRefused);
+  }
+
+  // Some copies are dropped already: there is no way back.
+  void find_rest() noexcept {
+    try {
+      find_what_was_stored_to();
+      past_.read();
+    } catch (const std::exception&) {
+      os::die_of("a region could be restored only in part", errno);
+    }
   }
 
   void put_back_what_was_stored_to() noexcept {

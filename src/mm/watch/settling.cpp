@@ -50,11 +50,19 @@ class Settling {
 
   /// Copies what was stored to since the last look; how many pages that were.
   std::uint64_t look_and_copy() {
-    return look_part_by_part([&] { copy_stored_to(space_.all_pages()); });
+    const std::uint64_t before = space_.counts().pages_copied;
+    std::uint64_t copied = 0;
+    look([&] {
+      copy_stored_to(space_.all_pages());
+      copied = space_.counts().pages_copied - before;
+      copy_leased();
+    });
+    return copied;
   }
   /// The same while stores are held off: those to a part go on once it was copied.
   void look_and_let_in(StoresHeldOff& held_off) {
-    look_part_by_part([&] {
+    look([&] {
+      copy_leased();  // these are not held off: before anything else goes on
       for (PageSpan part = held_off.next(); !part.empty(); part = held_off.next()) {
         copy_stored_to(part);
         held_off.let_in(part);
@@ -70,22 +78,18 @@ class Settling {
   static constexpr const char* kRefused =
       "what was stored to in a region could not be copied into frames";
 
-  template <class CopyParts>
-  std::uint64_t look_part_by_part(const CopyParts& copy_parts) {
-    const std::uint64_t copied_before = space_.counts().pages_copied;
+  template <class Copy>
+  void look(const Copy& copy) {
     compares_ = space_.range().may_be_clean();
     space_.range().set_may_be_clean(false);  // they are armed now, but see MappedRange::look()
     found_ = 0;
     try {
-      copy_parts();
+      copy();
     } catch (...) {
       space_.range().set_may_be_clean(true);
       throw;
     }
     space_.watched_rounds().forget_kept();
-    const std::uint64_t copied = space_.counts().pages_copied - copied_before;
-    copy_leased();
-    return copied;
   }
 
   void copy_stored_to(PageSpan within) {
@@ -112,9 +116,10 @@ class Settling {
   }
 
   // A page may have been found that nobody stored to: see MappedRange::may_be_clean(). And zeros
-  // need no frame.
+  // need no frame. Leased pages are copied at another moment: all of them, whatever was found.
   void copy_changed(PageSpan part) {
     const auto is_changed = [&](PageIndex page) {
+      if (space_.is_leased(page)) return false;
       const bool compares =
           compares_ || space_.range().may_be_clean() || space_.table().entry(page).shows_zeros();
       return !compares || !is_what_the_table_says(page);

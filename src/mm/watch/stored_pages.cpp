@@ -35,16 +35,16 @@ void StoredPages::look_on() noexcept {
 void StoredPages::ask_for_copies(std::span<const os::AddressRun> unarmed) noexcept {
   for (const os::AddressRun run : unarmed) {
     std::array<os::AddressRun, kRuns> copies;
-    const os::WriteWatch::Found found = space_.range().find_copies(run, copies);
+    os::WriteWatch::Found found;
+    if (error_ == 0) found = space_.range().find_copies(run, copies);
     for (std::size_t i = 0; i < found.runs; ++i) {
-      space_.range().note_copies(space_.pages_of(copies[i]));
+      if (found.in_memory) space_.range().note_copies(space_.pages_of(copies[i]));
       push(copies[i]);
     }
-    if (found.error == 0) continue;
-    // Not known: then they count as stored to, and are copies from now on.
-    error_ = found.error;
-    space_.range().have_copied(space_.pages_of(run));
-    push(run);
+    // What only its bytes can tell for a copy.
+    if (!found.in_memory) space_.range().set_may_be_clean(true);
+    if (found.error != 0) error_ = found.error;
+    if (error_ != 0) leave(space_.pages_of(run));
   }
 }
 
@@ -56,11 +56,11 @@ void StoredPages::push(os::AddressRun run) noexcept {
   }
 }
 
+void StoredPages::leave(PageSpan span) noexcept {
+  if (!span.empty() && then_ == Then::arm_again) space_.range().disarm(span);
+}
+
 void StoredPages::leave_rest(PageSpan also) noexcept {
-  const auto leave = [&](PageSpan span) {
-    if (span.empty() || then_ == Then::leave) return;
-    space_.range().disarm(span);
-  };
   leave(also);
   while (next_ < count_) leave(space_.pages_of(stored_[next_++]));
   rest_.begin = rest_.end;

@@ -35,6 +35,7 @@ class StoredPages {
   void look_on() noexcept;
   void ask_for_copies(std::span<const os::AddressRun> unarmed) noexcept;
   void push(os::AddressRun run) noexcept;
+  void leave(PageSpan span) noexcept;
 
   AddressSpace& space_;
   Then then_;
