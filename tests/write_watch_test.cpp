@@ -147,6 +147,26 @@ TEST_CASE("a page that was only loaded from is found once, and is no copy", "[os
   CHECK(memory.look() == Runs{memory.pages(20, 21)});
 }
 
+TEST_CASE("a page that was dropped after it was armed is no copy in memory", "[os]") {
+  const auto watch = open_watch();
+  if (!watch) return;
+  const WatchedMapping memory(*watch);
+  CHECK(memory.load(3) == 1);
+  memory.store(5, 7);
+  CHECK(memory.look() == Runs{memory.pages(3, 4), memory.pages(5, 6)});
+  REQUIRE(::madvise(memory.page(3), support::page_bytes(), MADV_DONTNEED) == 0);
+  CHECK(memory.copies() == Runs{memory.pages(5, 6)});
+
+  std::vector<AddressRun> runs(kPages);
+  const auto find = [&](std::size_t page) {
+    return watch->find_copies(memory.pages(page, page + 1), runs, WriteWatch::Where::anywhere);
+  };
+  CHECK((find(5).runs == 1 && find(5).in_memory));
+  const WriteWatch::Found dropped = find(3);
+  CHECK((dropped.runs == 0 || !dropped.in_memory));
+  CHECK(memory.load(3) == 1);
+}
+
 TEST_CASE("pages that a look leaves unarmed, or that are disarmed, are found again", "[os]") {
   const auto watch = open_watch();
   if (!watch) return;
