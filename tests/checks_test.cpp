@@ -138,11 +138,13 @@ TEST_CASE("locks are taken in the order of their ranks, and in no other", "[os]"
   CHECK(may_be_taken(LockRank::registry, LockRank::readers));
   CHECK(may_be_taken(LockRank::registry, LockRank::metadata_heap));
   CHECK(may_be_taken(LockRank::family_list, LockRank::family));
+  CHECK(may_be_taken(LockRank::family, LockRank::store_gate));
   CHECK(may_be_taken(LockRank::family, LockRank::spare_mappings));
   CHECK(says(said_when_taken(LockRank::family, LockRank::registry), kOrder));
   CHECK(says(said_when_taken(LockRank::family, LockRank::readers), kOrder));
   CHECK(says(said_when_taken(LockRank::family, LockRank::family_list), kOrder));
   CHECK(says(said_when_taken(LockRank::metadata_heap, LockRank::family), kOrder));
+  CHECK(says(said_when_taken(LockRank::store_gate, LockRank::family), kOrder));
   CHECK(says(said_when_taken(LockRank::spare_mappings, LockRank::family), kOrder));
   CHECK(says(said_when_taken(LockRank::metadata_heap, LockRank::spare_mappings), kOrder));
   CHECK(says(said_when_taken(LockRank::registry, LockRank::registry), kOrder));

@@ -16,12 +16,12 @@ alignas(64) __attribute__((tls_model("initial-exec"))) thread_local char t_self;
 
 // One word for each thread that holds a lock, so that a signal may come at any time:
 //
-//    63         22 21             7 6          0
+//    63         22 21             8 7          0
 //   |  the thread |  families held | other ranks |
 //
 // A word of zero is free; no word says that its thread holds nothing.
 using Word = std::uint64_t;
-constexpr unsigned kRankBits = 7;
+constexpr auto kRankBits = static_cast<unsigned>(LockRank::metadata_heap);  // all but a family's
 constexpr unsigned kThreadShift = 22;
 constexpr Word kOneFamily = Word{1} << kRankBits;
 constexpr Word kHeldMask = (Word{1} << kThreadShift) - 1;
@@ -61,8 +61,7 @@ constexpr Word bit_of(LockRank rank) noexcept {
 
 // Everything that may not be held by who takes a lock of this rank.
 constexpr Word from_rank_on(LockRank rank) noexcept {
-  const Word others_from =
-      rank == LockRank::family ? bit_of(LockRank::spare_mappings) : bit_of(rank);
+  const Word others_from = rank == LockRank::family ? bit_of(LockRank::store_gate) : bit_of(rank);
   const Word others = (kOneFamily - 1) & ~(others_from - 1);
   return rank <= LockRank::family ? others | kFamiliesMask : others;
 }
