@@ -98,6 +98,11 @@ void unmap_frames_to_fill(std::byte* address, std::size_t bytes) noexcept;
 /// handler copies what other threads load at the same time. Signal context: yes.
 void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) noexcept;
 void clear_bytes(std::byte* to, std::size_t bytes) noexcept;
+/// Whether whole pages hold the same, or zeros, as far as one can tell while other threads may
+/// store to them; no sanitizer watches. Signal context: yes.
+[[nodiscard]] bool hold_same(const std::byte* one, const std::byte* other,
+                             std::size_t bytes) noexcept;
+[[nodiscard]] bool hold_zeros(const std::byte* at, std::size_t bytes) noexcept;
 
 /// Shows zeros without any frame; stores, if any are allowed, go to memory of nobody else's. 0 or
 /// an errno value. Signal context: yes.

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 
 #include "base/error.hpp"
 #include "base/refusal.hpp"
 #include "mm/watch/filling.hpp"
 #include "mm/watch/stored_pages.hpp"
 #include "os/fault_signal.hpp"
+#include "os/mapping.hpp"
 #include "os/thread.hpp"
 
 namespace cow {
@@ -19,10 +19,6 @@ namespace {
 // than the one before: pages are stored to nearly as fast as they can be copied then.
 constexpr int kMostLooks = 4;
 constexpr std::uint64_t kMuchLess = 8;
-
-bool is_all_zeros(const std::byte* bytes, std::size_t count) noexcept {
-  return bytes[0] == std::byte{0} && std::memcmp(bytes, bytes + 1, count - 1) == 0;
-}
 
 /// While one lives stores wait, in the fault handler, until they are let in.
 class StoresHeldOff {
@@ -131,13 +127,13 @@ class Settling {
     const std::byte* const bytes = space_.address(page);
     const std::size_t count = space_.family().geometry().page_bytes();
     const Entry entry = space_.table().entry(page);
-    if (entry.shows_zeros()) return is_all_zeros(bytes, count);
+    if (entry.shows_zeros()) return os::hold_zeros(bytes, count);
     const std::byte* const in_frame =
         frames_.is_of_users_file(entry.frame()) ? nullptr : frames_.readable(entry.frame());
-    if (in_frame != nullptr) return std::memcmp(bytes, in_frame, count) == 0;
+    if (in_frame != nullptr) return os::hold_same(bytes, in_frame, count);
     return buffer_.reserve(count) &&
            frames_.read({entry.frame(), kOnePage}, buffer_.begin()) == 0 &&
-           std::memcmp(bytes, buffer_.begin(), count) == 0;
+           os::hold_same(bytes, buffer_.begin(), count);
   }
 
   void copy_part(PageSpan part) {
