@@ -16,28 +16,11 @@
 #include "support.hpp"
 
 using cow::Region;
-using cow::RegionOptions;
 using cow::Snapshot;
+using support::kernel_can_be_had;
+using support::kernel_region;
 
 namespace {
-
-Region kernel_region(std::size_t pages) {
-  RegionOptions options = support::options();
-  options.mechanism = cow::Mechanism::kernel;
-  return Region::create(pages * support::page_bytes(), options);
-}
-
-/// False where the kernel cannot be had for this, which is said.
-bool can_be_had() {
-  if (!support::has_host_pages()) return false;
-  try {
-    (void)kernel_region(1);
-    return true;
-  } catch (const std::system_error& error) {
-    WARN("skipped: " << error.what());
-    return false;
-  }
-}
 
 enum class Mappings { plenty, few };
 
@@ -97,7 +80,7 @@ std::string count_beside_snapshots(std::size_t distance, std::size_t rounds, Map
 }  // namespace
 
 TEST_CASE("a snapshot beside storing threads is what the region showed at one moment", "[mm]") {
-  if (!can_be_had()) return;
+  if (!kernel_can_be_had()) return;
   // Stores are held off in parts of 512 pages.
   const std::size_t distance = GENERATE(std::size_t{590}, std::size_t{9000});
   CHECK(count_beside_snapshots(distance, support::scaled(400), Mappings::plenty) == "");
@@ -105,7 +88,7 @@ TEST_CASE("a snapshot beside storing threads is what the region showed at one mo
 
 TEST_CASE("a snapshot beside storing threads is of one moment, with hardly a mapping left, too",
           "[mm]") {
-  if (!can_be_had()) return;
+  if (!kernel_can_be_had()) return;
   const auto result = support::run_in_child(
       [] { return count_beside_snapshots(9000, 16 + support::scaled(40), Mappings::few); });
   CHECK(result.complaint == "");

@@ -27,6 +27,8 @@ using cow::Region;
 using cow::RegionOptions;
 using cow::Snapshot;
 using support::Folder;
+using support::kernel_can_be_had;
+using support::kernel_region;
 using Bytes = std::vector<std::byte>;
 
 namespace {
@@ -39,26 +41,10 @@ RegionOptions asking_for(Mechanism mechanism) {
   return options;
 }
 
-Region kernel_region(std::size_t pages) {
-  return Region::create(pages * support::page_bytes(), asking_for(Mechanism::kernel));
-}
-
 Region filled(std::size_t pages, std::uint64_t pattern) {
   Region region = kernel_region(pages);
   support::fill(region.bytes(), pattern);
   return region;
-}
-
-/// False where the kernel cannot be had for this, which is said.
-bool can_be_had() {
-  if (!support::has_host_pages()) return false;
-  try {
-    (void)kernel_region(1);
-    return true;
-  } catch (const std::system_error& error) {
-    WARN("skipped: " << error.what());
-    return false;
-  }
 }
 
 /// The environment variable for as long as this lives.
@@ -104,7 +90,7 @@ struct Twin {
 }  // namespace
 
 TEST_CASE("who did not ask gets the mechanism that COW_MECHANISM names, or the handler", "[api]") {
-  if (!can_be_had()) return;
+  if (!kernel_can_be_had()) return;
   const RegionOptions unasked = support::options();
   for (const char* const value : {static_cast<const char*>(nullptr), "", "handler"}) {
     const Environment environment(value);
@@ -141,7 +127,7 @@ TEST_CASE("frames cannot be reserved where the kernel copies, and automatic take
 }
 
 TEST_CASE("clones, and regions of a snapshot, have the mechanism of their family", "[api]") {
-  if (!can_be_had()) return;
+  if (!kernel_can_be_had()) return;
   const Environment environment("handler");
   const Region region = filled(4, 1);
   CHECK(region.clone().stats().mechanism == Mechanism::kernel);
@@ -150,7 +136,7 @@ TEST_CASE("clones, and regions of a snapshot, have the mechanism of their family
 }
 
 TEST_CASE("where the kernel copies no store faults in libcow, whoever shares the page", "[mm]") {
-  if (!can_be_had()) return;
+  if (!kernel_can_be_had()) return;
   Region region = filled(kPages, 1);
   const Snapshot past = region.snapshot();
   Region clone = region.clone();
@@ -165,7 +151,7 @@ TEST_CASE("where the kernel copies no store faults in libcow, whoever shares the
 }
 
 TEST_CASE("a thread that blocks every signal stores to shared pages", "[mm]") {
-  if (!can_be_had()) return;
+  if (!kernel_can_be_had()) return;
   const auto result = support::run_in_child([]() -> std::string {
     support::die_silently_of_faults();
     Region region = filled(20, 1);
@@ -182,7 +168,7 @@ TEST_CASE("a thread that blocks every signal stores to shared pages", "[mm]") {
 
 TEST_CASE("read() and pread() arrive in shared pages without a lease, in this region alone",
           "[mm]") {
-  if (!can_be_had()) return;
+  if (!kernel_can_be_had()) return;
   const Folder folder;
   const Bytes text(8 * support::page_bytes(), std::byte{'t'});
   support::write_file(folder / "text", text);
@@ -206,7 +192,7 @@ TEST_CASE("read() and pread() arrive in shared pages without a lease, in this re
 }
 
 TEST_CASE("clones with many scattered stores take at most three mappings each", "[mm]") {
-  if (!can_be_had()) return;
+  if (!kernel_can_be_had()) return;
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -230,7 +216,7 @@ TEST_CASE("clones with many scattered stores take at most three mappings each", 
 
 TEST_CASE("n clones that store to a page each cost n frames, beside the kernel's n copies",
           "[mm]") {
-  if (!can_be_had()) return;
+  if (!kernel_can_be_had()) return;
   Region base = filled(256, 1);
   (void)base.snapshot();
   const std::size_t in_use = cow::process_stats().frames_in_use;
@@ -247,7 +233,7 @@ TEST_CASE("n clones that store to a page each cost n frames, beside the kernel's
 
 TEST_CASE("clones of clones, 64 deep, each show what was stored to them and to those before",
           "[mm]") {
-  if (!can_be_had()) return;
+  if (!kernel_can_be_had()) return;
   const std::uint64_t seed = support::seed();
   CAPTURE(seed);
   support::Random random(seed);
@@ -271,7 +257,7 @@ TEST_CASE("clones of clones, 64 deep, each show what was stored to them and to t
 
 TEST_CASE("what the kernel copied is restored, discarded, compared and cloned like any page",
           "[mm]") {
-  if (!can_be_had()) return;
+  if (!kernel_can_be_had()) return;
   Twin twin(filled(kPages, 1));
   const Snapshot past = twin.region.snapshot();
   const Bytes before = twin.plain;
@@ -299,7 +285,7 @@ TEST_CASE("what the kernel copied is restored, discarded, compared and cloned li
 }
 
 TEST_CASE("an image that a region of one mechanism saved loads as one of the other", "[api]") {
-  if (!can_be_had()) return;
+  if (!kernel_can_be_had()) return;
   const Folder folder;
   for (const Mechanism saving : {Mechanism::handler, Mechanism::kernel}) {
     Region region = Region::create(kPages * support::page_bytes(), asking_for(saving));

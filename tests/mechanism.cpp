@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <system_error>
 
 #include "catch.hpp"
 #include "support.hpp"
@@ -25,6 +26,23 @@ bool has_host_pages() {
   if (page_bytes() == static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))) return true;
   WARN("skipped: these pages are larger than the host's");
   return false;
+}
+
+cow::Region kernel_region(std::size_t pages) {
+  cow::RegionOptions asking = options();
+  asking.mechanism = cow::Mechanism::kernel;
+  return cow::Region::create(pages * page_bytes(), asking);
+}
+
+bool kernel_can_be_had() {
+  if (!has_host_pages()) return false;
+  try {
+    (void)kernel_region(1);
+    return true;
+  } catch (const std::system_error& error) {
+    WARN("skipped: " << error.what());
+    return false;
+  }
 }
 
 void settle(const cow::Region& region) {

@@ -36,6 +36,10 @@ cow::RegionOptions single_page_options();
 bool kernel_copies();
 /// Whether pages are the host's own: the kernel copies no larger ones. Says so if not.
 bool has_host_pages();
+/// Of Mechanism::kernel, whatever the environment says.
+cow::Region kernel_region(std::size_t pages);
+/// Whether that can be had here. Says so if not.
+bool kernel_can_be_had();
 
 /// Where the kernel copies: gives frames to what was stored to, as the next control call would. For
 /// tests that count frames.

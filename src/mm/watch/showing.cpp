@@ -36,8 +36,13 @@ bool Showing::map(PageSpan span, Entry first) noexcept {
 }
 
 int Showing::store(PageSpan span, Entry first) noexcept {
+  const int error = store_bytes(span, first);
+  if (error == 0) space_.range().note_copies(span);
+  return error;
+}
+
+int Showing::store_bytes(PageSpan span, Entry first) noexcept {
   const std::size_t bytes = space_.family().geometry().bytes(span.count());
-  space_.range().note_copies(span);
   if (first.is_zero_page()) {
     os::clear_bytes(space_.address(span.first), bytes);
     return 0;

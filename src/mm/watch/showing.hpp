@@ -36,6 +36,7 @@ class Showing {
   [[nodiscard]] bool show_all();
 
  private:
+  [[nodiscard]] int store_bytes(PageSpan span, Entry first) noexcept;
   [[nodiscard]] Frame find_base() const noexcept;
   [[nodiscard]] PageCount shortest_mapped(Frame base) const noexcept;
 
