@@ -10,6 +10,7 @@
 #include "fault/registry.hpp"
 #include "mm/fault/gathering.hpp"
 #include "mm/resources/mapping_budget.hpp"
+#include "mm/space/copy_on_write.hpp"
 #include "mm/space/leaving.hpp"
 #include "os/signal_mask.hpp"
 
@@ -44,7 +45,7 @@ void begin_control_call(Family& family) {
     has_surplus = family.frames().has_surplus();
   }
   begin_control_call();
-  if (family.watch() == nullptr) ensure_handler_installed();
+  if (family.copy_on_write().stores_fault()) ensure_handler_installed();
   if (!has_surplus) return;
   const os::SignalsMasked signals;
   give_back_surplus(family);

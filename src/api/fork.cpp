@@ -17,9 +17,9 @@
 #include "fault/registry.hpp"
 #include "mm/control/lease.hpp"
 #include "mm/fault/gathering.hpp"
-#include "mm/fault/write_protection.hpp"
 #include "mm/resources/mapping_budget.hpp"
 #include "mm/resources/metadata_heap.hpp"
+#include "mm/space/copy_on_write.hpp"
 #include "mm/space/family.hpp"
 #include "mm/space/leaving.hpp"
 #include "os/fault_signal.hpp"
@@ -81,7 +81,7 @@ bool protect_regions() noexcept {
     if (!space.is_region()) return;
     try {
       space.prepare_to_be_seen();
-      write_protect(space);
+      space.copy_on_write().keep_stores_off(space, Threads::may_store);
       prepare_leases_for_child(space);
     } catch (const std::exception&) {
       done = false;
@@ -146,7 +146,8 @@ void give_back(Family& family) noexcept {
 void install_handler_for_watched() noexcept {
   if (os::is_only_thread()) return;
   bool any = false;
-  FamilyList::instance().for_each([&](Family& family) { any = any || family.watch() != nullptr; });
+  FamilyList::instance().for_each(
+      [&](Family& family) { any = any || !family.copy_on_write().stores_fault(); });
   if (!any) return;
   try {
     ensure_handler_installed();
@@ -239,13 +240,7 @@ void start_own_frames() COW_REQUIRES(Registry::instance().lock()) {
   });
   Registry::instance().for_each([](AddressSpace& space) {
     adopt_child_table(space);
-    space.range().watch_anew();
-    retry_in_child([&] {
-      const int error = show_leased_pages(space);
-      if (error != 0) throw_refused(error, "mmap", "a leased page could not be mapped");
-      space.prepare_to_be_seen();
-      renew_leases(space);
-    });
+    retry_in_child([&] { space.copy_on_write().become_child(space); });
   });
 }
 

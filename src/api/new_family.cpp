@@ -11,7 +11,9 @@
 
 #include "base/error.hpp"
 #include "fault/dispatch.hpp"
+#include "mm/fault/handler_copies.hpp"
 #include "mm/resources/metadata_heap.hpp"
+#include "mm/watch/kernel_copies.hpp"
 #include "os/host.hpp"
 #include "os/write_watch.hpp"
 
@@ -94,12 +96,13 @@ std::shared_ptr<Family> new_family(std::uint64_t size_bytes, const RegionOptions
   }
   const PageGeometry geometry(granule_of(options));
   std::optional<os::WriteWatch> watch = watch_for(options);
-  if (!watch) ensure_handler_installed();
+  const CopyOnWrite& copy_on_write = watch ? kernel_copies() : handler_copies();
+  if (copy_on_write.stores_fault()) ensure_handler_installed();
   return std::allocate_shared<Family>(
       MetadataAllocator<Family>{}, geometry, geometry.pages_for(size_bytes),
       options.max_window_pages, options.reserve_frames ? Backing::reserved : Backing::on_store,
       options.huge_pages ? os::allowed_huge_pages() : os::HugePages{}, options.keep_out_of_cores,
-      std::move(watch));
+      copy_on_write, std::move(watch));
 }
 
 }  // namespace cow

@@ -38,7 +38,7 @@ class PageCounts {
 
   /// What the page table does not know: the kernel has copied them since somebody looked.
   void count_stored_pages() noexcept {
-    if (space_.range().is_filling()) return;
+    if (space_.watched().is_filling()) return;
     StoredPages stored(space_, space_.all_pages(), StoredPages::Then::leave);
     for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {
       for (PageIndex page = span.first; page < span.last; ++page) {
@@ -62,7 +62,7 @@ class PageCounts {
  private:
   // Of the first content of a region whose stores the kernel copies.
   [[nodiscard]] bool is_untouched(Entry entry) noexcept {
-    return space_.range().watch() != nullptr && entry.never_stored() &&
+    return space_.range().watched() != nullptr && entry.never_stored() &&
            (!entry.writable() || holes_.is_hole(entry.frame()));
   }
 
@@ -85,7 +85,7 @@ class PageCounts {
 void count_pages(AddressSpace& space, RegionStats& stats) noexcept {
   PageCounts counts(space, stats);
   counts.count_entries();
-  if (space.range().watch() == nullptr) return;
+  if (space.range().watched() == nullptr) return;
   counts.count_stored_pages();
   counts.count_leases();
   stats.pages_writable = stats.pages_private;  // no store faults in libcow

@@ -13,7 +13,7 @@
 #include "mm/control/clone.hpp"
 #include "mm/control/discard.hpp"
 #include "mm/control/restore.hpp"
-#include "mm/watch/filling.hpp"
+#include "mm/space/copy_on_write.hpp"
 
 namespace cow {
 
@@ -34,7 +34,9 @@ Region Region::create(std::size_t size_bytes, const RegionOptions& options) {
   return retry_in_shortage([&] {
     auto made = detail::make_state<detail::RegionState>(
         new_family(size_bytes, options, "Region::create"), size_bytes);
-    begin_filling(made->space());
+    AddressSpace& space = made->space();
+    const Section section(space.family());
+    space.copy_on_write().begin(space);
     return Region(std::move(made));
   });
 }

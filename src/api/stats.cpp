@@ -7,6 +7,7 @@
 #include "api/region_state.hpp"
 #include "fault/dispatch.hpp"
 #include "mm/resources/mapping_budget.hpp"
+#include "mm/space/copy_on_write.hpp"
 #include "mm/space/family.hpp"
 #include "mm/space/leaving.hpp"
 #include "os/host.hpp"
@@ -46,7 +47,9 @@ ProcessStats process_stats() {
     ++stats.families;
     stats.bytes_in_use += family.frames().bytes_in_use();
     family.for_each_shown([&](const ShownTable& shown) {
-      if (shown.space != nullptr) stats.bytes_in_use += shown.space->range().bytes_copied();
+      const AddressSpace* const space = shown.space;
+      if (space == nullptr || !space->is_region()) return;
+      stats.bytes_in_use += space->copy_on_write().bytes_beside_frames(*space);
     });
     stats.bytes_inherited += family.frames().bytes_inherited();
     stats.bytes_recycled += family.frames().bytes_recycled();

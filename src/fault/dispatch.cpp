@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "fault/registry.hpp"
+#include "mm/space/copy_on_write.hpp"
 #include "os/host.hpp"
 #include "os/last_words.hpp"
 #include "os/thread.hpp"
@@ -57,11 +58,11 @@ bool makes_progress(const os::FaultReport& report, const FaultOutcome& outcome) 
 constexpr int kMostRests = 6;
 
 FaultOutcome resolve_in_time(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {
-  const FaultOutcome first = resolve_write_fault(space, page, steps);
+  const FaultOutcome first = space.copy_on_write().resolve(space, page, steps);
   FaultOutcome outcome = first;
   for (int rests = 0; outcome.lacks_mappings() && rests < kMostRests; ++rests) {
     os::rest_longer();  // without a lock: others may be about to give some back
-    outcome = resolve_write_fault(space, page, steps);
+    outcome = space.copy_on_write().resolve(space, page, steps);
   }
   return outcome.error == 0 ? outcome : first;  // what was refused at first is why it ends
 }

@@ -2,9 +2,9 @@
 """Checks that #include lines go one way.
 
 Layers, lowest first: base, os, mm, fault, api, tool (folders of src); within mm: resources, frames,
-tables, space, fault, control. A file includes its own layer and lower ones. include/cow includes
-nothing of src. Only src/os includes the headers of the operating system's mappings and signals. No
-file includes itself, by whatever way round.
+tables, space, watch, fault, control. A file includes its own layer and lower ones. include/cow
+includes nothing of src. Only src/os includes the headers of the operating system's mappings and
+signals. No file includes itself, by whatever way round.
 
 src/reads is a library of its own: it includes itself and include/cow, and stands in for functions
 of libc, whose headers it needs.

@@ -9,8 +9,8 @@
 #include "mm/control/table_sharing.hpp"
 #include "mm/fault/write_protection.hpp"
 #include "mm/frames/hole_finder.hpp"
+#include "mm/space/copy_on_write.hpp"
 #include "mm/tables/table_runs.hpp"
-#include "mm/watch/showing.hpp"
 #include "os/thread.hpp"
 
 namespace cow {
@@ -106,7 +106,7 @@ constexpr std::size_t kMostHotBytes = std::size_t{16} << 20;
 
 HotPages hot_pages_for(HotPolicy policy, Family& family) noexcept {
   using Stores = HotPages::Stores;
-  if (family.watch() != nullptr) return {PageCount{0}, Stores::none};  // nothing faults
+  if (!family.copy_on_write().stores_fault()) return {PageCount{0}, Stores::none};
   if (policy == HotPolicy::copy_unprotected) return {family.pages(), Stores::none_promised};
   // Reserved frames are there for the stores to come.
   const bool may_copy = policy == HotPolicy::copy && !family.reads_snapshots() &&
@@ -128,30 +128,26 @@ void share_but_hot_pages(AddressSpace& source, PageTable& empty, HotPages hot) {
   if (held_off) reopen_hot(source);
 }
 
+// A page that is the region's alone is open to stores, where its entry has to say so.
+bool opens_pages(const AddressSpace& space) noexcept {
+  return space.is_region() && space.copy_on_write().stores_fault();
+}
+
 /// Shows what `source` shows, in about `runs` mappings: `share(PageTable&)` fills the table and
 /// returns how many it needs. By copies, which lie side by side, where sharing would take more
 /// mappings than the process can spare, or than the kernel has.
 template <class Share>
-void show(const PageTable& source, std::uint64_t runs, AddressSpace& empty, bool writable,
-          const Share& share) {
-  const bool is_watched = empty.range().watch() != nullptr;
-  if (is_watched && runs > Showing::kMostMappings) {
-    share(empty.table());
-    if (Showing(empty).show_all()) return;
-    empty.table().release();
-  } else if (runs <= mapping_budget::spendable()) {
-    const int error = empty.map_all(share(empty.table()));
-    if (error == 0) return;
-    empty.table().release();
-    if (error != ENOMEM) {
-      throw_refused(error, "mmap", "the frames of a region could not be mapped again for a clone");
-    }
-  }
+void show(const PageTable& source, AddressSpace& empty, const Share& share) {
+  const std::uint64_t runs = share(empty.table());
+  const bool is_shown =
+      empty.is_region() ? empty.copy_on_write().show_table(empty, runs) : empty.show_table(runs);
+  if (is_shown) return;
+  empty.table().release();
   Family& family = empty.family();
   family.ensure_reserve({.tables = 1});
   const Frame home = empty.homes().open();
   const Carrier carrier(family.geometry());
-  Copying(source, empty, home, writable, Copying::File::shared)
+  Copying(source, empty, home, opens_pages(empty), Copying::File::shared)
       .run([&](FrameRun from, PageIndex, Frame to) {
         return carrier.carry(family.frames(), from, to);
       });
@@ -186,18 +182,17 @@ void clone_lazily(AddressSpace& source, AddressSpace& empty) {
   const Section section(source.family());
   source.prepare_to_be_seen();
   make_room_in_large(source.family());
-  write_protect(source);
-  const bool is_watched = source.range().watch() != nullptr;
-  const std::uint64_t runs = is_watched ? count_runs(source.table()) : source.mappings();
-  show(source.table(), runs, empty, !is_watched, [&](PageTable& table) {
+  source.copy_on_write().keep_stores_off(source, Threads::may_store);
+  show(source.table(), empty, [&](PageTable& table) {
     share_table(source, table);
-    return source.leases().empty() ? runs : count_runs(table);
+    return source.leases().empty() ? source.mappings() : count_runs(table);
   });
 }
 
 void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
   MetadataArray<std::uint64_t> was_writable;  // leaves
   const Section section(source.family());
+  const bool stores_fault = source.copy_on_write().stores_fault();
   std::size_t count = 0;
   source.for_each_writable_leaf([&](const Leaf&) { ++count; });
   if (!was_writable.reserve(count)) {
@@ -205,21 +200,21 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
   }
   source.for_each_writable_leaf([&](const Leaf& leaf) { was_writable.push(leaf.index); });
   const auto reopen_all = [&] {
-    if (source.range().watch() != nullptr) return;  // its stores need not be let in again
+    if (!stores_fault) return;  // they need not be let in again
     for (const std::uint64_t leaf_index : was_writable)
       reopen(source, *source.table().leaf_at(leaf_index));
   };
   try {
     source.family().ensure_reserve({});
     make_room_in_large(source.family());
-    write_protect(source);  // other threads' stores wait for the lock until the copy is complete
-    const bool is_watched = source.range().watch() != nullptr;
+    source.copy_on_write().keep_stores_off(source, Threads::may_store);
     const Carrier carrier(source.family().geometry());
-    Copying(source.table(), empty, empty.homes().first(), !is_watched, Copying::File::copied)
+    Copying(source.table(), empty, empty.homes().first(), opens_pages(empty), Copying::File::copied)
         .run([&](FrameRun from, PageIndex page, Frame to) {
           FrameStore& frames = source.family().frames();
-          if (is_watched) return carrier.carry(frames, from, to);  // stores go on meanwhile
-          return frames.fill({to, from.count}, source.address(page));
+          // They wait for the lock until the copy is complete, or go on meanwhile.
+          return stores_fault ? frames.fill({to, from.count}, source.address(page))
+                              : carrier.carry(frames, from, to);
         });
   } catch (...) {
     reopen_all();
@@ -241,8 +236,8 @@ void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy) {
       // There is no memory for the copies, perhaps. Sharing takes none.
     }
   }
-  write_protect(source,
-                policy == HotPolicy::copy_unprotected ? Threads::quiescent : Threads::may_store);
+  source.copy_on_write().keep_stores_off(
+      source, policy == HotPolicy::copy_unprotected ? Threads::quiescent : Threads::may_store);
   share_table(source, empty);
 }
 
@@ -267,12 +262,10 @@ void show_snapshot(const PageTable& snapshot, AddressSpace& empty) {
   const Section section(empty.family());
   make_room_to_move(empty.family());
   empty.family().note_read();
-  const std::uint64_t runs = count_runs(snapshot);
-  show(snapshot, runs, empty, empty.is_region() && empty.range().watch() == nullptr,
-       [&](PageTable& table) {
-         table.share(snapshot);
-         return runs;
-       });
+  show(snapshot, empty, [&](PageTable& table) {
+    table.share(snapshot);
+    return count_runs(table);
+  });
 }
 
 }  // namespace cow

@@ -7,7 +7,6 @@
 
 #include "base/refusal.hpp"
 #include "mm/tables/table_runs.hpp"
-#include "mm/watch/showing.hpp"
 
 namespace cow {
 
@@ -24,12 +23,9 @@ std::size_t length_of(PageSpan gap) noexcept {
 void GapFiller::show() {
   fill_within_leaves();
   std::uint64_t runs = count_runs(space_.table());
-  const std::uint64_t most_of_a_watched = Showing::kMostMappings;
   const auto spendable = [&] {
-    const std::uint64_t spare = mapping_budget::spendable();
-    return std::max<std::uint64_t>(
-        space_.range().watch() == nullptr ? spare : std::min(spare, most_of_a_watched),
-        kFewMappings);
+    return std::max(std::min(mapping_budget::spendable(), space_.range().most_mappings()),
+                    kFewMappings);
   };
   std::uint64_t most = spendable();
   for (;;) {

@@ -25,10 +25,5 @@ void release_child_table(AddressSpace& space) noexcept;
 /// After, in the child, whose frames are all foreign: it has the copies instead of the parent's
 /// pages.
 void adopt_child_table(AddressSpace& space) noexcept;
-/// After that: shows them. 0 or an errno value; then it can be tried again.
-[[nodiscard]] int show_leased_pages(AddressSpace& space) noexcept;
-/// After that, once `space` has a home of its own: its leases hold here, too. Throws
-/// std::system_error.
-void renew_leases(AddressSpace& space);
 
 }  // namespace cow

@@ -4,18 +4,6 @@
 
 namespace cow {
 
-const char* FaultOutcome::call() const noexcept {
-  switch (refused) {
-    case FaultStep::none: return "";
-    case FaultStep::find_frame: return "take_packed";
-    case FaultStep::allocate: return "fallocate";
-    case FaultStep::copy: return "pwrite";
-    case FaultStep::protect: return "mprotect";
-    case FaultStep::map: return "mmap";
-  }
-  __builtin_unreachable();
-}
-
 FaultOutcome FaultWork::carry_out() noexcept {
   return plan_.way == FaultPlan::Way::in_place ? write_in_place() : write_to_copies();
 }

@@ -1,33 +1,10 @@
 #pragma once
 
-#include <cerrno>
-#include <cstdint>
-
 #include "mm/fault/fault_plan.hpp"
 #include "mm/fault/fault_trace.hpp"
+#include "mm/space/fault_outcome.hpp"
 
 namespace cow {
-
-/// What a fault asks for on its way.
-enum class FaultStep : std::uint8_t { none, find_frame, allocate, copy, protect, map };
-
-/// How a write fault went.
-struct FaultOutcome {
-  int error = 0;  ///< an errno value; 0 is success
-  FaultStep refused = FaultStep::none;
-  bool left_hole = false;  ///< addresses that show nothing: the process cannot go on
-  /// The page was writable already, and the kernel was told so again.
-  bool was_writable = false;
-  std::uint64_t protections = 0;  ///< protections() then
-
-  [[nodiscard]] bool can_try_again() const noexcept { return error != 0 && !left_hole; }
-  [[nodiscard]] bool lacks_mappings() const noexcept {
-    return can_try_again() && error == ENOMEM &&
-           (refused == FaultStep::map || refused == FaultStep::protect);
-  }
-  /// The system call, or the function, that refused.
-  [[nodiscard]] const char* call() const noexcept;
-};
 
 /// A plan and what has become of it. After carry_out() one of commit() and back_out() must follow.
 /// The caller holds the family's lock and has the leaf to itself: see LeafLock. Signal context:

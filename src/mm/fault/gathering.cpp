@@ -102,7 +102,7 @@ void bring_together(AddressSpace& space) noexcept {
 
 void bring_together(Family& family) noexcept {
   family.for_each_shown([](ShownTable& shown) {
-    if (shown.space->range().watch() == nullptr && shown.space->mappings() > kFewMappings)
+    if (shown.space->range().watched() == nullptr && shown.space->mappings() > kFewMappings)
       bring_together(*shown.space);
   });
 }

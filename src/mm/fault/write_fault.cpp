@@ -131,21 +131,6 @@ FaultOutcome break_sharing(AddressSpace& space, PageIndex page, LeafLock& lock,
   return why_of_both(first, try_to_break_sharing(space, page, lock, trace));
 }
 
-// Where the kernel copies, nobody but a snapshot holds stores off.
-FaultOutcome wait_for_snapshot(AddressSpace& space, PageIndex page) noexcept {
-  using Passage = StoreGate::Passage;
-  const Passage passage = space.family().store_gate().let_pass(space, page);
-  if (passage == Passage::opened) return {};
-  if (passage == Passage::open) return {.was_writable = true, .protections = protections()};
-  // The kernel has refused to let stores in again.
-  const LeafLock lock(space.family().lock(), space, page.leaf_index());
-  const int error = space.range().make_writable(space.all_pages());
-  return {.error = error,
-          .refused = FaultStep::protect,
-          .was_writable = true,
-          .protections = protections()};
-}
-
 }  // namespace
 
 void break_sharing(AddressSpace& space, PageIndex page, const char* what) {
@@ -158,7 +143,6 @@ void break_sharing(AddressSpace& space, PageIndex page, const char* what) {
 }
 
 FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {
-  if (space.range().watch() != nullptr) return wait_for_snapshot(space, page);
   LeafLock lock(space.family().lock(), space, page.leaf_index());  // nobody else changes this leaf
   space.family().note_change();
   ++space.counts().faults;

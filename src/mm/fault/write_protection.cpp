@@ -5,7 +5,6 @@
 #include "base/refusal.hpp"
 #include "mm/frames/hole_finder.hpp"
 #include "mm/tables/table_runs.hpp"
-#include "mm/watch/settling.hpp"
 
 namespace cow {
 
@@ -149,13 +148,9 @@ void WriteProtection::close_leaf(Leaf& leaf, HoleFinder& holes) noexcept {
 
 }  // namespace
 
-void write_protect(AddressSpace& space, Threads threads) {
+void write_protect(AddressSpace& space) {
   using Together = WriteProtection::Together;
   space.rollback().stop_following();
-  if (space.range().watch() != nullptr) {
-    settle(space, threads);
-    return;
-  }
   WriteProtection(space, Spare::leased).run([](Leaf&) { return Together::yes; });
 }
 

@@ -2,7 +2,6 @@
 
 #include "mm/fault/heat.hpp"
 #include "mm/space/address_space.hpp"
-#include "mm/watch/settling.hpp"
 
 namespace cow {
 
@@ -11,11 +10,8 @@ namespace cow {
 
 /// Makes every writable page read-only, so that its frame can be shared, but for leased ones.
 /// Whoever shares the table gets copies of those: see share_table in table_sharing.hpp.
-/// Where the kernel copies what is stored to, nothing is protected: the pages that were stored to
-/// get frames, see settle(), which alone asks what `threads` do.
-/// Cost: O(writable leaves). Throws std::system_error or NeedsFaultHandler; what it did until then
-/// holds.
-void write_protect(AddressSpace& space, Threads threads = Threads::may_store);
+/// Cost: O(writable leaves). Throws std::system_error; what it did until then holds.
+void write_protect(AddressSpace& space);
 
 /// The same for a snapshot, which gets copies of hot pages, too: their entries stay writable. To
 /// hold stores off the kernel lets nobody store to them until reopen_hot(), which must follow then,

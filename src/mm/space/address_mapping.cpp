@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "base/refusal.hpp"
 #include "mm/space/address_space.hpp"
 #include "mm/tables/table_runs.hpp"
 #include "os/last_words.hpp"
@@ -29,6 +30,15 @@ int AddressSpace::map_all(std::uint64_t runs) noexcept {
   static_cast<void>(range_.map_zeros({PageIndex{0}, PageIndex{table().pages().value}}));
   if (error == ENOMEM) mapping_budget::measure();  // keeps the spare ones again, before others do
   return error;
+}
+
+bool AddressSpace::show_table(std::uint64_t runs) {
+  if (runs > mapping_budget::spendable()) return false;
+  const int error = map_all(runs);
+  if (error != 0 && error != ENOMEM) {
+    throw_refused(error, "mmap", "the frames of a region could not be mapped again for a clone");
+  }
+  return error == 0;
 }
 
 void AddressSpace::protect_again(Leaf& leaf, PageSpan span) noexcept {

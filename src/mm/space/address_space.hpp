@@ -53,6 +53,10 @@ class AddressSpace {
 
   [[nodiscard]] Family& family() const noexcept { return *family_; }
   [[nodiscard]] const std::shared_ptr<Family>& shared_family() const noexcept { return family_; }
+  /// Of a region: see CopyOnWrite.
+  [[nodiscard]] const CopyOnWrite& copy_on_write() const noexcept {
+    return family_->copy_on_write();
+  }
   [[nodiscard]] std::byte* begin() const noexcept { return range_.begin(); }
   [[nodiscard]] std::byte* end() const noexcept { return range_.end(); }
   [[nodiscard]] std::byte* address(PageIndex page) const noexcept { return range_.address(page); }
@@ -83,6 +87,8 @@ class AddressSpace {
   /// Through which the kernel is told; then the page table has to say the same.
   [[nodiscard]] const MappedRange& range() const noexcept { return range_; }
   [[nodiscard]] std::size_t mappings() const noexcept { return range_.mappings(); }
+  /// Beside it, where the kernel copies what is stored to. Precondition: it does.
+  [[nodiscard]] WatchedRange& watched() const noexcept { return *range_.watched(); }
   /// Calls `use(Leaf&)` for each leaf with writable entries, in ascending order.
   template <class Visit>
   void for_each_writable_leaf(const Visit& visit) const {
@@ -99,6 +105,9 @@ class AddressSpace {
   /// Maps what the page table holds, in `runs` mappings, in an address space that still shows zeros
   /// everywhere. 0 or an errno value; then it shows zeros again.
   [[nodiscard]] int map_all(std::uint64_t runs) noexcept;
+  /// The same. False where it takes more mappings than the process can spare, or than the kernel
+  /// has. Throws std::system_error for whatever else it is refused.
+  [[nodiscard]] bool show_table(std::uint64_t runs);
 
   /// Frames of this region are about to be shown elsewhere: sees to it that every page finds a slot
   /// when it is stored to. Throws std::system_error.

@@ -12,10 +12,11 @@ namespace cow {
 
 Family::Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_pages,
                Backing backing, os::HugePages huge_pages, bool keep_out_of_cores,
-               std::optional<os::WriteWatch> watch)
+               const CopyOnWrite& copy_on_write, std::optional<os::WriteWatch> watch)
     : geometry_(geometry),
       max_window_pages_(max_window_pages),
       huge_pages_(huge_pages),
+      copy_on_write_(copy_on_write),
       watch_(std::move(watch)),
       store_(geometry, pages, backing, huge_pages.bytes, {.keep_out_of_cores = keep_out_of_cores}) {
   FamilyList::instance().add(*this);

@@ -18,6 +18,7 @@
 namespace cow {
 
 class AddressSpace;
+class CopyOnWrite;
 class Family;
 
 /// A page table that its region or snapshot is leaving, piece by piece: shown nowhere and kept for
@@ -55,7 +56,8 @@ class Family : public ListLink<Family> {
  public:
   /// Throws std::system_error.
   Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_pages, Backing backing,
-         os::HugePages huge_pages, bool keep_out_of_cores, std::optional<os::WriteWatch> watch);
+         os::HugePages huge_pages, bool keep_out_of_cores, const CopyOnWrite& copy_on_write,
+         std::optional<os::WriteWatch> watch);
   ~Family();
   Family(const Family&) = delete;
   Family& operator=(const Family&) = delete;
@@ -70,6 +72,8 @@ class Family : public ListLink<Family> {
     return {.huge_pages = huge_pages_.by_advice,
             .keep_out_of_cores = store_.frames.advice().keep_out_of_cores};
   }
+  /// How stores to what is shared are kept apart.
+  [[nodiscard]] const CopyOnWrite& copy_on_write() const noexcept { return copy_on_write_; }
   /// What tells of stores where the kernel copies; null where the fault handler does.
   [[nodiscard]] const os::WriteWatch* watch() const noexcept { return watch_ ? &*watch_ : nullptr; }
   /// After fork(), in the child: the watch is the parent's. Throws std::system_error.
@@ -199,6 +203,7 @@ class Family : public ListLink<Family> {
   PageGeometry geometry_;
   std::uint64_t max_window_pages_;
   os::HugePages huge_pages_;
+  const CopyOnWrite& copy_on_write_;
   std::optional<os::WriteWatch> watch_;
   StoreGate store_gate_;
   FamilyLock lock_;

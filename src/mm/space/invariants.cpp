@@ -180,7 +180,7 @@ class Checker {
   }
 
   void check_leases() {
-    if (space_.range().watch() != nullptr) return;  // its entries do not say
+    if (space_.range().watched() != nullptr) return;  // its entries do not say
     for (PageIndex page{0}; page.value < space_.table().pages().value; ++page) {
       bool leased = false;
       for (const PageSpan lease : space_.leases()) leased = leased || lease.contains(page);
@@ -217,11 +217,11 @@ class Checker {
 
   void compare_mappings() {
     const std::vector<Mapping> mappings = kernel_mappings(space_);
-    if (space_.range().watch() != nullptr) {
+    if (space_.range().watched() != nullptr) {
       if (mappings.size() > space_.mappings()) {
         wrong("the kernel has ", mappings.size(), " mappings, counted were ", space_.mappings());
       }
-      if (!space_.range().is_filling()) compare_unstored_pages();
+      if (!space_.watched().is_filling()) compare_unstored_pages();
       return;
     }
     std::size_t index = 0;
@@ -256,8 +256,8 @@ class Checker {
     space_.for_each_writable_leaf([&](const Leaf&) { wrong("an entry is writable"); });
     std::vector<bool> copied(space_.table().pages().value);
     std::vector<os::AddressRun> runs(copied.size());
-    const os::WriteWatch::Found found = space_.range().find_copies(
-        space_.range().addresses(space_.all_pages()), runs, os::WriteWatch::Where::in_memory);
+    const os::WriteWatch::Found found = space_.watched().find_copies(
+        space_.watched().addresses(space_.all_pages()), runs, os::WriteWatch::Where::in_memory);
     if (found.error != 0) wrong("copies cannot be looked for");
     for (std::size_t i = 0; i < found.runs; ++i) {
       const PageSpan span = space_.pages_of(runs[i]);
@@ -265,11 +265,11 @@ class Checker {
     }
     for (PageIndex page{0}; page.value < copied.size(); ++page) {
       const Frame frame = space_.table().entry(page).frame();
-      if (!copied[page.value] && space_.range().are_known_copies({page, page + kOnePage})) {
+      if (!copied[page.value] && space_.watched().are_known_copies({page, page + kOnePage})) {
         wrong("page ", page.value, " is no copy");
       }
       if (frame == Frame{}) continue;  // a hole may be below: see end_filling()
-      if (copied[page.value] || space_.range().is_below({page, page + kOnePage}, frame)) continue;
+      if (copied[page.value] || space_.watched().is_below({page, page + kOnePage}, frame)) continue;
       wrong("page ", page.value, " shows another frame than the page table says");
     }
   }

@@ -1,15 +1,12 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <span>
 
 #include "base/units.hpp"
+#include "mm/resources/metadata_heap.hpp"
 #include "mm/space/family.hpp"
-#include "mm/space/known_copies.hpp"
-#include "mm/space/shown_runs.hpp"
+#include "mm/space/watched_range.hpp"
 #include "os/mapping.hpp"
 
 namespace cow {
@@ -44,7 +41,7 @@ class MappedRange {
   /// Who keeps stores off pages that others see, too.
   enum class Stores {
     protected_from,  ///< a mapping's protection: see the fault handler
-    copied,          ///< nobody: the kernel copies, and the family's watch tells (see settling.hpp)
+    copied,          ///< nobody: the kernel copies, and tells of it (see watched_range.hpp)
   };
 
   /// Shows zeros. Throws std::system_error.
@@ -56,68 +53,8 @@ class MappedRange {
   /// Of a mechanism that keeps stores off by mprotect and a signal.
   [[nodiscard]] static constexpr FaultPrices prices() noexcept { return {}; }
 
-  /// The watch that tells of stores; null where protection keeps them off.
-  [[nodiscard]] const os::WriteWatch* watch() const noexcept {
-    return shown_ ? family_.watch() : nullptr;
-  }
-  /// Whether the frames from `first` on, or zeros, are mapped below `span`: what shows once the
-  /// kernel's copies are dropped. Precondition, of all of these: watch().
-  [[nodiscard]] bool is_below(PageSpan span, Frame first) const noexcept {
-    return shown_->is_shown(span, place_of(first));
-  }
-  /// Gives up what the kernel has copied in `span`. The caller keeps stores off.
-  [[nodiscard]] int drop_copies(PageSpan span) const noexcept {
-    known_copies_->forget(span);
-    return os::drop_copies(address(span.first), bytes(span));
-  }
-  /// The same everywhere.
-  [[nodiscard]] int drop_all_copies() const noexcept { return drop_copies(all()); }
-  /// Looks for pages that are not armed: see WriteWatch. What is not watched yet is from then on.
-  [[nodiscard]] os::WriteWatch::Found look(os::AddressRun within, std::span<os::AddressRun> runs,
-                                           std::size_t most_pages,
-                                           os::WriteWatch::Then then) const noexcept;
-  [[nodiscard]] os::WriteWatch::Found find_copies(
-      os::AddressRun within, std::span<os::AddressRun> runs,
-      os::WriteWatch::Where where = os::WriteWatch::Where::anywhere) const noexcept {
-    return family_.watch()->find_copies(within, runs, where);
-  }
-  /// That it has copied all of `span` need not be asked again until the copies are dropped.
-  void note_copies(PageSpan span) const noexcept { known_copies_->note(span); }
-  [[nodiscard]] bool are_known_copies(PageSpan span) const noexcept {
-    return known_copies_->are_known(span);
-  }
-  /// What the kernel has copied; nothing where it does not. Control calls only. Throws
-  /// std::system_error.
-  [[nodiscard]] std::size_t bytes_copied() const;
-  /// The pages of `span` count as stored to. Where the kernel refuses that, all pages do from the
-  /// next look on, which is refused until it lets them.
-  void disarm(PageSpan span) const noexcept {
-    if (family_.watch()->disarm(addresses(span)) == 0) return;
-    must_disarm_all_ = may_be_clean_ = true;
-  }
-  /// The kernel copies each page of `span`, as for a store, whose frame is hidden from then on.
-  void have_copied(PageSpan span) const noexcept {
-    os::WriteWatch::note_store(address(span.first), bytes(span));
-  }
-  /// Whether copies may count as stored to although nobody stored to them since the last look that
-  /// armed everything.
-  [[nodiscard]] bool may_be_clean() const noexcept { return may_be_clean_; }
-  void set_may_be_clean(bool on) const noexcept { may_be_clean_ = on; }
-  /// After fork(), in the child: see Family::watch_anew().
-  void watch_anew() const noexcept;
-  [[nodiscard]] os::AddressRun addresses(PageSpan span) const noexcept {
-    return {address(span.first), address(span.last)};
-  }
-
-  // The first content of a watched range goes into frames: they are shown as they are, and stores
-  // reach them, until somebody else is to see them.
-
-  [[nodiscard]] bool is_filling() const noexcept { return is_filling_; }
-  /// Shows the frames from `first` on everywhere. 0 or an errno value.
-  [[nodiscard]] int begin_filling(Frame first) const noexcept;
-  /// From now on the kernel copies: what was stored before is in the frames, what is stored later
-  /// is not, for every page at the same moment. 0 or an errno value.
-  [[nodiscard]] int end_filling(Frame first) const noexcept;
+  /// What is known beside the mappings where the kernel copies; null elsewhere.
+  [[nodiscard]] WatchedRange* watched() const noexcept { return watched_.get(); }
 
   [[nodiscard]] std::byte* begin() const noexcept { return range_.begin(); }
   [[nodiscard]] std::byte* end() const noexcept { return range_.end(); }
@@ -149,11 +86,15 @@ class MappedRange {
   /// Control calls only.
   [[nodiscard]] bool is_resident(PageSpan span) const noexcept;
 
+  /// How many mappings it may take.
+  [[nodiscard]] std::uint64_t most_mappings() const noexcept {
+    return watched_ ? WatchedRange::kMostMappings : ~std::uint64_t{0};
+  }
   /// How many mappings show pages, as counted by who knows the page table: from it alone follows
   /// which pages the kernel keeps in one. Two more guard the range.
   [[nodiscard]] std::size_t mappings() const noexcept { return mappings_; }
   void set_mappings(std::size_t mappings) noexcept {
-    if (!shown_) note_mappings(mappings);
+    if (!watched_) note_mappings(mappings);
   }
   /// Who keeps stores off by mprotect has a mapping end at every boundary, of frames and
   /// permissions.
@@ -173,19 +114,13 @@ class MappedRange {
     return family_.geometry().bytes(span.count());
   }
 
-  [[nodiscard]] Place place_of(Frame frame) const noexcept;
-  /// Maps by `map()`, has it watched and writes down that it shows the frames from `first` on.
-  template <class Map>
-  [[nodiscard]] int map_watched(PageSpan span, Frame first, const Map& map) const noexcept;
+  /// After the watched range was shown what `error` says: it counts the mappings.
+  [[nodiscard]] int count_shown(int error) const noexcept;
 
   Family& family_;
   os::AddressRange range_;
   mutable std::size_t mappings_ = 0;
-  mutable std::optional<ShownRuns> shown_;           ///< none where the page table says it
-  mutable std::optional<KnownCopies> known_copies_;  ///< beside shown_
-  mutable bool is_filling_ = false;
-  mutable bool may_be_clean_ = false;
-  mutable bool must_disarm_all_ = false;
+  MetadataPointer<WatchedRange> watched_;
 };
 
 }  // namespace cow

@@ -93,4 +93,20 @@ void for_each_differing_leaf(const PageTable& one, const PageTable& other, const
   }
 }
 
+/// Calls `use(PageSpan)` for each part of `span` that lies in one leaf and may show anything but
+/// zero pages.
+template <class Use>
+void for_each_part_with_frames(const PageTable& table, PageSpan span, const Use& use) {
+  for (PageIndex page = span.first; page < span.last;) {
+    // A file's pages come before those that show zeros.
+    if (table.leaf_of(page) == nullptr && table.entry(page).is_zero_page()) {
+      page = table.end_of_missing(page);
+      continue;
+    }
+    const PageIndex first = page;
+    page = std::min(span.last, table.span_of(first.leaf_index()).last);
+    use(PageSpan{first, page});
+  }
+}
+
 }  // namespace cow

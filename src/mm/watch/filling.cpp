@@ -23,7 +23,7 @@ void give_up_holes(AddressSpace& space) noexcept {
   const auto is_hole = [](Entry entry) { return entry.never_stored(); };
   for_each_frame_stretch(space.table(), space.all_pages(), is_hole, [&](PageSpan run) {
     const bool is_worth_it = run.count() >= Showing::kMappedPages &&
-                             ++gaps < Showing::kMostMappings / 2 &&
+                             ++gaps < WatchedRange::kMostMappings / 2 &&
                              mapping_budget::spendable() >= 2;
     if (!is_worth_it) return;
     if (const int error = space.show(run, Entry{}); error != 0) {
@@ -39,14 +39,11 @@ void give_up_holes(AddressSpace& space) noexcept {
 
 void begin_filling(AddressSpace& space) {
   Family& family = space.family();
-  const Section section(family);
-  if (space.range().watch() == nullptr || family.pages().value > kMostPages ||
-      family.frames().shows_file()) {
-    return;
-  }
+  family.lock().assert_held();
+  if (family.pages().value > kMostPages || family.frames().shows_file()) return;
   family.ensure_reserve({.tables = 1});
   const Frame home = space.homes().first();
-  const int error = space.range().begin_filling(home);
+  const int error = space.watched().begin_filling(home);
   if (error != 0) throw_refused(error, "mmap", "the frames of a region could not be mapped");
   space.edit({PageIndex{0}, PageIndex{family.pages().value}}, [&](PageIndex page, Entry& entry) {
     entry = Entry(home.after({page.value}));
@@ -58,15 +55,15 @@ void begin_filling(AddressSpace& space) {
 
 void end_filling(AddressSpace& space) {
   const Frame home = space.table().entry(PageIndex{0}).frame();
-  const int error = space.range().end_filling(home);
+  const int error = space.range().map(space.all_pages(), home, os::Protection::read_write);
   if (error != 0) {
     // Some kernels have removed the mapping by then. All bytes are in the frames.
     const int lost =
-        space.range().is_mapped(space.all_pages()) ? 0 : space.range().begin_filling(home);
+        space.range().is_mapped(space.all_pages()) ? 0 : space.watched().begin_filling(home);
     if (lost != 0) os::die_of("a region could not be mapped as it was", lost);
     throw_refused(error, "mmap", "a region's frames could not be mapped to be shared");
   }
-  // Nobody stores to the frames any more.
+  space.watched().end_filling();  // nobody stores to the frames any more
   HoleFinder holes(space.family().frames());
   space.for_each_writable_leaf([&](Leaf& leaf) {
     leaf.any_never_stored = false;

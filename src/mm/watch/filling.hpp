@@ -9,8 +9,8 @@ namespace cow {
 
 /// Of a region that was just made and shows zeros: stores go into the frames of its home. Not of
 /// one so large that page tables for all of it would cost more than its first snapshot, and not
-/// where a user's file is shown. Takes the family's lock. Throws std::system_error; then it stays
-/// as it was.
+/// where a user's file is shown. The caller holds the family's lock. Throws std::system_error; then
+/// it stays as it was.
 /// Cost: O(pages), a page-table entry for each.
 void begin_filling(AddressSpace& space);
 

@@ -34,7 +34,7 @@ class PuttingBack {
     bool drops_all = may_drop_all();
     if (!drops_all) find_what_was_stored_to();
     past_.read();
-    if (drops_all && space_.range().drop_all_copies() != 0) {
+    if (drops_all && space_.watched().drop_all_copies() != 0) {
       drops_all = false;
       find_rest();
     }
@@ -52,7 +52,7 @@ class PuttingBack {
     if (!space_.leases().empty() || !rounds_.may_drop_all()) return false;
     bool is_below = true;
     for_each_mapping(snapshot_, [&](PageSpan run, Entry first) {
-      is_below = is_below && space_.range().is_below(run, first.frame());
+      is_below = is_below && space_.watched().is_below(run, first.frame());
     });
     return is_below;
   }
@@ -62,14 +62,14 @@ class PuttingBack {
     for (PageIndex page = span.first; page < span.last; ++page) {
       const Frame past = then(page).frame();
       const bool is_in_file = past != Frame{} && frames_.is_of_users_file(past);
-      if (is_in_file && space_.range().is_below({page, page + kOnePage}, past)) continue;
+      if (is_in_file && space_.watched().is_below({page, page + kOnePage}, past)) continue;
       past_.need(page);
     }
   }
 
   void find_what_was_stored_to() {
     // A device may have written to them, unseen.
-    for (const PageSpan lease : space_.leases()) space_.range().have_copied(lease);
+    for (const PageSpan lease : space_.leases()) space_.watched().have_copied(lease);
     // Nothing is armed: what is dropped need not be, and what stays would fault for its next store.
     StoredPages stored(space_, space_.all_pages(), StoredPages::Then::leave);
     for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {
@@ -127,7 +127,7 @@ class PuttingBack {
     hot.leased = space_.is_leased(page);
     hot.note_round(changed);
     if (hot.is_idle() || !rounds_.keep(hot)) return false;
-    space_.range().set_may_be_clean(true);
+    space_.watched().set_may_be_clean(true);
     return true;
   }
 
@@ -147,13 +147,13 @@ class PuttingBack {
     }
     if (!is_leased && showing_.map(span, then(span.first))) return;
     for (PageIndex page = span.first; page < span.last; ++page) store(page);
-    space_.range().set_may_be_clean(true);
+    space_.watched().set_may_be_clean(true);
   }
 
   // Whether it holds this already or not: another frame may be below, which may change.
   void store(PageIndex page) noexcept {
     const std::size_t bytes = space_.family().geometry().page_bytes();
-    space_.range().note_copies({page, page + kOnePage});
+    space_.watched().note_copies({page, page + kOnePage});
     if (then(page).shows_zeros()) return os::clear_bytes(space_.address(page), bytes);
     const std::byte* const past = past_.of(page);
     if (past != nullptr) return os::copy_bytes(space_.address(page), past, bytes);
@@ -206,7 +206,7 @@ class PuttingBack {
 
 void restore_watched(AddressSpace& space, const PageTable& snapshot) {
   space.family().ensure_reserve({.tables = 1});
-  if (space.range().is_filling()) end_filling(space);
+  if (space.watched().is_filling()) end_filling(space);
   PuttingBack(space, snapshot).run();
 }
 

@@ -76,13 +76,13 @@ class Settling {
 
   template <class Copy>
   void look(const Copy& copy) {
-    compares_ = space_.range().may_be_clean();
-    space_.range().set_may_be_clean(false);  // they are armed now, but see MappedRange::look()
+    compares_ = space_.watched().may_be_clean();
+    space_.watched().set_may_be_clean(false);  // they are armed now, but see WatchedRange::look()
     found_ = 0;
     try {
       copy();
     } catch (...) {
-      space_.range().set_may_be_clean(true);
+      space_.watched().set_may_be_clean(true);
       throw;
     }
     space_.watched_rounds().forget_kept();
@@ -111,13 +111,13 @@ class Settling {
     }
   }
 
-  // A page may have been found that nobody stored to: see MappedRange::may_be_clean(). And zeros
+  // A page may have been found that nobody stored to: see WatchedRange::may_be_clean(). And zeros
   // need no frame. Leased pages are copied at another moment: all of them, whatever was found.
   void copy_changed(PageSpan part) {
     const auto is_changed = [&](PageIndex page) {
       if (space_.is_leased(page)) return false;
       const bool compares =
-          compares_ || space_.range().may_be_clean() || space_.table().entry(page).shows_zeros();
+          compares_ || space_.watched().may_be_clean() || space_.table().entry(page).shows_zeros();
       return !compares || !is_what_the_table_says(page);
     };
     for_each_stretch(part, is_changed, [&](PageSpan changed) { copy_part(changed); });
@@ -209,7 +209,7 @@ void settle(AddressSpace& space, Threads threads) {
   Family& family = space.family();
   family.lock().assert_held();
   family.ensure_reserve({.tables = 1});
-  if (space.range().is_filling()) return end_filling(space);
+  if (space.watched().is_filling()) return end_filling(space);
   if (threads == Threads::may_store && !os::is_only_thread()) return settle_while_stored_to(space);
   Settling settling(space);
   settling.look_and_copy();

@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "mm/space/address_space.hpp"
+#include "mm/space/copy_on_write.hpp"
 
 namespace cow {
 
@@ -27,7 +28,6 @@ struct NeedsFaultHandler : std::exception {
 ///
 /// The caller holds the family's lock. Cost: O(pages stored to + what a look costs). Throws
 /// std::system_error or NeedsFaultHandler; then what was not copied counts as stored to, still.
-enum class Threads { may_store, quiescent };
 void settle(AddressSpace& space, Threads threads);
 
 }  // namespace cow

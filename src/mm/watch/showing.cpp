@@ -23,12 +23,12 @@ int Showing::show(PageSpan span, Entry first) noexcept {
 }
 
 bool Showing::map(PageSpan span, Entry first) noexcept {
-  if (space_.range().is_below(span, first.frame()) && space_.range().drop_copies(span) == 0) {
+  if (space_.watched().is_below(span, first.frame()) && space_.watched().drop_copies(span) == 0) {
     return true;
   }
   const std::uint64_t spendable = mapping_budget::spendable();
   const bool may_map = span.count() >= kMappedPages && spendable >= 2 &&
-                       space_.range().mappings() + 2 <= kMostMappings;
+                       space_.range().mappings() + 2 <= WatchedRange::kMostMappings;
   if (!may_map) return false;
   const int error = space_.show(span, first);
   if (error != 0) space_.must_show_again(span, error);
@@ -37,7 +37,7 @@ bool Showing::map(PageSpan span, Entry first) noexcept {
 
 int Showing::store(PageSpan span, Entry first) noexcept {
   const int error = store_bytes(span, first);
-  if (error == 0) space_.range().note_copies(span);
+  if (error == 0) space_.watched().note_copies(span);
   return error;
 }
 
@@ -91,7 +91,7 @@ PageCount Showing::shortest_mapped(Frame base) const noexcept {
     ++runs_by_length[static_cast<std::size_t>(std::bit_width(run.count().value)) - 1];
   });
   const std::uint64_t most =
-      std::min<std::uint64_t>(kMostMappings, mapping_budget::spendable()) / 2;
+      std::min<std::uint64_t>(WatchedRange::kMostMappings, mapping_budget::spendable()) / 2;
   std::uint64_t mapped = 0;
   std::size_t length = runs_by_length.size();
   const auto fewest = static_cast<std::size_t>(std::bit_width(kMappedPages.value)) - 1;
@@ -121,12 +121,13 @@ bool Showing::show_all() {
   int error = space_.show(hull, Entry(base.after({hull.first.value})));
   for_each_mapping(table, [&](PageSpan run, Entry first) {
     if (error != 0 || lies_in(first, run, base)) return;
-    const bool shows_zeros_already = first.is_zero_page() && space_.range().is_below(run, Frame{});
+    const bool shows_zeros_already =
+        first.is_zero_page() && space_.watched().is_below(run, Frame{});
     if (shows_zeros_already) return;
     error = run.count() >= mapped ? space_.show(run, first) : store(run, first);
   });
   if (error == 0) {
-    space_.range().set_may_be_clean(true);
+    space_.watched().set_may_be_clean(true);
     return true;
   }
   static_cast<void>(space_.range().map_zeros(space_.all_pages()));

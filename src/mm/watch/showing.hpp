@@ -9,13 +9,13 @@ namespace cow {
 ///
 ///  1. What the kernel has copied is dropped, where the frames are mapped below it.
 ///  2. A mapping of their own for frames side by side, of kMappedPages or more: about what copying
-///     so many pages costs. A region has no more than kMostMappings of them.
+///     so many pages costs. A region has no more than WatchedRange::kMostMappings of them.
 ///  3. Their bytes are stored to the page, as anybody would store them: the kernel copies.
 ///
-/// So a region never needs more than kMostMappings mappings, however its frames are scattered.
+/// So a region never needs more than WatchedRange::kMostMappings mappings, however its frames are
+/// scattered.
 class Showing {
  public:
-  static constexpr std::size_t kMostMappings = 64;
   static constexpr PageCount kMappedPages{8};
 
   explicit Showing(AddressSpace& space) noexcept

@@ -12,12 +12,12 @@ PageSpan StoredPages::next() noexcept {
 void StoredPages::look_on() noexcept {
   std::array<os::AddressRun, kRuns> unarmed;
   // No more pages than there is room for if each of them is a run of its own.
-  const os::WriteWatch::Found found = space_.range().look(rest_, unarmed, kRuns, then_);
+  const os::WriteWatch::Found found = space_.watched().look(rest_, unarmed, kRuns, then_);
   error_ = found.error;
   rest_.begin = found.end;
   next_ = count_ = 0;
   const auto is_known = [&](os::AddressRun run) {
-    return space_.range().are_known_copies(space_.pages_of(run));
+    return space_.watched().are_known_copies(space_.pages_of(run));
   };
   for (std::size_t i = 0; i < found.runs;) {
     if (is_known(unarmed[i])) {
@@ -36,13 +36,13 @@ void StoredPages::ask_for_copies(std::span<const os::AddressRun> unarmed) noexce
   for (const os::AddressRun run : unarmed) {
     std::array<os::AddressRun, kRuns> copies;
     os::WriteWatch::Found found;
-    if (error_ == 0) found = space_.range().find_copies(run, copies);
+    if (error_ == 0) found = space_.watched().find_copies(run, copies);
     for (std::size_t i = 0; i < found.runs; ++i) {
-      if (found.in_memory) space_.range().note_copies(space_.pages_of(copies[i]));
+      if (found.in_memory) space_.watched().note_copies(space_.pages_of(copies[i]));
       push(copies[i]);
     }
     // What only its bytes can tell for a copy.
-    if (!found.in_memory) space_.range().set_may_be_clean(true);
+    if (!found.in_memory) space_.watched().set_may_be_clean(true);
     if (found.error != 0) error_ = found.error;
     if (error_ != 0) leave(space_.pages_of(run));
   }
@@ -57,7 +57,7 @@ void StoredPages::push(os::AddressRun run) noexcept {
 }
 
 void StoredPages::leave(PageSpan span) noexcept {
-  if (!span.empty() && then_ == Then::arm_again) space_.range().disarm(span);
+  if (!span.empty() && then_ == Then::arm_again) space_.watched().disarm(span);
 }
 
 void StoredPages::leave_rest(PageSpan also) noexcept {

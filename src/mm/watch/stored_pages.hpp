@@ -20,7 +20,7 @@ class StoredPages {
 
   /// Those of `within`. `then`: whether what is found counts as stored to from now on, too.
   StoredPages(AddressSpace& space, PageSpan within, Then then) noexcept
-      : space_(space), then_(then), rest_(space.range().addresses(within)) {}
+      : space_(space), then_(then), rest_(space.watched().addresses(within)) {}
 
   /// The next of them, in ascending order: granules, as long as they are side by side. Empty at the
   /// end, or after an error.

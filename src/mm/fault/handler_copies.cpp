@@ -1,0 +1,63 @@
+#include "mm/fault/handler_copies.hpp"
+
+#include <algorithm>
+
+#include "mm/fault/discarding.hpp"
+#include "mm/fault/holding_still.hpp"
+#include "mm/fault/restoring.hpp"
+#include "mm/fault/write_fault.hpp"
+#include "mm/fault/write_protection.hpp"
+#include "mm/space/address_space.hpp"
+#include "mm/space/rollback.hpp"
+
+namespace cow {
+
+namespace {
+
+class HandlerCopies final : public CopyOnWrite {
+ public:
+  [[nodiscard]] bool stores_fault() const noexcept override { return true; }
+  [[nodiscard]] FaultOutcome resolve(AddressSpace& space, PageIndex page,
+                                     FaultSteps* steps) const noexcept override {
+    return resolve_write_fault(space, page, steps);
+  }
+
+  void begin(AddressSpace&) const override {}
+  void keep_stores_off(AddressSpace& space, Threads) const override { write_protect(space); }
+  [[nodiscard]] bool show_table(AddressSpace& region, std::uint64_t runs) const override {
+    return region.show_table(runs);
+  }
+  void restore(AddressSpace& space, const PageTable& snapshot) const override {
+    if (!restore_round(space, snapshot)) restore_what_differs(space, snapshot);
+  }
+  [[nodiscard]] bool show_zeros(AddressSpace& space, PageSpan span) const override {
+    return cow::show_zeros(space, span);
+  }
+  [[nodiscard]] std::size_t bytes_beside_frames(const AddressSpace&) const override { return 0; }
+
+  void hold_still(AddressSpace& space, PageSpan span) const override {
+    own_pages(space, span);
+    mark_leased(space, span, true);
+  }
+  void let_go(AddressSpace& space, PageSpan span) const noexcept override {
+    mark_leased(space, span, false);
+    for (const PageSpan other : space.leases()) {
+      const PageSpan both{std::max(span.first, other.first), std::min(span.last, other.last)};
+      if (!both.empty()) mark_leased(space, both, true);
+    }
+  }
+  void become_child(AddressSpace& space) const override {
+    show_leased_pages(space);
+    space.prepare_to_be_seen();
+    for (const PageSpan lease : space.leases()) hold_still(space, lease);
+  }
+};
+
+}  // namespace
+
+const CopyOnWrite& handler_copies() noexcept {
+  static constinit const HandlerCopies copies;
+  return copies;
+}
+
+}  // namespace cow

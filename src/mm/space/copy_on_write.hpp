@@ -1,0 +1,66 @@
+#pragma once
+
+#include "base/units.hpp"
+#include "mm/space/fault_outcome.hpp"
+#include "mm/tables/page_table.hpp"
+
+namespace cow {
+
+class AddressSpace;
+class Family;
+struct FaultSteps;
+
+/// Whether other threads may store while what a region shows is shared. `quiescent`: the caller
+/// promises that nobody stores; who can find such a store reports it.
+enum class Threads { may_store, quiescent };
+
+/// A way to copy on write: who keeps stores off frames that others see, who copies what is stored
+/// to, and who finds out what that was. A family takes one when it is made. Each is a small class
+/// (fault/handler_copies.hpp, watch/kernel_copies.hpp), and control calls, which come through here,
+/// do not ask which one it is.
+///
+/// The caller of all but resolve() holds the family's lock. What throws, throws
+/// std::system_error, with everything as it was.
+class CopyOnWrite {
+ public:
+  CopyOnWrite(const CopyOnWrite&) = delete;
+  CopyOnWrite& operator=(const CopyOnWrite&) = delete;
+
+  /// Whether a store to a page whose frame others see faults, and waits in the handler for whoever
+  /// holds the family's lock. Entries say which pages are open to stores then, and no others.
+  [[nodiscard]] virtual bool stores_fault() const noexcept = 0;
+  /// After a store to `page` of a region has faulted: sees to it that it can run again. Signal
+  /// context: yes. See resolve_write_fault().
+  [[nodiscard]] virtual FaultOutcome resolve(AddressSpace& space, PageIndex page,
+                                             FaultSteps* steps) const noexcept = 0;
+
+  /// A region was just made, and shows zeros.
+  virtual void begin(AddressSpace& region) const = 0;
+  /// What the page table says is what `space` shows, and no store reaches frames that it says, but
+  /// for leased ones: they can be shared.
+  virtual void keep_stores_off(AddressSpace& space, Threads threads) const = 0;
+  /// Maps what the table of a new region says, which shows zeros, in about `runs` mappings. False
+  /// where that takes too many of them: copies that lie side by side are better.
+  [[nodiscard]] virtual bool show_table(AddressSpace& region, std::uint64_t runs) const = 0;
+  /// The bytes of `space` become those of `snapshot`; nobody stores meanwhile.
+  virtual void restore(AddressSpace& space, const PageTable& snapshot) const = 0;
+  /// The pages of `span` show zeros. True if they are mapped so, and what the table says is to be
+  /// given up; false if its frames hold zeros.
+  [[nodiscard]] virtual bool show_zeros(AddressSpace& space, PageSpan span) const = 0;
+  /// How much memory shows pages of `space` beside its family's frames.
+  [[nodiscard]] virtual std::size_t bytes_beside_frames(const AddressSpace& space) const = 0;
+
+  /// The pages of `span` stay where they are, and open to whoever stores without a fault, until
+  /// let_go(), when `span` is none of the leases of `space` any more.
+  virtual void hold_still(AddressSpace& space, PageSpan span) const = 0;
+  virtual void let_go(AddressSpace& space, PageSpan span) const noexcept = 0;
+  /// After fork(), in the child, where all frames are the parent's: `space` goes on by itself. May
+  /// be tried again.
+  virtual void become_child(AddressSpace& space) const = 0;
+
+ protected:
+  CopyOnWrite() = default;
+  ~CopyOnWrite() = default;
+};
+
+}  // namespace cow

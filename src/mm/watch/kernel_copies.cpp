@@ -1,0 +1,109 @@
+#include "mm/watch/kernel_copies.hpp"
+
+#include <exception>
+
+#include "mm/space/address_space.hpp"
+#include "mm/space/clearing.hpp"
+#include "mm/tables/table_runs.hpp"
+#include "mm/watch/filling.hpp"
+#include "mm/watch/putting_back.hpp"
+#include "mm/watch/settling.hpp"
+#include "mm/watch/showing.hpp"
+
+namespace cow {
+
+namespace {
+
+// Nobody but a snapshot holds stores off.
+FaultOutcome wait_for_snapshot(AddressSpace& space, PageIndex page) noexcept {
+  using Passage = StoreGate::Passage;
+  const Passage passage = space.family().store_gate().let_pass(space, page);
+  if (passage == Passage::opened) return {};
+  if (passage == Passage::open) return {.was_writable = true, .protections = protections()};
+  // The kernel has refused to let stores in again.
+  const LeafLock lock(space.family().lock(), space, page.leaf_index());
+  const int error = space.range().make_writable(space.all_pages());
+  return {.error = error,
+          .refused = FaultStep::protect,
+          .was_writable = true,
+          .protections = protections()};
+}
+
+// What the kernel has copied is found only by looking, and does not matter. False if there is no
+// memory for page tables that say so: then the zeros are stored.
+bool show_zeros_instead(AddressSpace& space, PageSpan span) noexcept {
+  Showing showing(space);
+  try {
+    space.family().ensure_reserve({.tables = 1});
+  } catch (const std::exception&) {
+    static_cast<void>(showing.store(span, Entry{}));
+    return false;
+  }
+  const auto is_leased = [&](PageIndex page) { return space.is_leased(page); };
+  const auto is_free = [&](PageIndex page) { return !space.is_leased(page); };
+  // A device may be writing to the very copies under a lease.
+  for_each_stretch(span, is_leased,
+                   [&](PageSpan leased) { static_cast<void>(showing.store(leased, Entry{})); });
+  for_each_stretch(span, is_free,
+                   [&](PageSpan free) { static_cast<void>(showing.show(free, Entry{})); });
+  return true;
+}
+
+class KernelCopies final : public CopyOnWrite {
+ public:
+  [[nodiscard]] bool stores_fault() const noexcept override { return false; }
+  [[nodiscard]] FaultOutcome resolve(AddressSpace& space, PageIndex page,
+                                     FaultSteps*) const noexcept override {
+    return wait_for_snapshot(space, page);
+  }
+
+  void begin(AddressSpace& region) const override { begin_filling(region); }
+  void keep_stores_off(AddressSpace& space, Threads threads) const override {
+    settle(space, threads);
+  }
+  [[nodiscard]] bool show_table(AddressSpace& region, std::uint64_t) const override {
+    const std::uint64_t runs = count_runs(region.table());
+    return runs > WatchedRange::kMostMappings ? Showing(region).show_all()
+                                              : region.show_table(runs);
+  }
+  void restore(AddressSpace& space, const PageTable& snapshot) const override {
+    restore_watched(space, snapshot);
+  }
+  [[nodiscard]] bool show_zeros(AddressSpace& space, PageSpan span) const override {
+    if (!space.watched().is_filling()) return show_zeros_instead(space, span);
+    clear_frames(space, span);
+    return false;
+  }
+  [[nodiscard]] std::size_t bytes_beside_frames(const AddressSpace& space) const override {
+    return space.watched().bytes_copied();
+  }
+
+  void hold_still(AddressSpace& space, PageSpan span) const override {
+    space.family().frames().check_files();
+    if (space.watched().is_filling()) end_filling(space);
+    have_copied(space, span);  // what a device is told to write to must be no frame
+  }
+  // What a device wrote since the last look, the next one is to find.
+  void let_go(AddressSpace& space, PageSpan span) const noexcept override {
+    have_copied(space, span);
+  }
+  void become_child(AddressSpace& space) const override {
+    space.watched().watch_anew();
+    space.prepare_to_be_seen();
+  }
+
+ private:
+  static void have_copied(AddressSpace& space, PageSpan span) noexcept {
+    space.watched().set_may_be_clean(true);
+    space.watched().have_copied(span);
+  }
+};
+
+}  // namespace
+
+const CopyOnWrite& kernel_copies() noexcept {
+  static constinit const KernelCopies copies;
+  return copies;
+}
+
+}  // namespace cow
