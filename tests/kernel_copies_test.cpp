@@ -1,5 +1,6 @@
 // What is copied where the kernel copies, by counting, and who may come to see it.
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "os/write_watch.hpp"
 #include "support.hpp"
 
 using cow::Region;
@@ -30,6 +32,12 @@ std::optional<Region> kernel_region() {
     WARN("skipped: " << error.what());
     return std::nullopt;
   }
+}
+
+long minor_faults() {
+  rusage usage{};
+  ::getrusage(RUSAGE_THREAD, &usage);
+  return usage.ru_minflt;
 }
 
 }  // namespace
@@ -97,5 +105,70 @@ TEST_CASE("what is discarded, restored and stored to in turn is copied once for 
   const Snapshot same = region->snapshot();
   CHECK(region->stats().pages_copied == copied);
   CHECK(cow::diff(full, same).empty());
+  CHECK(support::broken_invariant(*region) == "");
+}
+
+TEST_CASE("going back to a snapshot in most of whose pages a region differs faults in few, and "
+          "what came back is not copied again",
+          "[mm]") {
+  std::optional<Region> region = kernel_region();
+  if (!region) return;
+  support::fill(region->bytes(), 1);
+  const Snapshot first = region->snapshot();
+  // Two rounds, so that the pages are copies of the kernel's and are armed.
+  for (unsigned value = 2; value < 4; ++value) {
+    for (std::size_t page = 0; page < kPages; page += 2) support::store(*region, page, value);
+    static_cast<void>(region->snapshot());
+  }
+  const std::size_t copied = region->stats().pages_copied;
+  CHECK(copied == kPages);
+  const Snapshot second = region->snapshot();
+
+  region->restore(first);
+  region->restore(second);  // maps the frames to load from, too
+  for (unsigned round = 0; round < 4; ++round) {
+    const Snapshot& past = round % 2 == 0 ? first : second;
+    const long before = minor_faults();
+    region->restore(past);
+    CHECK(minor_faults() - before < static_cast<long>(kPages / 8));
+    CHECK(cow::diff(past, region->snapshot()).empty());
+    CHECK(support::broken_invariant(*region) == "");
+  }
+  CHECK(region->stats().pages_copied == copied);
+
+  support::store(*region, 3, 7);
+  const Snapshot third = region->snapshot();
+  CHECK(region->stats().pages_copied == copied + 1);
+  CHECK(support::load(third.bytes(), 3) == 7);
+}
+
+TEST_CASE("pages that were only loaded from are armed by a restore: no later look meets them",
+          "[mm]") {
+  std::optional<Region> region = kernel_region();
+  if (!region) return;
+  const cow::os::WriteWatch watch = cow::os::WriteWatch::open();
+  std::byte* const begin = region->data();
+  const auto unarmed = [&] {
+    std::array<cow::os::AddressRun, kPages> runs;
+    const cow::os::WriteWatch::Found found = watch.look(
+        {begin, begin + kPages * support::page_bytes()}, runs, 0, cow::os::WriteWatch::Then::leave);
+    CHECK(found.error == 0);
+    std::size_t pages = 0;
+    for (std::size_t i = 0; i < found.runs; ++i) {
+      pages += static_cast<std::size_t>(runs[i].end - runs[i].begin) / support::page_bytes();
+    }
+    return pages;
+  };
+  support::fill(region->bytes(), 1);
+  const Snapshot snapshot = region->snapshot();
+  for (unsigned round = 0; round < 4; ++round) {
+    CHECK(support::shows(region->bytes(), 1));  // loads from all of them
+    support::store(*region, 10 + 3 * round, 2);
+    CHECK(unarmed() >= 1);
+    region->restore(snapshot);
+    CHECK(unarmed() == 0);
+    CHECK(region->stats().pages_private == 0);
+  }
+  CHECK(support::shows(region->bytes(), 1));
   CHECK(support::broken_invariant(*region) == "");
 }

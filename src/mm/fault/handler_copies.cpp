@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/immortal.hpp"
 #include "mm/fault/discarding.hpp"
 #include "mm/fault/holding_still.hpp"
 #include "mm/fault/restoring.hpp"
@@ -56,8 +57,7 @@ class HandlerCopies final : public CopyOnWrite {
 }  // namespace
 
 const CopyOnWrite& handler_copies() noexcept {
-  static constinit const HandlerCopies copies;
-  return copies;
+  return immortal<HandlerCopies>();
 }
 
 }  // namespace cow

@@ -23,6 +23,7 @@ enum class Threads { may_store, quiescent };
 /// std::system_error, with everything as it was.
 class CopyOnWrite {
  public:
+  virtual ~CopyOnWrite() = default;
   CopyOnWrite(const CopyOnWrite&) = delete;
   CopyOnWrite& operator=(const CopyOnWrite&) = delete;
 
@@ -60,7 +61,6 @@ class CopyOnWrite {
 
  protected:
   CopyOnWrite() = default;
-  ~CopyOnWrite() = default;
 };
 
 }  // namespace cow

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -32,6 +33,16 @@ class KnownCopies {
       if ((word & bits) != 0) word &= ~bits;
     });
     if (span == noted_) noted_ = {};
+  }
+  /// How many of `span` are.
+  [[nodiscard]] PageCount count(PageSpan span) noexcept {
+    span = {std::max(noted_.first, span.first), std::min(noted_.last, span.last)};
+    PageCount known{0};
+    if (span.empty()) return known;
+    for_each_word(span, [&](std::uint64_t& word, std::uint64_t bits) {
+      known = known + PageCount{static_cast<std::uint64_t>(std::popcount(word & bits))};
+    });
+    return known;
   }
   /// Whether all of them are.
   [[nodiscard]] bool are_known(PageSpan span) noexcept {

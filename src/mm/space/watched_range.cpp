@@ -78,6 +78,16 @@ os::WriteWatch::Found WatchedRange::look(os::AddressRun within, std::span<os::Ad
                     : os::WriteWatch::Found{0, within.begin, error};
 }
 
+void WatchedRange::arm(PageSpan span) noexcept {
+  std::array<os::AddressRun, 64> runs;
+  os::AddressRun rest = addresses(span);
+  while (rest.begin < rest.end) {
+    const os::WriteWatch::Found found = look(rest, runs, 0, os::WriteWatch::Then::arm_again);
+    if (found.error != 0 || found.end == rest.begin) return;
+    rest.begin = found.end;
+  }
+}
+
 std::size_t WatchedRange::bytes_copied() const {
   if (is_filling_) return 0;
   std::size_t bytes_found = 0;

@@ -70,7 +70,9 @@ class WatchedRange {
   [[nodiscard]] bool are_known_copies(PageSpan span) noexcept {
     return known_copies_.are_known(span);
   }
-  /// How much that is. Throws std::system_error.
+  /// How many of `span` it is known to have copied.
+  [[nodiscard]] PageCount known_copies(PageSpan span) noexcept { return known_copies_.count(span); }
+  /// How much it has copied. Throws std::system_error.
   [[nodiscard]] std::size_t bytes_copied() const;
 
   // What was stored to.
@@ -79,6 +81,9 @@ class WatchedRange {
   [[nodiscard]] os::WriteWatch::Found look(os::AddressRun within, std::span<os::AddressRun> runs,
                                            std::size_t most_pages,
                                            os::WriteWatch::Then then) noexcept;
+  /// The pages of `span` count as stored to no more, where they do not hold but what the page table
+  /// says. If the kernel refuses, the next look finds them once more.
+  void arm(PageSpan span) noexcept;
   /// The pages of `span` count as stored to. Where the kernel refuses that, all pages do from the
   /// next look on, which is refused until it lets them.
   void disarm(PageSpan span) noexcept {

@@ -53,9 +53,10 @@ class WatchedRounds {
     return true;
   }
   void end_round() noexcept {
+    unseen_ = 0;
+    if (stored_.empty() && kept_.empty()) return;  // a round without stores tells nothing
     const bool few_came_back = kFewOf * (came_back_ + kept_.size()) <= stored_.size();
     cold_rounds_ = few_came_back ? cold_rounds_ + 1 : 0;
-    unseen_ = 0;
   }
 
   /// Whether the next round may be dropped as a whole: nearly all that was stored to lately was so

@@ -2,6 +2,7 @@
 
 #include <exception>
 
+#include "base/immortal.hpp"
 #include "mm/space/address_space.hpp"
 #include "mm/space/clearing.hpp"
 #include "mm/tables/table_runs.hpp"
@@ -102,8 +103,7 @@ class KernelCopies final : public CopyOnWrite {
 }  // namespace
 
 const CopyOnWrite& kernel_copies() noexcept {
-  static constinit const KernelCopies copies;
-  return copies;
+  return immortal<KernelCopies>();
 }
 
 }  // namespace cow

@@ -70,8 +70,8 @@ class PuttingBack {
   void find_what_was_stored_to() {
     // A device may have written to them, unseen.
     for (const PageSpan lease : space_.leases()) space_.watched().have_copied(lease);
-    // Nothing is armed: what is dropped need not be, and what stays would fault for its next store.
-    StoredPages stored(space_, space_.all_pages(), StoredPages::Then::leave);
+    // What is dropped need not be armed, and what stays would fault for its next store.
+    StoredPages stored(space_, space_.all_pages(), StoredPages::Then::leave_stored);
     for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {
       need(span);
       if (!found_.reserve(found_.size() + 1)) throw_refused(errno, "mmap", kRefused);
@@ -145,9 +145,20 @@ class PuttingBack {
     for (PageIndex page = span.first; page < span.last && !is_leased; ++page) {
       is_leased = space_.is_leased(page);
     }
-    if (!is_leased && showing_.map(span, then(span.first))) return;
+    if (!is_leased && !are_better_stored(span) && showing_.map(span, then(span.first))) return;
     for (PageIndex page = span.first; page < span.last; ++page) store(page);
     space_.watched().set_may_be_clean(true);
+  }
+
+  // Where the kernel has copied many pages already, to drop a few saves little memory, and costs
+  // more than to store what they are to hold: a call, and a copy for the next store.
+  [[nodiscard]] bool are_better_stored(PageSpan span) const noexcept {
+    constexpr std::uint64_t kManyOf = 4;
+    if (span.count() >= Showing::kMappedPages || !space_.watched().are_known_copies(span)) {
+      return false;
+    }
+    const PageSpan around = space_.table().span_of(span.first.leaf_index());
+    return kManyOf * space_.watched().known_copies(around).value >= around.count().value;
   }
 
   // Whether it holds this already or not: another frame may be below, which may change.
@@ -180,9 +191,23 @@ class PuttingBack {
 
   void show_what_differs() noexcept {
     for_each_differing_leaf(space_.table(), snapshot_, [&](std::uint64_t leaf_index) {
+      const PageSpan leaf = space_.table().span_of(leaf_index);
+      const bool together = differs_in_many(leaf_index) && space_.leases().empty();
+      if (together) space_.watched().disarm(leaf);
       for_each_span_that_differs(leaf_index, [&](PageSpan span) { show(span); });
       space_.adopt_leaf(leaf_index, snapshot_);
+      if (together) space_.watched().arm(leaf);  // all of it holds what the table says now
     });
+  }
+
+  // To store to an armed page faults, and takes as long as to disarm a few dozen together.
+  [[nodiscard]] bool differs_in_many(std::uint64_t leaf_index) const noexcept {
+    constexpr std::uint64_t kMany = kTableEntries / 16;
+    PageCount stored{0};
+    for_each_span_that_differs(leaf_index, [&](PageSpan span) {
+      if (are_better_stored(span)) stored = stored + span.count();
+    });
+    return stored.value >= kMany;
   }
 
   // What was put back already is not to be shown once more.

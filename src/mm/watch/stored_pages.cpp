@@ -12,7 +12,9 @@ PageSpan StoredPages::next() noexcept {
 void StoredPages::look_on() noexcept {
   std::array<os::AddressRun, kRuns> unarmed;
   // No more pages than there is room for if each of them is a run of its own.
-  const os::WriteWatch::Found found = space_.watched().look(rest_, unarmed, kRuns, then_);
+  const auto then =
+      then_ == Then::arm_again ? os::WriteWatch::Then::arm_again : os::WriteWatch::Then::leave;
+  const os::WriteWatch::Found found = space_.watched().look(rest_, unarmed, kRuns, then);
   error_ = found.error;
   rest_.begin = found.end;
   next_ = count_ = 0;
@@ -43,9 +45,26 @@ void StoredPages::ask_for_copies(std::span<const os::AddressRun> unarmed) noexce
     }
     // What only its bytes can tell for a copy.
     if (!found.in_memory) space_.watched().set_may_be_clean(true);
+    const bool is_sure = found.error == 0 && found.in_memory && error_ == 0;
+    if (is_sure && then_ == Then::leave_stored) {
+      arm_all_but(std::span(copies).first(found.runs), run);
+    }
     if (found.error != 0) error_ = found.error;
     if (error_ != 0) leave(space_.pages_of(run));
   }
+}
+
+// The next look is not to meet them again.
+void StoredPages::arm_all_but(std::span<const os::AddressRun> copies,
+                              os::AddressRun within) noexcept {
+  const auto arm = [&](os::AddressRun loaded) {
+    if (loaded.begin < loaded.end) space_.watched().arm(space_.pages_of(loaded));
+  };
+  for (const os::AddressRun copy : copies) {
+    arm({within.begin, copy.begin});
+    within.begin = copy.end;
+  }
+  arm(within);
 }
 
 void StoredPages::push(os::AddressRun run) noexcept {

@@ -16,9 +16,13 @@ namespace cow {
 /// copies.
 class StoredPages {
  public:
-  using Then = os::WriteWatch::Then;
+  enum class Then {
+    arm_again,     ///< what was found counts as stored to no more
+    leave,         ///< it does from now on, too
+    leave_stored,  ///< likewise, but pages that were only loaded from are armed: nobody stores
+  };
 
-  /// Those of `within`. `then`: whether what is found counts as stored to from now on, too.
+  /// Those of `within`.
   StoredPages(AddressSpace& space, PageSpan within, Then then) noexcept
       : space_(space), then_(then), rest_(space.watched().addresses(within)) {}
 
@@ -34,6 +38,7 @@ class StoredPages {
 
   void look_on() noexcept;
   void ask_for_copies(std::span<const os::AddressRun> unarmed) noexcept;
+  void arm_all_but(std::span<const os::AddressRun> copies, os::AddressRun within) noexcept;
   void push(os::AddressRun run) noexcept;
   void leave(PageSpan span) noexcept;
 
