@@ -75,6 +75,14 @@ void store_everywhere(Region& region, unsigned value) {
   }
 }
 
+bool loads_everywhere(const Region& region, unsigned value) {
+  bool same = true;
+  for (std::size_t i = 0; i < region.size() / support::page_bytes(); ++i) {
+    same = support::load(region.bytes(), i) == value && same;
+  }
+  return same;
+}
+
 constexpr std::size_t huge_pages = 4;
 
 Region written_region() {
@@ -105,7 +113,7 @@ std::string use(Region& region) {
 }  // namespace
 
 TEST_CASE("with huge pages allowed a written region is mapped by them, also after a snapshot",
-          "[os]") {
+          "[os][handler]") {
   const support::HugePageSetting setting("advise");
   if (!is_allowed(setting)) return;
   const Region region = written_region();
@@ -117,7 +125,7 @@ TEST_CASE("with huge pages allowed a written region is mapped by them, also afte
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("a store to a protected huge page copies one page", "[os]") {
+TEST_CASE("a store to a protected huge page copies one page", "[os][handler]") {
   const support::HugePageSetting setting("advise");
   if (!is_allowed(setting)) return;
   Region region = written_region();
@@ -133,6 +141,31 @@ TEST_CASE("a store to a protected huge page copies one page", "[os]") {
   CHECK(region.stats().mappings == support::count_mappings(region));
   CHECK(support::broken_invariant(region) == "");
   CHECK(support::broken_invariant(clone) == "");
+}
+
+TEST_CASE(
+    "where the kernel copies, huge pages map what nobody has stored to, and a store copies one "
+    "page",
+    "[os]") {
+  const support::HugePageSetting setting("advise");
+  if (!is_allowed(setting) || !support::kernel_can_be_had()) return;
+  cow::RegionOptions options = huge();
+  options.mechanism = cow::Mechanism::kernel;
+  Region region = Region::create(huge_pages * huge_page_bytes(), options);
+  store_everywhere(region, 1);
+  CHECK(bytes_mapped_huge(region) == region.size());
+  const Snapshot snapshot = region.snapshot();
+  const Region clone = region.clone();
+  CHECK(loads_everywhere(clone, 1));
+  CHECK(loads_everywhere(region, 1));
+  CHECK(bytes_mapped_huge(clone) == clone.size());
+  CHECK(bytes_mapped_huge(region) == region.size());
+  support::store(region, 9, 2);
+  CHECK(bytes_mapped_huge(region) == region.size() - huge_page_bytes());
+  CHECK(support::load(snapshot.bytes(), 9) == 1);
+  static_cast<void>(region.snapshot());
+  CHECK(region.stats().pages_copied == 1);
+  CHECK(support::broken_invariant(region) == "");
 }
 
 TEST_CASE("pages of a clone merge into one mapping with huge pages allowed, too", "[os]") {
