@@ -178,7 +178,8 @@ class COW_API Region {
   /// end, std::system_error or std::bad_alloc without memory.
   [[nodiscard]] WriteLease write_lease(std::size_t offset, std::size_t length);
 
-  /// Counters of this region. Thread safe; stores wait meanwhile. Cost: O(page tables).
+  /// Counters of this region. Thread safe; stores wait meanwhile. Cost: O(page tables). Throws
+  /// std::system_error where the kernel copies and refuses to say what.
   [[nodiscard]] RegionStats stats() const;
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "base/refusal.hpp"
 #include "mm/frames/hole_finder.hpp"
 #include "mm/watch/stored_pages.hpp"
 
@@ -37,7 +38,7 @@ class PageCounts {
   }
 
   /// What the page table does not know: the kernel has copied them since somebody looked.
-  void count_stored_pages() noexcept {
+  void count_stored_pages() {
     if (space_.watched().is_filling()) return;
     StoredPages stored(space_, space_.all_pages(), StoredPages::Then::leave);
     for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {
@@ -45,6 +46,9 @@ class PageCounts {
         --class_of(page);
         ++stats_.pages_private;
       }
+    }
+    if (stored.error() != 0) {
+      throw_refused(stored.error(), "ioctl", "the pages that were stored to could not be counted");
     }
   }
 
@@ -82,7 +86,7 @@ class PageCounts {
 
 }  // namespace
 
-void count_pages(AddressSpace& space, RegionStats& stats) noexcept {
+void count_pages(AddressSpace& space, RegionStats& stats) {
   PageCounts counts(space, stats);
   counts.count_entries();
   if (space.range().watched() == nullptr) return;

@@ -153,12 +153,12 @@ class PuttingBack {
   // Where the kernel has copied many pages already, to drop a few saves little memory, and costs
   // more than to store what they are to hold: a call, and a copy for the next store.
   [[nodiscard]] bool are_better_stored(PageSpan span) const noexcept {
-    constexpr std::uint64_t kManyOf = 4;
+    constexpr PageCount kMany{kTableEntries / 4};
     if (span.count() >= Showing::kMappedPages || !space_.watched().are_known_copies(span)) {
       return false;
     }
     const PageSpan around = space_.table().span_of(span.first.leaf_index());
-    return kManyOf * space_.watched().known_copies(around).value >= around.count().value;
+    return space_.watched().known_copies(around) >= kMany;
   }
 
   // Whether it holds this already or not: another frame may be below, which may change.
