@@ -81,6 +81,18 @@ MISTAKES = {
           "    ::munmap(address, page);\n    if (::pwrite("),
          ("frame_file, address, page,", "frame_file, bytes.data(), page,")],
         {READER}, "died of SIGSEGV"),
+    "shows the copy first and copies then": (
+        [("    if (::pwrite(",
+          "    const std::vector<std::byte> bytes(address, address + page);\n" +
+          SHOW + "    if (::pwrite("),
+         ("frame_file, address, page,", "frame_file, bytes.data(), page,"),
+         (SHOW + "    drop", "    drop")],
+        {READER}, "saw a byte that nobody stored"),
+    "does not note the copy in the table": (
+        [("    entry.frame = copy;\n", "")], {TREE, RANDOM}, "shows"),
+    "leaves the original writable in clone()": (
+        [("  protect(from->begin, pages, PROT_READ);\n", "")], {"a clone shows", BOTH},
+        "a page that is shared is writable"),
     "does nothing at a fork": (
         [("  for (Space* space : spaces) {\n    for (Entry& entry : space->table) {\n"
           "      ++shared", "  for (Space* space : std::vector<Space*>{}) {\n"
@@ -142,8 +154,8 @@ class Lab:
         source = self.folder / f"{name}.cpp"
         source.write_text(text, encoding="utf-8")
         program = self.folder / f"{name}.grade"
-        code, output = self.run(self.compiler, "-pthread", self.compiled(source), *self.objects,
-                                "-Wl,--wrap=sigaction,--wrap=mmap", "-o", program)
+        code, output = self.run(self.compiler, self.compiled(source), *self.objects,
+                                f"@{LAB}/grader/link_flags", "-o", program)
         if code != 0:
             raise AssertionError(output)
         return self.run(*self.emulator, program, seconds=seconds)

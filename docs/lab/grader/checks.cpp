@@ -154,7 +154,7 @@ std::size_t frames_in_use() {
 std::size_t mappings_in_use() { return lines_of_maps().size(); }
 
 // ---- the graded file's handler, seen from outside ----
-// The linker sends its calls of sigaction and mmap here (--wrap).
+// The linker sends its calls of sigaction and mmap here (link_flags).
 
 namespace {
 
@@ -167,6 +167,14 @@ std::atomic<std::size_t> meetings{0};
 thread_local std::size_t place_in_line = 0;
 thread_local bool in_handler = false;
 std::atomic<std::size_t> replaced{0};
+std::atomic<bool> slow{false};
+
+void sleep_for(std::size_t nanoseconds) {
+  const timespec time{0, static_cast<long>(nanoseconds)};
+  if (nanoseconds > 0) ::nanosleep(&time, nullptr);
+}
+
+void let_others_look() { sleep_for(in_handler && slow ? 50'000 : 0); }
 
 // Until so many threads are here, but not for ever: one may have found the page writable. Says
 // which one came.
@@ -204,6 +212,8 @@ void on_fault(int number, siginfo_t* info, void* context) {
 
 void handle_faults_together(std::size_t threads) { company = threads; }
 
+void slow_handlers_down() { slow = true; }
+
 std::size_t replaced_in_handlers() { return replaced; }
 
 }  // namespace grader
@@ -222,15 +232,22 @@ extern "C" int __wrap_sigaction(int number, const struct sigaction* action,
 }
 
 extern "C" void* __real_mmap(void*, std::size_t, int, int, int, off_t);
+extern "C" int __real_munmap(void*, std::size_t);
 
 // In handlers that run together, those that come later are late: they map over what earlier ones
-// have mapped by then, if they should not map at all.
+// have mapped by then, if they should not map at all. Slow ones let others see what is there
+// between one call and the next.
 extern "C" void* __wrap_mmap(void* address, std::size_t length, int protection, int flags, int file,
                              off_t offset) {
   grader::replaced += grader::in_handler && (flags & MAP_FIXED) != 0;
-  if (grader::place_in_line > 0) {
-    const timespec late{0, 300'000 * static_cast<long>(grader::place_in_line)};
-    ::nanosleep(&late, nullptr);
-  }
-  return __real_mmap(address, length, protection, flags, file, offset);
+  grader::sleep_for(300'000 * grader::place_in_line);
+  void* const result = __real_mmap(address, length, protection, flags, file, offset);
+  grader::let_others_look();
+  return result;
+}
+
+extern "C" int __wrap_munmap(void* address, std::size_t length) {
+  const int result = __real_munmap(address, length);
+  grader::let_others_look();
+  return result;
 }

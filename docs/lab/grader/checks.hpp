@@ -67,6 +67,8 @@ std::size_t frames_in_use();
 std::size_t mappings_in_use();
 /// From now on a fault waits until so many threads have one, and their handlers run at once.
 void handle_faults_together(std::size_t threads);
+/// From now on handlers rest after each change of a mapping.
+void slow_handlers_down();
 /// Mappings that handlers have put in the place of others (MAP_FIXED).
 std::size_t replaced_in_handlers();
 inline std::size_t faults() { return verdict->faults; }

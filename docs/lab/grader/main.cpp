@@ -2,6 +2,7 @@
 // and no more.   usage: grade [--only N]
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,6 +33,15 @@ struct End {
   double busy_seconds = 0;
 };
 
+std::atomic<pid_t> running{0};
+
+// Ctrl-C reaches this process alone, as a test is a group of processes of its own.
+void stop(int number) {
+  if (running > 0) ::kill(-running, SIGKILL);
+  ::signal(number, SIG_DFL);
+  ::raise(number);
+}
+
 void forget_verdict() { std::memset(static_cast<void*>(verdict), 0, sizeof(*verdict)); }
 
 End in_child(void (*run)()) {
@@ -40,6 +50,8 @@ End in_child(void (*run)()) {
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (const int number : {SIGINT, SIGTERM}) ::signal(number, SIG_DFL);
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
     run();
@@ -47,6 +59,7 @@ End in_child(void (*run)()) {
     ::_exit(0);
   }
   ::setpgid(pid, pid);
+  running = pid;
   End end;
   rusage usage{};
   const auto start = std::chrono::steady_clock::now();
@@ -57,6 +70,7 @@ End in_child(void (*run)()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   ::kill(-pid, SIGKILL);  // and those that it forked
+  running = 0;
   if (found == 0) ::wait4(pid, &end.status, 0, &usage);
   end.busy_seconds = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec);
   return end;
@@ -147,6 +161,7 @@ int main(int count, char** arguments) {
                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return 2;
   grader::verdict = static_cast<grader::Verdict*>(memory);
+  for (const int number : {SIGINT, SIGTERM}) ::signal(number, grader::stop);
   if (count == 1) return grader::grade();
   if (count == 3 && std::strcmp(arguments[1], "--only") == 0) {
     return grader::only(std::strtoul(arguments[2], nullptr, 10));
