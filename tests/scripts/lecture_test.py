@@ -6,7 +6,7 @@ usage: lecture_test.py <folder of the programs> | --self-test
 A chapter N is docs/lecture/N-name.md, its program programs/N-name.cpp, and what that prints is the
 block that begins with `$ ./run lecture N`. Numbers, of whatever kind, are compared by their places
 alone: the programs themselves end with 1 if one that matters is wrong. A program has less than 60
-lines.
+lines. The tests that an exercise names with `./run test -R` are there, one for each alternative.
 """
 import re
 import subprocess
@@ -21,6 +21,8 @@ NUMBER = re.compile(r"\b(?:0x[0-9a-f]+|[0-9a-f]{8,}|\d[\d.,]*)\b")
 # The kernel's mechanism is not everywhere, and the program says so in the place of two numbers.
 ABSENT = re.compile(r"not here: .*")
 FEWER_LINES_THAN = 60
+CHOSEN = re.compile(r"\./run test -R '([^']+)'")
+TEST_CASE = re.compile(r'^TEST_CASE\(\s*((?:"[^"]*"\s*)+),', re.M)
 
 
 def shape(output):
@@ -52,6 +54,17 @@ class Chapters(unittest.TestCase):
                          {number: path.stem for number, path in programs.items()})
         for path in programs.values():
             self.assertLess(len(path.read_text("utf-8").splitlines()), FEWER_LINES_THAN, path.name)
+
+    def test_an_exercise_chooses_one_test_for_each_alternative(self):
+        names = ["".join(re.findall(r'"([^"]*)"', found))
+                 for path in (ROOT / "tests").glob("*.cpp")
+                 for found in TEST_CASE.findall(path.read_text("utf-8"))]
+        chosen = [found for path in numbered("[0-9]*-*.md").values()
+                  for found in CHOSEN.findall(path.read_text("utf-8"))]
+        self.assertGreaterEqual(len(chosen), 3)
+        for alternative in "|".join(chosen).split("|"):
+            found = [name for name in names if re.search(alternative, name)]
+            self.assertEqual(len(found), 1, f"{alternative}: {found}")
 
     def test_a_program_prints_what_its_chapter_shows(self):
         for number, path in sorted(numbered("[0-9]*-*.md").items()):
