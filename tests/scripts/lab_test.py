@@ -36,6 +36,17 @@ FOREIGN = "a fault that is not"
 COPY = "  if (shared->references[entry.frame] == 1) {"
 FIRST = "  if (entry.writable) return true;  // another thread was first\n"
 SHOW = "    show(address, 1, copy, PROT_READ | PROT_WRITE);\n"
+NO_LOCK = ("  const Guard guard;\n  Entry& entry", "  Entry& entry")
+EACH = "    for (Entry& entry : space->table) {\n      ++shared"
+NO_FORK = ("  for (Space* space : spaces) {\n" + EACH,
+           "  for (Space* space : std::vector<Space*>{}) {\n" + EACH)
+ALWAYS_COPIES = (COPY, "  if (false) {")
+# What README.md says to do, step by step: (changes, all tests that are red still).
+STEPS = [
+    ([ALWAYS_COPIES, NO_LOCK, (FIRST, ""), NO_FORK], {LAST_OF_TWO, LAST_OF_ALL, THREADS, FORK}),
+    ([NO_LOCK, (FIRST, ""), NO_FORK], {THREADS, FORK}),
+    ([NO_FORK], {FORK}),
+]
 # name: (changes, tests that are red, what a sentence of these says)
 MISTAKES = {
     "copies all pages of the space": (
@@ -52,7 +63,7 @@ MISTAKES = {
                        "    }\n")],
         {ONCE, TREE}, "16 pages of the clone show frames of their own"),
     "copies every time, the sole owner's page as well": (
-        [(COPY, "  if (false) {")], {LAST_OF_TWO, LAST_OF_ALL}, "although nobody else shows"),
+        [ALWAYS_COPIES], {LAST_OF_TWO, LAST_OF_ALL}, "although nobody else shows"),
     "copies and keeps the old frame's reference": (
         [("    drop(entry.frame);\n", "")], {LAST_OF_TWO, LEFT}, "although nobody else shows"),
     "forgets to count in clone()": (
@@ -69,9 +80,7 @@ MISTAKES = {
         [("::pwrite(frame_file, address, page,", "::pwrite(frame_file, address, page / 2,"),
          ("        static_cast<ssize_t>(page)) {", "        static_cast<ssize_t>(page / 2)) {")],
         {WHOLE, RANDOM}, "has changed"),
-    "has no lock in resolve()": (
-        [("  const Guard guard;\n  Entry& entry", "  Entry& entry")], {THREADS},
-        "threads stored to"),
+    "has no lock in resolve()": ([NO_LOCK], {THREADS}, "threads stored to"),
     "does not look whether another thread was first": (
         [(FIRST, ""), (COPY, "  if (!entry.writable && shared->references[entry.frame] == 1) {")],
         {THREADS}, "threads stored to"),
@@ -93,11 +102,7 @@ MISTAKES = {
     "leaves the original writable in clone()": (
         [("  protect(from->begin, pages, PROT_READ);\n", "")], {"a clone shows", BOTH},
         "a page that is shared is writable"),
-    "does nothing at a fork": (
-        [("  for (Space* space : spaces) {\n    for (Entry& entry : space->table) {\n"
-          "      ++shared", "  for (Space* space : std::vector<Space*>{}) {\n"
-          "    for (Entry& entry : space->table) {\n      ++shared")],
-        {FORK}, "after fork()"),
+    "does nothing at a fork": ([NO_FORK], {FORK}, "after fork()"),
     "forgets to count at a fork": (
         [("      ++shared->references[entry.frame];\n", "")], {FORK}, "after fork()"),
     "keeps the lock after a fork": (
@@ -236,6 +241,14 @@ class Grades(unittest.TestCase):
         self.assertEqual(code, ["bool resolve(Space& /*space*/, std::size_t /*index*/) "
                                 "{ return false; }"])
         self.assertEqual(self.skeleton.count("YOUR TURN"), 3)
+
+    def test_each_step_turns_its_tests_green(self):
+        for number, (changes, red) in enumerate(STEPS, 1):
+            with self.subTest(step=number):
+                _, output = self.lab.graded(changed(self.solution, changes), f"step{number}")
+                for claim, why in marks(output).items():
+                    is_red = any(claim.startswith(start) for start in red)
+                    self.assertEqual(why != "", is_red, output)
 
     def test_every_mistake_is_red_where_it_is_named(self):
         with ThreadPoolExecutor(2) as pool:
