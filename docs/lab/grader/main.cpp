@@ -81,7 +81,7 @@ std::string why_red(const End& end) {
   const std::string doing = verdict->doing[0] == '\0' ? "the test" : verdict->doing;
   const std::string limit = std::to_string(seconds_allowed) + " seconds";
   if (verdict->is == Verdict::Is::red) return verdict->sentence;
-  if (!end.in_time && end.busy_seconds < seconds_allowed / 4) {
+  if (!end.in_time && 4 * end.busy_seconds < seconds_allowed) {
     return doing + ": it waited for " + limit + ", as for a lock that nobody lets go";
   }
   if (!end.in_time) {
