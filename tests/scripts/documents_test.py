@@ -10,8 +10,6 @@ that readers do not see, and what is to be true afterwards in one behind it:
     <!-- before:                          <!-- after:
     cow::Region region = ...              assert(region.size() == 1);
     -->                                   -->
-
-A line of the shell that compiles `lecture.cpp` is how the programs of that document are compiled.
 """
 import os
 import re
@@ -26,7 +24,6 @@ BLOCK = re.compile(r"(?:^<!-- before:\n(?P<before>(?:(?!-->).)*?)-->\n\n?)?"
                    r"^```cpp\n(?P<code>.*?)^```\n"
                    r"(?:\n?^<!-- after:\n(?P<after>(?:(?!-->).)*?)-->\n)?", re.M | re.S)
 ANY_CPP = re.compile(r"^ *(?:```|~~~) *(?:cpp|c\+\+|cc|cxx)(?!\w)", re.M | re.I)
-COMMAND = re.compile(r"^(g\+\+ .*\blecture\.cpp\b.*)$", re.M)
 HEADERS = ["fcntl.h", "signal.h", "unistd.h", "algorithm", "cassert", "cstddef", "cstdio",
            "cstring", "filesystem", "string", "thread", "vector", "cow/cow.hpp"]
 
@@ -54,7 +51,7 @@ def examples_in(text):
 def run(command, folder):
     result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
-                            shell=isinstance(command, str), timeout=600, cwd=folder)
+                            timeout=600, cwd=folder)
     return result.returncode, result.stdout
 
 
@@ -62,21 +59,15 @@ class Checker:
     def __init__(self, build, compiler):
         self.build, self.compiler = build, compiler
 
-    def complaint(self, name, program, command):
+    def complaint(self, name, program):
         """Empty if the program compiles and exits with 0, in a folder of its own."""
         with tempfile.TemporaryDirectory() as folder:
             source, target = Path(folder, "example.cpp"), Path(folder, "example")
             source.write_text(program, encoding="utf-8")
-            if command is None:
-                step = [*self.compiler, "-std=c++20", "-Wall", "-Wextra", "-Werror", "-Wno-unused",
-                        "-I", str(ROOT / "include"), str(source),
-                        str(self.build / "src" / "libcow.a"), "-o", str(target)]
-                status, output = run(step, folder)
-            else:  # from the top of the tree, as the document says
-                step = command.replace("lecture.cpp", str(source))
-                step = step.replace("build/release", str(self.build))
-                step = step.replace("-o lecture", f"-o {target}").split("&&")[0]
-                status, output = run(step, ROOT)
+            step = [*self.compiler, "-std=c++20", "-Wall", "-Wextra", "-Werror", "-Wno-unused",
+                    "-I", str(ROOT / "include"), str(source),
+                    str(self.build / "src" / "libcow.a"), "-o", str(target)]
+            status, output = run(step, folder)
             if status == 0:
                 status, output = run([str(target)], folder)
             return "" if status == 0 else f"{name}: {status}\n{output}"
@@ -110,11 +101,9 @@ def main():
     jobs = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
-            text = document.read_text("utf-8")
-            command = COMMAND.search(text)
-            for line, program in examples_in(text):
+            for line, program in examples_in(document.read_text("utf-8")):
                 jobs.append(pool.submit(checker.complaint, f"{document.relative_to(ROOT)}:{line}",
-                                        program, command and command[1]))
+                                        program))
     complaints = list(filter(None, (job.result() for job in jobs)))
     for complaint in complaints:
         print(complaint)

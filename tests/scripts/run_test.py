@@ -174,6 +174,41 @@ class Run(unittest.TestCase):
                          (1, "run: no tests of 'mn'; there is: os mm\n"))
         self.assertFalse((self.folder / "cmake-calls").exists())
 
+    def add_lecture(self):
+        programs = self.tree / "docs/lecture/programs"
+        programs.mkdir(parents=True)
+        for name, title in (("1-one", "The first"), ("2-two", "The second")):
+            (programs / f"{name}.cpp").touch()
+            (programs.parent / f"{name}.md").write_text(f"# {name[0]}. {title}\n", "utf-8")
+
+    def test_the_lecture_lists_its_chapters(self):
+        self.add_lecture()
+        result = self.run_it(self.tree / "run", "lecture")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stdout.splitlines()[:2], ["1  The first", "2  The second"])
+
+    def test_what_is_no_chapter_and_no_file_is_answered_by_a_sentence(self):
+        self.add_lecture()
+        (self.tree / "docs/lab/grader").mkdir(parents=True)
+        (self.tree / "docs/lab/grader/main.cpp").touch()
+        for arguments in (("lecture", "3"), ("lecture", "x"), ("lecture", ""), ("lecture", "*"),
+                          ("lecture", "gone.cpp"), ("lecture", "1", "2"), ("lab", "gone"),
+                          ("lab", "/"), ("lab", "a", "b")):
+            result = self.run_it(self.tree / "run", *arguments)
+            self.assertEqual((result.returncode, result.stdout), (1, ""), arguments)
+            self.assertRegex(result.stderr, r"^run: [^\n]*\n$", arguments)
+        self.assertFalse((self.folder / "cmake-calls").exists())
+        self.assertFalse((self.tree / "build/lab").exists())
+
+    def test_a_chapter_is_built_and_run_without_tests(self):
+        self.add_lecture()
+        (self.folder / "tools/ninja").write_text(
+            '#!/usr/bin/env bash\nmkdir -p "$2/bin"\necho "echo ran" >"$2/bin/$3"\n'
+            'chmod +x "$2/bin/$3"\n', "utf-8")
+        result = self.run_it(self.tree / "run", "lecture", "2")
+        self.assertEqual((result.returncode, result.stdout), (0, "ran\n"), result.stderr)
+        self.assertTrue((self.tree / "build/release/bin/cow_lecture_2").exists())
+
     def test_a_second_call_says_nothing_and_builds_nothing(self):
         self.assertIn("building", self.demo())
         self.assertEqual(self.demo(), "")
