@@ -10,13 +10,18 @@ namespace cow::demo {
 
 const std::vector<Chapter>& chapters() {
   static const std::vector<Chapter> all = {
-      {"lazy-or-eager", "Lazy or eager?", "the same edits in both kinds of clone",
-       run_lazy_or_eager},
+      {"lazy-or-eager", "Lazy or eager?", "the same edits in both kinds", run_lazy_or_eager},
       {"one-store", "One store to a clone", "a page fault, step by step", run_one_store},
-      {"parent-first", "The parent writes first", "who copies, and who keeps the frame?",
+      {"parent-first", "The parent writes first", "who copies, who keeps the frame?",
        run_parent_first},
       {"sole-owner", "The sole owner", "a fault that copies nothing", run_sole_owner},
-      {"tree", "A tree of clones", "clones of clones, and counts above two", run_tree},
+      {"tree", "A tree of clones", "clones of clones, higher counts", run_tree},
+      {"fork", "fork()", "a real child process beside us", run_fork},
+      {"snapshot", "A consistent cut", "a snapshot while threads store", run_snapshot},
+      {"read-efault", "The kernel stores", "read(2): EFAULT, and the lease", run_read_efault},
+      {"fragmentation", "Fragmentation", "mappings, their limit, windows", run_fragmentation},
+      {"leak", "A leak between sharers", "a clock tells what others did", run_leak},
+      {"rollback", "Rollback in a loop", "back to a snapshot, ten times", run_rollback},
   };
   return all;
 }

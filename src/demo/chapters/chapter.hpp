@@ -35,5 +35,11 @@ void run_one_store(Recorder& recorder, const ChapterOptions& options);
 void run_parent_first(Recorder& recorder, const ChapterOptions& options);
 void run_sole_owner(Recorder& recorder, const ChapterOptions& options);
 void run_tree(Recorder& recorder, const ChapterOptions& options);
+void run_fork(Recorder& recorder, const ChapterOptions& options);
+void run_snapshot(Recorder& recorder, const ChapterOptions& options);
+void run_read_efault(Recorder& recorder, const ChapterOptions& options);
+void run_fragmentation(Recorder& recorder, const ChapterOptions& options);
+void run_leak(Recorder& recorder, const ChapterOptions& options);
+void run_rollback(Recorder& recorder, const ChapterOptions& options);
 
 }  // namespace cow::demo

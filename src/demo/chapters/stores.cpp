@@ -5,22 +5,15 @@
 
 #include "demo/chapters/chapter.hpp"
 #include "demo/chapters/content.hpp"
+#include "demo/chapters/told.hpp"
 #include "tool/quantity.hpp"
 
 namespace cow::demo {
 namespace {
 
-Step told(std::string title, std::string sentence) {
-  Step step;
-  step.focus = Focus::event;
-  step.title = std::move(title);
-  step.sentence = std::move(sentence);
-  return step;
-}
-
 void show_original(Recorder& recorder, const ChapterOptions& options) {
   Scene& scene = recorder.scene();
-  Step step = told("A region, A",
+  Step step = told(Focus::event, "A region, A",
                    "Memory in pages. Behind each page lies a frame, which holds its bytes; the "
                    "number in a page is that of its frame.");
   step.facts.push_back({"size", tool::bytes_text(scene.region("A").size())});
@@ -33,7 +26,7 @@ void clone(Recorder& recorder, const std::string& of, const std::string& name,
            const std::string& sentence) {
   Scene& scene = recorder.scene();
   scene.add(name, scene.region(of).clone());
-  recorder.show(told(fmt::format("Clone it: {} = {}.clone()", name, of), sentence));
+  recorder.show(told(Focus::event, fmt::format("Clone it: {} = {}.clone()", name, of), sentence));
 }
 
 }  // namespace
@@ -82,7 +75,7 @@ void run_sole_owner(Recorder& recorder, const ChapterOptions& options) {
   add_original(recorder, options, "A", page);
   clone(recorder, "A", "B", "Two owners for each frame, and both regions are read-only.");
   recorder.scene().drop("B");
-  recorder.show(told("Drop the clone",
+  recorder.show(told(Focus::event, "Drop the clone",
                      "Each frame has one owner again, but A's pages are still protected: nobody "
                      "went through them to change that."));
   recorder.store_in_steps(
@@ -109,7 +102,7 @@ void run_tree(Recorder& recorder, const ChapterOptions& options) {
                 "owners does that one have?",
                 "The old one, with three owners: A, C and D."}});
   recorder.scene().drop("A");
-  recorder.show(told("Drop A, the root",
+  recorder.show(told(Focus::event, "Drop A, the root",
                      "A is gone. What C and D show stays, as its frames still have owners."));
   recorder.store_at_once(
       {"C", page, "", "C left as well. D is the last owner of the first frame."});
@@ -119,8 +112,9 @@ void run_tree(Recorder& recorder, const ChapterOptions& options) {
                                    "No. Its count is one, whoever owned it before."}});
   recorder.scene().drop("B");
   recorder.scene().drop("C");
-  recorder.show(told("Drop B and C", "Frames that nobody shows go back. Members of a tree may be "
-                                     "dropped in any order."));
+  recorder.show(told(Focus::event, "Drop B and C",
+                     "Frames that nobody shows go back. Members of a tree may be "
+                     "dropped in any order."));
 }
 
 }  // namespace cow::demo

@@ -49,7 +49,10 @@ std::size_t stored_offset(const Region& region, std::size_t page) {
   return begin + std::min(region.page_bytes(), region.size() - begin) / 2;
 }
 
-std::string frame_text(const FrameId& id) { return fmt::format("{:x}", id.number); }
+std::string frame_text(const FrameId& id) {
+  // Physical pages are many: their last digits tell them apart.
+  return fmt::format("{:x}", id.file == 0 ? id.number & 0xffff : id.number);
+}
 
 void Recorder::show(Step step) {
   scene_.look(step);

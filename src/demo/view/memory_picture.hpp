@@ -8,8 +8,12 @@
 
 namespace cow::demo {
 
-/// Draws regions and frames from `row` on, with `room` rows to use at most; the row below.
-std::size_t draw_memory(Canvas& canvas, const Step& step, std::size_t row, std::size_t room);
+/// Rows that `regions` regions and their frames take, `pitch` rows from one region to the next. It
+/// is the same for every step with so many, so that nothing moves but what changes.
+[[nodiscard]] std::size_t memory_rows(std::size_t regions, std::size_t pitch) noexcept;
+
+/// Draws regions and frames from `row` on.
+void draw_memory(Canvas& canvas, const Step& step, std::size_t row, std::size_t pitch);
 
 /// "s" for shared, and so on: a page's state in one letter, for who sees no colours.
 [[nodiscard]] char letter_of(PageLook look) noexcept;

@@ -57,18 +57,39 @@ void draw_mapping(Canvas& canvas, const MappingView& mapping, std::size_t row) {
              mapping.text.substr(mapping.mark_column, mapping.mark_width), Ink::strong);
 }
 
-std::size_t draw_facts(Canvas& canvas, const std::vector<Fact>& facts, std::size_t row,
-                       std::size_t end) {
-  for (const Fact& fact : facts) {
-    if (row >= end) break;
-    canvas.put(row, margin + 2, fact.name, Ink::dim);
-    const std::size_t column = margin + 2 + fact_columns;
-    row += std::max<std::size_t>(
-        1,
-        canvas.put_words(row, column, canvas.columns() - column - margin, end - row, fact.value));
+/// A part of the screen that is filled from its top, and whether all of it had room.
+struct Block {
+  Canvas& canvas;
+  std::size_t row;
+  std::size_t end;
+  bool fits = true;
+
+  [[nodiscard]] std::size_t width() const { return canvas.columns() - 2 * (margin + 2); }
+
+  void words(std::string_view text, Ink ink = Ink::plain, std::size_t indent = 0) {
+    for (const std::string& line : broken_into_lines(text, width() - indent)) {
+      if (row >= end) {
+        fits = false;
+        return;
+      }
+      canvas.put(row++, margin + 2 + indent, line, ink);
+    }
   }
-  return row;
-}
+  void fact(std::string_view name, std::string_view value, Ink name_ink, Ink ink) {
+    if (row < end) canvas.put(row, margin + 2, name, name_ink);
+    words(value, ink, fact_columns);
+  }
+  void line(std::string_view text) {
+    if (row >= end) {
+      fits = false;
+      return;
+    }
+    canvas.put(row++, margin + 2, text);
+  }
+  void blank_where_there_is_room(std::size_t needed) {
+    if (row + needed + 1 <= end) ++row;
+  }
+};
 
 // The parts of the whole, with bars.
 void draw_bars(Canvas& canvas, const std::vector<TimedPart>& times, std::size_t row) {
@@ -98,92 +119,103 @@ void draw_times(Canvas& canvas, const std::vector<TimedPart>& times, std::size_t
   }
 }
 
-void draw_question(Canvas& canvas, const Step& step, const Caption& caption, std::size_t row,
-                   std::size_t end) {
-  const std::size_t width = canvas.columns() - 2 * (margin + 2);
-  row +=
-      1 + canvas.put_words(row, margin + 2, width, end - row, step.question->text, Ink::question);
-  if (row >= end) return;
+void draw_question(Block& block, const Question& question, const Caption& caption) {
+  block.words(question.text, Ink::question);
+  ++block.row;
   if (caption.shows_answer) {
-    canvas.put_words(row, margin + 2, width, end - row, step.question->answer, Ink::strong);
+    block.words(question.answer, Ink::strong);
   } else {
-    canvas.put_words(row, margin + 2, width, end - row,
-                     "Decide first. A key lets it happen; 'a' tells the answer.", Ink::dim);
+    block.words("Decide first. A key lets it happen; 'a' tells the answer.", Ink::dim);
   }
 }
 
-// What is to be said, in the rows [row, end).
-void draw_words(Canvas& canvas, const Step& step, const Caption& caption, std::size_t row,
+// Lines that facts, a table and an answer take.
+std::size_t rows_of_facts(const Step& step, const Block& block) {
+  std::size_t rows = step.table.size();
+  const auto count = [&](const std::string& text) {
+    rows += broken_into_lines(text, block.width() - fact_columns).size();
+  };
+  for (const Fact& fact : step.facts) count(fact.value);
+  if (step.answered.has_value()) count(step.answered->answer);
+  return rows;
+}
+
+// What is to be said, in the rows [row, end); false if there was too little room for it.
+bool draw_words(Canvas& canvas, const Step& step, const Caption& caption, std::size_t row,
                 std::size_t end) {
-  if (row >= end) return;
   canvas.put(row, margin, step.title, Ink::title);
-  // A small screen has its rows for what happens.
-  if (end - row > 9 + step.facts.size() + step.times.size()) ++row;
-  ++row;
+  Block block{canvas, row + 1, end - (step.times.empty() ? 0 : 1)};
   if (step.question.has_value()) {
-    draw_question(canvas, step, caption, row, end);
-    return;
+    draw_question(block, *step.question, caption);
+    return block.fits;
   }
-  const std::size_t width = canvas.columns() - 2 * (margin + 2);
-  row += canvas.put_words(row, margin + 2, width, end - row, step.sentence);
-  const std::size_t timed_rows = step.times.empty() ? 0 : 1;
-  if (row + step.facts.size() + step.times.size() + 2 < end) ++row;
-  row = draw_facts(canvas, step.facts, row, end - timed_rows);
-  for (const std::string& line : step.table) {
-    if (row < end) canvas.put(row++, margin + 2, line);
+  block.words(step.sentence);
+  block.blank_where_there_is_room(rows_of_facts(step, block));
+  for (const Fact& fact : step.facts) block.fact(fact.name, fact.value, Ink::dim, Ink::plain);
+  for (const std::string& line : step.table) block.line(line);
+  if (step.answered.has_value() && caption.asks) {
+    block.fact("the answer", step.answered->answer, Ink::question, Ink::strong);
   }
-  if (step.answered.has_value() && caption.asks && row < end) {
-    canvas.put(row, margin + 2, "the answer", Ink::question);
-    const std::size_t column = margin + 2 + fact_columns;
-    row += canvas.put_words(row, column, canvas.columns() - column - margin, end - row,
-                            step.answered->answer, Ink::strong);
-  }
-  if (step.times.empty()) return;
-  if (row + step.times.size() < end) {
-    draw_bars(canvas, step.times, row + 1);
+  if (step.times.empty()) return block.fits;
+  if (block.row + step.times.size() < end) {
+    draw_bars(canvas, step.times, block.row + 1);
   } else {
     draw_times(canvas, step.times, end - 1);
   }
+  return block.fits;
 }
 
-// Rows that the words need, with all that belongs to them.
-std::size_t rows_of_words(const Step& step, std::size_t columns) {
-  const std::size_t width = columns - 2 * (margin + 2);
-  if (step.question.has_value()) {
-    return 4 + broken_into_lines(step.question->text, width).size();
-  }
-  std::size_t rows = 1 + broken_into_lines(step.sentence, width).size() + step.table.size();
-  for (const Fact& fact : step.facts) {
-    rows += std::max<std::size_t>(1, broken_into_lines(fact.value, width - fact_columns).size());
-  }
-  if (step.answered.has_value()) {
-    rows += broken_into_lines(step.answered->answer, width - fact_columns).size();
-  }
-  return rows + (step.times.empty() ? 0 : 1);
+/// Which rows belong to what.
+struct Rows {
+  std::size_t pitch = 1;  ///< from one region to the next
+  std::size_t mapping = 0;
+  std::size_t legend = 0;  ///< 0: none
+  std::size_t rule = 0;
+  std::size_t words = 2;
+};
+
+// By the size of the screen and the number of regions alone, so that nothing moves but what
+// changes.
+Rows rows_of(std::size_t regions, std::size_t end) {
+  Rows rows;
+  if (regions == 0) return rows;
+  constexpr std::size_t least_words = 10;
+  const std::size_t taken = 2 + memory_rows(regions, 1) + 2 + least_words;
+  std::size_t spare = end > taken ? end - taken : 0;
+  const auto take = [&spare](std::size_t count) {
+    if (spare < count) return false;
+    spare -= count;
+    return true;
+  };
+  const bool has_legend = take(1);
+  if (take(regions)) rows.pitch = 2;
+  std::size_t row = 2 + memory_rows(regions, rows.pitch);
+  if (take(1)) ++row;
+  rows.mapping = row++;
+  if (has_legend) rows.legend = row++;
+  if (take(1)) ++row;
+  rows.rule = row++;
+  if (take(1)) ++row;
+  rows.words = row;
+  return rows;
 }
 
 }  // namespace
 
 std::size_t pages_that_fit(std::size_t columns) { return columns >= 120 ? 12 : 8; }
 
-void draw_step(Canvas& canvas, const Step& step, const Caption& caption) {
+bool draw_step(Canvas& canvas, const Step& step, const Caption& caption) {
   draw_title(canvas, caption);
   const std::size_t end = canvas.rows() - 1;
   canvas.put(end, margin, caption.keys, Ink::dim);
-  std::size_t row = 2;
+  const Rows rows = rows_of(step.regions.size(), end);
   if (!step.regions.empty()) {
-    const std::size_t words = rows_of_words(step, canvas.columns());
-    const std::size_t others = 1 + (step.mapping.has_value() ? 1 : 0);
-    const std::size_t left = end - row;
-    row = draw_memory(canvas, step, row, left > words + others + 1 ? left - words - others - 1 : 0);
-    const bool has_room = row + words + others + 3 < end;
-    if (has_room) ++row;
-    if (step.mapping.has_value()) draw_mapping(canvas, *step.mapping, row++);
-    if (row + words + 1 < end) draw_legend(canvas, step, row++);
-    canvas.rule(row++);
-    if (has_room && row + words + 1 < end) ++row;
+    draw_memory(canvas, step, 2, rows.pitch);
+    if (step.mapping.has_value()) draw_mapping(canvas, *step.mapping, rows.mapping);
+    if (rows.legend != 0) draw_legend(canvas, step, rows.legend);
+    canvas.rule(rows.rule);
   }
-  draw_words(canvas, step, caption, row, end);
+  return draw_words(canvas, step, caption, rows.words, end);
 }
 
 }  // namespace cow::demo

@@ -24,8 +24,8 @@ inline constexpr std::size_t least_rows = 24;
 inline constexpr std::size_t least_columns = 80;
 
 /// Draws the step: regions as rows of pages, frames below them, lines between the page in question
-/// and the frames it has in each region, and what is to be said.
-void draw_step(Canvas& canvas, const Step& step, const Caption& caption);
+/// and the frames it has in each region, and what is to be said. False if that had too little room.
+bool draw_step(Canvas& canvas, const Step& step, const Caption& caption);
 
 /// How many pages in a row fit.
 [[nodiscard]] std::size_t pages_that_fit(std::size_t columns);

@@ -14,11 +14,13 @@ namespace {
 constexpr std::size_t indent = 2;  // the picture has a column of its own besides
 
 std::vector<std::string> picture_of(const Step& step, std::size_t columns) {
-  const std::size_t room = 2 * step.regions.size() + 10;
-  Canvas canvas(room, columns);
-  const std::size_t rows = draw_memory(canvas, step, 0, 0);
+  Canvas canvas(memory_rows(step.regions.size(), 1), columns);
+  draw_memory(canvas, step, 0, 1);
   std::vector<std::string> lines;
-  for (std::size_t row = 0; row < rows; ++row) lines.push_back(canvas.text(row, true));
+  for (std::size_t row = 0; row < canvas.rows(); ++row) {
+    std::string line = canvas.text(row, true);
+    if (!line.empty() || (!lines.empty() && !lines.back().empty())) lines.push_back(line);
+  }
   return lines;
 }
 
