@@ -22,6 +22,8 @@ const std::vector<Chapter>& chapters() {
       {"fragmentation", "Fragmentation", "mappings, their limit, windows", run_fragmentation},
       {"leak", "A leak between sharers", "a clock tells what others did", run_leak},
       {"rollback", "Rollback in a loop", "back to a snapshot, ten times", run_rollback},
+      {"kernel-way", "The kernel's own way", "fork, MAP_PRIVATE, no signal", run_kernel_way},
+      {"wrong-count", "A wrong reference count", "a bug, run in a child process", run_wrong_count},
   };
   return all;
 }

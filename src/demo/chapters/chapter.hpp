@@ -41,5 +41,7 @@ void run_read_efault(Recorder& recorder, const ChapterOptions& options);
 void run_fragmentation(Recorder& recorder, const ChapterOptions& options);
 void run_leak(Recorder& recorder, const ChapterOptions& options);
 void run_rollback(Recorder& recorder, const ChapterOptions& options);
+void run_kernel_way(Recorder& recorder, const ChapterOptions& options);
+void run_wrong_count(Recorder& recorder, const ChapterOptions& options);
 
 }  // namespace cow::demo

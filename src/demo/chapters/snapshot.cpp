@@ -142,7 +142,7 @@ void run_snapshot(Recorder& recorder, const ChapterOptions& options) {
   kept.title = "S = A.snapshot(), with the threads at rest";
   kept.sentence =
       "A snapshot shows the frames of this moment. A's pages are protected: that is the "
-      "cut. No byte was copied.";
+      "cut.";
   recorder.show(std::move(kept));
   recorder.store_at_once({"A", options.pages_shown / 2, "",
                           "The store moved A to another frame. S keeps the old one, for as long as "

@@ -126,8 +126,8 @@ class Miniature {
     const std::size_t bytes = pages * current_->page_bytes_;
     for (Space* const space : current_->watched_) {
       if (!space->exists() || address < space->begin || space->begin + bytes <= address) continue;
-      current_->resolve(*space, static_cast<std::size_t>(address - space->begin) /
-                                    current_->page_bytes_);
+      current_->resolve(*space,
+                        static_cast<std::size_t>(address - space->begin) / current_->page_bytes_);
       return;
     }
     ::_exit(1);

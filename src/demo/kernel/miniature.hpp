@@ -27,9 +27,9 @@ struct MiniatureReport {
 
 /// What happens in it, after A was filled with 'a' and B made of it.
 enum class MiniatureStory {
-  b_stores,       ///< 'B' to the first page of B
-  b_goes_c_comes, ///< B is dropped, C is made and filled with 'C'
-  b_goes_a_stores ///< B is dropped, 'A' is stored to the first page of A
+  b_stores,        ///< 'B' to the first page of B
+  b_goes_c_comes,  ///< B is dropped, C is made and filled with 'C'
+  b_goes_a_stores  ///< B is dropped, 'A' is stored to the first page of A
 };
 
 /// Copy-on-write in a hundred lines: a file of frames, counts, and a handler of SIGSEGV. Takes the
