@@ -15,6 +15,12 @@
 namespace cow::demo {
 namespace {
 
+// Who shows a table indents it.
+std::string without_indent(const std::string& line) {
+  constexpr std::size_t indent = 3;
+  return line.starts_with(std::string(indent, ' ')) ? line.substr(indent) : line;
+}
+
 /// What a program prints on 80 columns, as lines.
 class PrintedLines {
  public:
@@ -35,7 +41,7 @@ class PrintedLines {
     const std::string all(text_, size_);
     for (std::size_t begin = 0; begin < all.size();) {
       const std::size_t end = std::min(all.find('\n', begin), all.size());
-      lines.push_back(all.substr(begin, end - begin));
+      lines.push_back(without_indent(all.substr(begin, end - begin)));
       begin = end + 1;
     }
     return lines;

@@ -84,7 +84,7 @@ void run_leak(Recorder& recorder, const ChapterOptions& options) {
       fmt::format("{:<34}{:>12}", "nothing: B has to copy", tool::time_text(shared)),
       fmt::format("{:<34}{:>12}", "a store: B is the sole owner", tool::time_text(alone))};
   table.facts = {
-      {"guessed right", fmt::format("{} of {}; A had stored in {}", right, trials, stored)}};
+      {"guessed", fmt::format("{} of {} right; A had stored in {}", right, trials, stored)}};
   table.answered = question;
   recorder.show(std::move(table));
   recorder.show(told(Focus::event, "What follows",

@@ -55,8 +55,8 @@ void run_rollback(Recorder& recorder, const ChapterOptions& options) {
   const Question question{
       "The same three pages are stored to in every round, and restored. Each round starts like the "
       "first. How many faults does the tenth round take?",
-      "See the table: pages that are stored to in every round stay writable, and are put back by "
-      "copying."};
+      "The last row says: pages that are stored to in every round stay writable, and are "
+      "put back by copying."};
   recorder.ask(question);
   Step table =
       told(Focus::table, "Ten rounds of three stores and a restore",

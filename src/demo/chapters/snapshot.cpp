@@ -15,7 +15,7 @@ namespace cow::demo {
 namespace {
 
 constexpr std::size_t writers = 2;
-constexpr std::size_t cuts = 200;
+constexpr std::size_t cuts = 50;
 
 /// Threads that store a number to one of their pages after the other, then the next number. At
 /// every moment a thread's pages have one number up to some page, and from there on the one before.

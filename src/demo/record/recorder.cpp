@@ -51,7 +51,7 @@ std::size_t stored_offset(const Region& region, std::size_t page) {
 
 std::string frame_text(const FrameId& id) {
   // Physical pages are many: their last digits tell them apart.
-  return fmt::format("{:x}", id.file == 0 ? id.number & 0xffff : id.number);
+  return fmt::format("{:x}", id.file == 0 ? id.number & 0xfff : id.number);
 }
 
 void Recorder::show(Step step) {

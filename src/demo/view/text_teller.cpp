@@ -44,9 +44,10 @@ void TextTeller::tell(const Step& step) {
   for (const TimedPart& part : step.times) {
     if (part.is_now) screen_.fact("took", tool::time_text(part.ns));
   }
+  if (!step.table.empty()) screen_.blank();
+  for (const std::string& line : step.table) screen_.line("   {}", line);
   tell_memory(step);
   if (step.mapping.has_value()) tell_mapping(*step.mapping);
-  for (const std::string& line : step.table) screen_.line("{}", line);
   screen_.flush();
 }
 
