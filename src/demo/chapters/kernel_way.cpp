@@ -25,20 +25,9 @@ std::vector<RegionView> views_of(const PrivateMemory& memory, const std::string&
   return view.has_value() ? std::vector<RegionView>{*view} : std::vector<RegionView>{};
 }
 
-// Page faults that a store takes, by the kernel's count for this thread.
-std::uint64_t faults_of_store(PrivateMemory& memory, std::size_t page) {
-  // The stack and the function may fault as well, but once: not while it counts.
-  std::byte elsewhere{};
-  tool::store_one_byte(&elsewhere, std::byte{1});
-  static_cast<void>(minor_faults());
-  const std::uint64_t before = minor_faults();
-  tool::store_one_byte(memory.page(page), std::byte{'!'});
-  return minor_faults() - before;
-}
-
 std::string answer_of_child(PrivateMemory& memory, const std::string& request) {
   Json answer = {{"faults", 0}};
-  if (request != "look") answer["faults"] = faults_of_store(memory, std::stoul(request));
+  if (request != "look") answer["faults"] = memory.store(std::stoul(request), std::byte{'!'});
   answer["regions"] = regions_json(views_of(memory, "child"));
   return answer.dump();
 }
@@ -60,7 +49,7 @@ class TwoProcesses {
     return answer.at("faults").get<std::uint64_t>();
   }
   std::uint64_t store_here(std::size_t page) {
-    const std::uint64_t faults = faults_of_store(memory_, page);
+    const std::uint64_t faults = memory_.store(page, std::byte{'!'});
     look();
     return faults;
   }
@@ -150,11 +139,10 @@ void run_kernel_way(Recorder& recorder, const ChapterOptions& options) {
   show_private_memory(recorder, options, page);
   show_kernel_mechanism(recorder, options, page);
   Step step = told(Focus::table, "Three ways to copy on write", "What each can and cannot.");
-  step.table = {"                   who copies      on a store   clones in one process   snapshots",
-                "fork, MAP_PRIVATE  the kernel      a fault      no                      no",
-                "a handler          the handler     a fault and  yes                     yes",
-                "                                   a signal",
-                "Mechanism::kernel  the kernel      a fault      yes                     yes"};
+  step.table = {"                   who copies   a store costs     clones  snapshots",
+                "fork, MAP_PRIVATE  the kernel   a fault           no      no",
+                "a handler          the handler  fault and signal  yes     yes",
+                "Mechanism::kernel  the kernel   a fault           yes     yes"};
   recorder.show(std::move(step));
 }
 

@@ -8,7 +8,8 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
-#include <vector>
+
+#include "tool/store_one_byte.hpp"
 
 namespace cow::demo {
 namespace {
@@ -21,7 +22,9 @@ constexpr std::uint64_t frame_bits = (std::uint64_t{1} << 55) - 1;  // 0 for who
 }  // namespace
 
 PrivateMemory::PrivateMemory(std::size_t pages)
-    : pages_(pages), page_bytes_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))) {
+    : pages_(pages),
+      page_bytes_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))),
+      stored_(pages) {
   void* const memory = ::mmap(nullptr, pages_ * page_bytes_, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
@@ -29,7 +32,7 @@ PrivateMemory::PrivateMemory(std::size_t pages)
   // Small pages, so that they can be told apart.
   ::madvise(memory, pages_ * page_bytes_, MADV_NOHUGEPAGE);
   for (std::size_t i = 0; i < pages_; ++i) {
-    std::memset(page(i), static_cast<int>('a' + i % 26), page_bytes_);
+    std::memset(at(i), static_cast<int>('a' + i % 26), page_bytes_);
   }
 }
 
@@ -52,12 +55,28 @@ std::optional<RegionView> PrivateMemory::look(const std::string& name) const {
   for (const std::uint64_t entry : entries) {
     PageView page;
     if ((entry & is_present) != 0) {
-      page.look = (entry & is_exclusive) != 0 ? PageLook::private_page : PageLook::shared;
+      const bool is_stored = stored_[view.shown.size()];
+      page.look = PageLook::shared;
+      if ((entry & is_exclusive) != 0) {
+        page.look = is_stored ? PageLook::private_page : PageLook::sole_owner;
+      }
       if ((entry & frame_bits) != 0) page.frame = FrameId{0, entry & frame_bits};
     }
     view.shown.push_back(page);
   }
   return view;
+}
+
+std::uint64_t PrivateMemory::store(std::size_t page, std::byte value) {
+  // The stack and the function may fault as well, but once: not while it counts.
+  std::byte elsewhere{};
+  tool::store_one_byte(&elsewhere, value);
+  static_cast<void>(minor_faults());
+  const std::uint64_t before = minor_faults();
+  tool::store_one_byte(at(page), value);
+  const std::uint64_t faults = minor_faults() - before;
+  stored_[page] = true;
+  return faults;
 }
 
 std::uint64_t minor_faults() {
