@@ -24,6 +24,7 @@ const std::vector<Chapter>& chapters() {
       {"rollback", "Rollback in a loop", "back to a snapshot, ten times", run_rollback},
       {"kernel-way", "The kernel's own way", "fork, MAP_PRIVATE, no signal", run_kernel_way},
       {"wrong-count", "A wrong reference count", "a bug, run in a child process", run_wrong_count},
+      {"free", "Free play", "clone, store, drop, fork, and see", run_free, true},
   };
   return all;
 }

@@ -22,6 +22,7 @@ struct Chapter {
   const char* title;
   const char* about;  ///< a line of the menu
   void (*run)(Recorder& recorder, const ChapterOptions& options);
+  bool is_free = false;  ///< on a screen keys say what happens; `run` reads commands
 };
 
 /// In the order of a lecture.
@@ -43,5 +44,6 @@ void run_leak(Recorder& recorder, const ChapterOptions& options);
 void run_rollback(Recorder& recorder, const ChapterOptions& options);
 void run_kernel_way(Recorder& recorder, const ChapterOptions& options);
 void run_wrong_count(Recorder& recorder, const ChapterOptions& options);
+void run_free(Recorder& recorder, const ChapterOptions& options);
 
 }  // namespace cow::demo

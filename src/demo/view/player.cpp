@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "demo/view/free_view.hpp"
 #include "demo/view/performance.hpp"
 #include "demo/view/player_pages.hpp"
 #include "demo/view/stage.hpp"
@@ -161,30 +162,45 @@ class ChapterView {
   bool shows_answer_ = false;
 };
 
+Way show_chapter(FullScreen& screen, const Chapter& chapter, const PlayOptions& options,
+                 std::vector<Recording>& recordings) {
+  if (chapter.is_free) {
+    recordings.emplace_back();
+    return play_freely(screen, chapter, options.chapter, recordings.back()) ? Way::menu : Way::quit;
+  }
+  ChapterView view(screen, chapter, options);
+  const Way way = view.run();
+  recordings.push_back(view.recording());
+  return way;
+}
+
+/// Which chapter is next; nothing for the menu.
+std::optional<std::size_t> next_chapter(std::size_t index, Way way) {
+  if (way == Way::next && index + 1 < chapters().size()) return index + 1;
+  if (way == Way::previous && index > 0) return index - 1;
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<Recording> play(FullScreen& screen, const Chapter* first, const PlayOptions& options) {
   const std::vector<Chapter>& all = chapters();
+  const bool goes_on_by_itself = options.pace_ms.has_value();
   std::vector<Recording> recordings;
-  std::size_t index = 0;
-  bool wants_menu = first == nullptr && !options.pace_ms.has_value();
+  std::size_t last = 0;
+  std::optional<std::size_t> index;
   if (first != nullptr) index = static_cast<std::size_t>(first - all.data());
+  if (first == nullptr && goes_on_by_itself) index = 0;
   while (true) {
-    if (wants_menu) {
-      const auto chosen = choose_chapter(screen, index);
-      if (!chosen.has_value()) return recordings;
-      index = *chosen;
-    }
-    ChapterView view(screen, all[index], options);
-    const Way way = view.run();
-    recordings.push_back(view.recording());
-    const bool plays_one = options.pace_ms.has_value() && first != nullptr;
-    const bool is_last = options.pace_ms.has_value() && index + 1 == all.size();
-    if (way == Way::quit || (way == Way::next && (plays_one || is_last))) return recordings;
-    wants_menu = way == Way::menu || (way == Way::next && index + 1 == all.size()) ||
-                 (way == Way::previous && index == 0);
-    if (way == Way::next && !wants_menu) ++index;
-    if (way == Way::previous && !wants_menu) --index;
+    if (!index.has_value()) index = choose_chapter(screen, last);
+    if (!index.has_value()) return recordings;
+    last = *index;
+    const Way way = show_chapter(screen, all[last], options, recordings);
+    if (way == Way::quit) return recordings;
+    index = next_chapter(last, way);
+    // By itself it plays what was named, or all of them; nobody is there for the rest.
+    const bool is_done = first != nullptr || !index.has_value() || all[*index].is_free;
+    if (goes_on_by_itself && way == Way::next && is_done) return recordings;
   }
 }
 

@@ -21,6 +21,7 @@ constexpr Line key_lines[] = {
     {"n, p", "the next chapter, the one before"},
     {"m", "the menu"},
     {"q, Ctrl-C", "ends it"},
+    {"in free play", "arrows move; Enter stores; c s r d f do what they say"},
 };
 
 struct LookLine {
