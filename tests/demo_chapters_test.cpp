@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -194,4 +195,67 @@ TEST_CASE("A recording as JSON has every step, and its regions can be read back"
       CHECK(read[k].shown == recording.steps[i].regions[k].shown);
     }
   }
+}
+
+TEST_CASE("A child process has its parent's frames after fork, and its own after a store",
+          "[demo]") {
+  const std::vector<Step> steps = steps_of("fork");
+  const auto title = [&](const std::string& words) {
+    const auto found = std::find_if(steps.begin(), steps.end(),
+                                    [&](const Step& step) { return step.title == words; });
+    REQUIRE(found != steps.end());
+    return *found;
+  };
+  const Step forked = title("fork()");
+  CHECK(page_of(forked, "A child", 4).frame == page_of(forked, "A", 4).frame);
+  const Step stored = title("The child stores to page 4 of A");
+  CHECK(page_of(stored, "A", 4).frame == page_of(forked, "A", 4).frame);
+  CHECK(page_of(stored, "A child", 4).frame != page_of(stored, "A", 4).frame);
+  CHECK(owners_of(stored, *page_of(stored, "A", 4).frame) == 1);
+  CHECK(steps.back().facts.at(0).value == "it ended with 0");
+}
+
+TEST_CASE("A snapshot while threads store is of one moment every time", "[demo]") {
+  const std::vector<Step> steps = steps_of("snapshot");
+  const Step& table = step_about(steps, Focus::table);
+  REQUIRE(table.table.size() == 3);
+  CHECK(table.table.at(2).ends_with(" 0"));
+  const Step& last = steps.back();
+  CHECK(page_of(last, "A", 4).frame != page_of(last, "S", 4).frame);
+  CHECK(page_of(last, "S", 4).look == PageLook::kept);
+}
+
+TEST_CASE("read(2) into a protected page is EFAULT, and into a leased one it reads", "[demo]") {
+  std::vector<std::string> results;
+  for (const Step& step : steps_of("read-efault")) {
+    for (const Fact& fact : step.facts) {
+      if (fact.name == "read()") results.push_back(fact.value);
+    }
+  }
+  CHECK(results == std::vector<std::string>{"-1, EFAULT", "15 bytes"});
+}
+
+TEST_CASE("A wrong count shows as another's bytes, or as frames that are never given back",
+          "[demo]") {
+  std::vector<std::string> bytes_of_a;
+  std::vector<std::string> frames;
+  for (const Step& step : steps_of("wrong-count")) {
+    for (const Fact& fact : step.facts) {
+      if (fact.name == "A's byte") bytes_of_a.push_back(fact.value);
+      if (fact.name == "in use") frames.push_back(fact.value.substr(0, 1));
+    }
+  }
+  CHECK(bytes_of_a == std::vector<std::string>{"'a'", "'B'", "'C'", "'A'"});
+  CHECK(frames == std::vector<std::string>{"5", "4", "4", "5"});
+}
+
+TEST_CASE("In rounds of stores and a restore the last one takes no fault", "[demo]") {
+  const Step table = step_about(steps_of("rollback"), Focus::table);
+  REQUIRE(table.table.size() >= 3);
+  std::istringstream last(table.table.back());
+  std::size_t round = 0;
+  std::size_t faults = 1;
+  last >> round >> faults;
+  CHECK(round == 10);
+  CHECK(faults == 0);
 }

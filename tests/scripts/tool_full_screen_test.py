@@ -167,6 +167,28 @@ class FullScreen(unittest.TestCase):
                 self.assertEqual(bool(re.search(r"\x1b\[(?:\d+;)*(?:3[0-7]|4[0-7])m",
                                                 session.output)), colored)
 
+    def test_free_play_clones_stores_and_forks_by_keys(self):
+        with demo("free") as session:
+            session.wait_for("f fork")
+            session.type("c")
+            session.wait_for("B = A.clone()")
+            session.type("\x1bOB\x1bOC\r")  # down, right, Enter
+            self.assertRegex(session.wait_for("A store to page 1 of B"), r"B +0s +> +20\dw")
+            session.type("f")
+            session.wait_for("a child process")
+            self.assertRegex(session.screen.text(), r"(?m)^ B child ")
+            session.type("\x7f")
+            session.wait_for("THE PAST")
+            session.type("q")
+            self.assertEqual(session.wait_for_end(), 0)
+            self.assertEqual(session.settings(), session.before)
+
+    def test_an_error_comes_after_the_screen_is_gone(self):
+        with demo("one-store", "--page", "99") as session:
+            self.assertEqual(session.wait_for_end(), 2)
+            self.assertEqual(session.settings(), session.before)
+            self.assertRegex(session.output, r"cow: there is no page 99[^\x1b]*\r\n$")
+
     def test_a_json_file_has_the_steps_that_were_seen(self):
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / "steps.json"

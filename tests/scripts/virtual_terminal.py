@@ -22,6 +22,7 @@ class Screen:
         self.rows, self.columns = rows, columns
         self.cells = [[" "] * columns for _ in range(rows)]
         self.row = self.column = 0
+        self.top, self.bottom = 0, rows - 1  # of the part that scrolls
         self.pending = ""
 
     def lines(self):
@@ -51,18 +52,37 @@ class Screen:
         if character == "\r":
             self.column = 0
         elif character == "\n":
-            self.row = min(self.row + 1, self.rows - 1)
+            self.down()
         elif character == "\b":
             self.column = max(0, self.column - 1)
         elif character == "\t":
             self.column = min(self.columns - 1, (self.column // 8 + 1) * 8)
         elif character >= " ":
             if self.column >= self.columns:
-                self.column, self.row = 0, min(self.row + 1, self.rows - 1)
+                self.column = 0
+                self.down()
             self.cells[self.row][self.column] = character
             self.column += 1
 
+    def down(self):
+        if self.row == self.bottom:
+            del self.cells[self.top]
+            self.cells.insert(self.bottom, [" "] * self.columns)
+        else:
+            self.row = min(self.row + 1, self.rows - 1)
+
+    def up(self):
+        if self.row == self.top:
+            del self.cells[self.bottom]
+            self.cells.insert(self.top, [" "] * self.columns)
+        else:
+            self.row = max(self.row - 1, 0)
+
     def obey(self, found):
+        if found.group() == "\x1bM":
+            self.up()
+        elif found.group() == "\x1bD":
+            self.down()
         numbers = [int(n or 0) for n in (found.group(2) or "").split(";")]
         first = numbers[0] or 1
         command = found.group(3) or ""  # what selects characters moves nothing
@@ -77,6 +97,10 @@ class Screen:
             self.column = min(self.columns - 1, self.column + first)
         elif command == "D":
             self.column = max(0, self.column - first)
+        elif command == "r":
+            self.top = first - 1
+            self.bottom = (numbers[1] if len(numbers) > 1 else self.rows) - 1
+            self.row = self.column = 0
         elif command and command in "JK":
             self.erase(command, numbers[0])
 

@@ -18,10 +18,10 @@ struct ChapterOptions {
 
 /// One part of a lecture. It runs for real: every region, store and fault of it happens.
 struct Chapter {
-  const char* name;
-  const char* title;
-  const char* about;  ///< a line of the menu
-  void (*run)(Recorder& recorder, const ChapterOptions& options);
+  const char* name = "";
+  const char* title = "";
+  const char* about = "";  ///< a line of the menu
+  void (*run)(Recorder& recorder, const ChapterOptions& options) = nullptr;
   bool is_free = false;  ///< on a screen keys say what happens; `run` reads commands
 };
 

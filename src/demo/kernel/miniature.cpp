@@ -28,8 +28,9 @@ struct Space {
 class Miniature {
  public:
   explicit Miniature(CountBug bug)
-      : bug_(bug), page_bytes_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))) {
-    file_ = ::memfd_create("cow-miniature", MFD_CLOEXEC);
+      : bug_(bug),
+        page_bytes_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))),
+        file_(::memfd_create("cow-miniature", MFD_CLOEXEC)) {
     if (file_ < 0 || ::ftruncate(file_, static_cast<off_t>(frames * page_bytes_)) != 0) {
       throw std::system_error(errno, std::generic_category(), "memfd_create");
     }
@@ -82,7 +83,7 @@ class Miniature {
   [[nodiscard]] std::size_t page_bytes() const { return page_bytes_; }
 
  private:
-  void* map(void* where, std::size_t count, std::size_t frame, int protection) {
+  void* map(void* where, std::size_t count, std::size_t frame, int protection) const {
     void* const memory = ::mmap(where, count * page_bytes_, protection,
                                 MAP_SHARED | (where != nullptr ? MAP_FIXED : 0), file_,
                                 static_cast<off_t>(frame * page_bytes_));
@@ -137,7 +138,7 @@ class Miniature {
 
   CountBug bug_;
   std::size_t page_bytes_;
-  int file_ = -1;
+  int file_;
   std::byte* all_ = nullptr;
   std::array<std::size_t, frames> counts_{};
   std::array<Space*, 3> watched_{};

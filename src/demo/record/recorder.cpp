@@ -13,8 +13,6 @@
 namespace cow::demo {
 namespace {
 
-using tool::time_text;
-
 std::byte flipped(const Region& region, std::size_t offset) { return ~region.bytes()[offset]; }
 
 // The whole store, and how the page was before and after it.

@@ -33,10 +33,10 @@ constexpr short none = -1;
 Look look_of(Ink ink) {
   switch (ink) {
     case Ink::plain: break;
-    case Ink::dim: return {none, none, A_DIM, A_NORMAL};
     case Ink::title: return {none, none, A_BOLD, A_BOLD};
     case Ink::strong: return {COLOR_YELLOW, none, A_BOLD, A_BOLD};
-    case Ink::unmapped: return {none, none, A_DIM, A_NORMAL};
+    case Ink::dim:
+    case Ink::unmapped:
     case Ink::zero: return {none, none, A_DIM, A_NORMAL};
     case Ink::shared: return {COLOR_WHITE, COLOR_BLUE, A_BOLD, A_NORMAL};
     case Ink::sole_owner: return {COLOR_BLACK, COLOR_YELLOW, A_NORMAL, A_UNDERLINE};

@@ -60,8 +60,8 @@ void draw_mapping(Canvas& canvas, const MappingView& mapping, std::size_t row) {
 /// A part of the screen that is filled from its top, and whether all of it had room.
 struct Block {
   Canvas& canvas;
-  std::size_t row;
-  std::size_t end;
+  std::size_t row = 0;
+  std::size_t end = 0;
   bool fits = true;
 
   [[nodiscard]] std::size_t width() const { return canvas.columns() - 2 * (margin + 2); }
