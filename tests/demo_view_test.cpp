@@ -83,6 +83,20 @@ TEST_CASE("A chapter has no fact whose name is too long for its column", "[demo]
   }
 }
 
+TEST_CASE("A screen that was made smaller shows fewer pages, and those whole", "[demo]") {
+  std::vector<Step> steps;
+  Recorder recorder([&](const Step& step) { steps.push_back(step); });
+  ChapterOptions options;
+  options.pages_shown = 12;
+  run_one_store(recorder, options);
+  Canvas canvas(least_rows, least_columns);
+  draw_step(canvas, steps.back(), {});
+  CHECK(canvas.text(2, true).ends_with(" 9"));
+  const std::string row = canvas.text(4, true);  // of B
+  CHECK(row.find('>') != std::string::npos);
+  CHECK(row.ends_with(" 9s"));
+}
+
 TEST_CASE("A step of the past says so, and the newest one does not", "[demo]") {
   const std::vector<Step> steps = steps_of("one-store");
   for (const std::size_t number : {2U, 5U}) {

@@ -133,6 +133,7 @@ class FullScreen(unittest.TestCase):
 
     def test_the_terminal_is_as_before_however_it_ends(self):
         endings = {"q": lambda session: session.type("q"),
+                   "Ctrl-\\ and q": lambda session: session.type("\x1cq"),
                    "Ctrl-C": lambda session: session.type("\x03"),
                    "SIGTERM": lambda session: os.kill(session.pid, signal.SIGTERM)}
         for name, end in endings.items():

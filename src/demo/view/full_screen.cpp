@@ -7,6 +7,8 @@
 #define NCURSES_WIDECHAR 1
 #include <curses.h>
 #include <langinfo.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <clocale>
@@ -56,6 +58,15 @@ bool speaks_utf8() {
   return codeset != nullptr && std::strcmp(codeset, "UTF-8") == 0;
 }
 
+// Ctrl-backslash would end the program without anybody putting the terminal back.
+void ignore_quit_key() {
+  termios settings{};
+  if (::tcgetattr(STDIN_FILENO, &settings) != 0) return;
+  settings.c_cc[VQUIT] = _POSIX_VDISABLE;
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &settings);
+  ::def_prog_mode();
+}
+
 Key key_of(wint_t code) {
   using Kind = Key::Kind;
   switch (code) {
@@ -103,6 +114,7 @@ std::unique_ptr<FullScreen> FullScreen::open(bool colored) {
   ::cbreak();  // Ctrl-C stays a signal: ncurses then ends the screen and the program
   ::noecho();
   ::nonl();
+  ignore_quit_key();
   ::keypad(stdscr, TRUE);
   ::set_escdelay(50);
   ::curs_set(0);

@@ -66,6 +66,8 @@ class Picture {
         row_(row),
         region_pitch_(region_pitch) {
     for (const RegionView& region : step.regions) pages_ = std::max(pages_, region.shown.size());
+    // A screen that was made smaller shows fewer of them.
+    pages_ = std::min(pages_, (canvas.columns() - left_) / least_pitch);
     pitch_ = std::min(most_pitch, (canvas.columns() - left_) / std::max<std::size_t>(pages_, 1));
     lanes_ = find_lanes();
   }
@@ -86,13 +88,13 @@ class Picture {
     return row_ + memory_rows(step_.regions.size(), region_pitch_) - 2;
   }
   [[nodiscard]] std::size_t page_column(std::size_t index) const { return left_ + index * pitch_; }
-  [[nodiscard]] std::size_t page_width() const { return pitch_ > gap + 3 ? pitch_ - gap : 3; }
+  [[nodiscard]] std::size_t page_width() const { return pitch_ - gap; }
 
   // The page that is looked at, among those that `region` shows.
   [[nodiscard]] std::optional<std::size_t> marked_index(const RegionView& region) const {
     if (!step_.mark.has_value() || step_.mark->page < region.first_page) return std::nullopt;
     const std::size_t index = step_.mark->page - region.first_page;
-    if (index >= region.shown.size()) return std::nullopt;
+    if (index >= std::min(region.shown.size(), pages_)) return std::nullopt;
     return index;
   }
 
@@ -132,7 +134,7 @@ class Picture {
     if (left_ > 20) name = fmt::format("{:<9}{}", name, tool::hex(region.address));
     const bool is_marked = step_.mark.has_value() && step_.mark->region == region.name;
     canvas_.put(row, 1, name.substr(0, left_ - 2), is_marked ? Ink::strong : Ink::plain);
-    for (std::size_t i = 0; i < region.shown.size(); ++i) {
+    for (std::size_t i = 0; i < std::min(region.shown.size(), pages_); ++i) {
       const PageView& page = region.shown[i];
       const std::string frame = page.frame.has_value() ? label_of(*page.frame) : "-";
       const std::string text =

@@ -19,6 +19,9 @@ void draw_memory(Canvas& canvas, const Step& step, std::size_t row, std::size_t 
 [[nodiscard]] char letter_of(PageLook look) noexcept;
 [[nodiscard]] Ink ink_of(PageLook look) noexcept;
 
+/// From one page to the next at least: a number, a letter, and room for lines.
+inline constexpr std::size_t least_pitch = 7;
+
 /// Columns of the names on the left.
 [[nodiscard]] std::size_t name_columns(std::size_t columns) noexcept;
 

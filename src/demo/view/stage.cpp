@@ -202,7 +202,11 @@ Rows rows_of(std::size_t regions, std::size_t end) {
 
 }  // namespace
 
-std::size_t pages_that_fit(std::size_t columns) { return columns >= 120 ? 12 : 8; }
+std::size_t pages_that_fit(std::size_t columns) {
+  if (columns >= 144) return 12;
+  const std::size_t room = columns > name_columns(columns) ? columns - name_columns(columns) : 0;
+  return std::clamp<std::size_t>(room / least_pitch, 3, 8);
+}
 
 bool draw_step(Canvas& canvas, const Step& step, const Caption& caption) {
   draw_title(canvas, caption);
