@@ -82,7 +82,7 @@ nlohmann::ordered_json document_of(const std::vector<Recording>& recordings) {
 
 void list_chapters() {
   for (const Chapter& chapter : chapters()) {
-    fmt::print("{:<15} {}: {}\n", chapter.name, chapter.title, chapter.about);
+    fmt::print("{:<15} {:<23} {}\n", chapter.name, chapter.title, chapter.about);
   }
 }
 

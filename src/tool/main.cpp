@@ -68,9 +68,7 @@ int run_demo_command(DemoCommand& command) {
 void add_demo(CLI::App& app, int& exit_code) {
   static DemoCommand command;
   CLI::App* demo = app.add_subcommand(
-      "demo",
-      "Watch copy-on-write happen, step by step: on a terminal in a full screen, else one store "
-      "and a comparison of lazy with eager cloning as text");
+      "demo", "Watch copy-on-write happen, step by step: in chapters on a full screen, or as text");
   demo->add_option("CHAPTER", command.show.chapter, "One chapter (default: a menu of them)");
   demo->add_flag("--list", command.lists, "Print the chapters");
   demo->add_flag("--plain", command.show.plain, "Text, also on a terminal");
@@ -81,7 +79,8 @@ void add_demo(CLI::App& app, int& exit_code) {
                    "Seconds for each step with --auto (default: 4)")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.01, 600.0));
-  demo->add_flag("!--no-questions", command.show.asks, "Do not ask before something happens");
+  demo->add_flag_callback(
+      "--no-questions", [] { command.show.asks = false; }, "Do not ask before something happens");
   demo->callback([&exit_code] { exit_code = run_demo_command(command); });
 }
 

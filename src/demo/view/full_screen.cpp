@@ -22,7 +22,8 @@ namespace cow::demo {
 
 namespace {
 
-/// How an ink looks: colours, and what stands for them where there are none.
+/// How an ink looks: colours that can be read on dark and on light screens, and what stands for
+/// them where there are none.
 struct Look {
   short foreground;
   short background;
@@ -36,7 +37,8 @@ Look look_of(Ink ink) {
   switch (ink) {
     case Ink::plain: break;
     case Ink::title: return {none, none, A_BOLD, A_BOLD};
-    case Ink::strong: return {COLOR_YELLOW, none, A_BOLD, A_BOLD};
+    case Ink::question:
+    case Ink::strong: return {COLOR_MAGENTA, none, A_BOLD, A_BOLD};
     case Ink::dim:
     case Ink::unmapped:
     case Ink::zero: return {none, none, A_DIM, A_NORMAL};
@@ -46,8 +48,7 @@ Look look_of(Ink ink) {
     case Ink::leased: return {COLOR_WHITE, COLOR_MAGENTA, A_BOLD, A_REVERSE};
     case Ink::kept: return {COLOR_BLACK, COLOR_CYAN, A_NORMAL, A_NORMAL};
     case Ink::marked: return {COLOR_RED, none, A_BOLD, A_BOLD};
-    case Ink::line: return {COLOR_YELLOW, none, A_NORMAL, A_NORMAL};
-    case Ink::question: return {COLOR_CYAN, none, A_BOLD, A_BOLD};
+    case Ink::line: return {COLOR_MAGENTA, none, A_NORMAL, A_NORMAL};
     case Ink::past: return {COLOR_BLACK, COLOR_YELLOW, A_NORMAL, A_REVERSE};
   }
   return {none, none, A_NORMAL, A_NORMAL};
