@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <numeric>
 #include <optional>
 #include <random>
@@ -11,6 +12,8 @@
 
 namespace cow::tool {
 namespace {
+
+constexpr std::size_t comparison_min_bytes = std::size_t{64} << 20;
 
 struct Edit {
   std::size_t offset;
@@ -76,6 +79,23 @@ CloneCost median_by_total(std::vector<CloneCost> costs) {
 }
 
 }  // namespace
+
+ComparisonSubject make_comparison_subject(std::span<const std::byte> content) {
+  COW_CHECK(!content.empty());
+  std::vector<std::byte> plain;
+  const std::size_t bytes = std::max(content.size(), comparison_min_bytes);
+  plain.reserve(bytes);
+  while (plain.size() < bytes) {
+    const std::size_t length = std::min(content.size(), bytes - plain.size());
+    const auto end = content.begin() + static_cast<std::ptrdiff_t>(length);
+    plain.insert(plain.end(), content.begin(), end);
+  }
+  Region region = Region::create(plain.size());
+  std::memcpy(region.data(), plain.data(), plain.size());
+  // The first clone protects every page that was written. Later ones find that done.
+  static_cast<void>(region.clone());
+  return {std::move(plain), std::move(region)};
+}
 
 ComparisonRow compare_clones(const Region& source, std::span<const std::byte> plain,
                              double fraction, std::size_t pages, ByteCheck& check) {

@@ -50,6 +50,23 @@ struct ComparisonRow {
 /// How often each mode is measured for one row.
 inline constexpr std::size_t comparison_runs = 5;
 
+/// The shares of the pages that are edited, a row each.
+inline constexpr double comparison_fractions[] = {0.001, 0.01, 0.1, 1.0};
+
+/// What is cloned and edited, and a plain copy of it.
+struct ComparisonSubject {
+  std::vector<std::byte> plain;
+  Region region;
+
+  [[nodiscard]] std::size_t pages() const {
+    return (plain.size() + region.page_bytes() - 1) / region.page_bytes();
+  }
+};
+
+/// `content`, repeated where it is small: clones of a few pages take no time worth comparing. The
+/// region is read-only already, as a program that clones again and again finds it.
+[[nodiscard]] ComparisonSubject make_comparison_subject(std::span<const std::byte> content);
+
 /// Clones `source` lazily and eagerly in turn, `comparison_runs` times, and stores one byte into
 /// each of `pages` random pages of both clones: the same bytes in the same order. After each pair
 /// of runs every byte of both clones and of `source` is compared with plain copies in `check`.

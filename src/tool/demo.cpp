@@ -22,8 +22,6 @@ namespace cow::tool {
 namespace {
 
 constexpr std::size_t store_repeats = 100;
-constexpr std::size_t comparison_min_bytes = std::size_t{64} << 20;
-constexpr double comparison_fractions[] = {0.001, 0.01, 0.1, 1.0};
 
 // A region with these bytes. They are copied by ordinary stores: the kernel may not write into
 // protected pages, so read(2) could not be used in place of memcpy.
@@ -100,21 +98,8 @@ void demonstrate_store(const DemoOptions& options, Narration& narration, DemoRes
 }
 
 void compare_modes(Screen& screen, DemoResult& result) {
-  const std::vector<std::byte>& content = result.file.content;
-  // Small files are repeated: clones of a few pages take no time worth comparing.
-  std::vector<std::byte> plain;
-  result.comparison_bytes = std::max(content.size(), comparison_min_bytes);
-  plain.reserve(result.comparison_bytes);
-  while (plain.size() < result.comparison_bytes) {
-    const std::size_t length = std::min(content.size(), result.comparison_bytes - plain.size());
-    const auto end = content.begin() + static_cast<std::ptrdiff_t>(length);
-    plain.insert(plain.end(), content.begin(), end);
-  }
-  const Region original = load(plain, {});
-  const std::size_t pages = (plain.size() + original.page_bytes() - 1) / original.page_bytes();
-  // The first clone protects every page that was written. Later ones find that done, which is
-  // what a program that clones again and again sees.
-  static_cast<void>(original.clone());
+  const ComparisonSubject subject = make_comparison_subject(result.file.content);
+  result.comparison_bytes = subject.plain.size();
 
   const std::uint64_t compared_before = result.check.bytes_compared();
   const std::size_t mismatches_before = result.check.mismatches().size();
@@ -122,8 +107,8 @@ void compare_modes(Screen& screen, DemoResult& result) {
   ComparisonTable table(screen);
   table.print_head();
   for (const double fraction : comparison_fractions) {
-    result.rows.push_back(
-        compare_clones(original, plain, fraction, pages_to_edit(pages, fraction), result.check));
+    result.rows.push_back(compare_clones(subject.region, subject.plain, fraction,
+                                         pages_to_edit(subject.pages(), fraction), result.check));
     table.print_row(result.rows.back());
   }
   screen.blank();

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "demo/show.hpp"
 #include "tool/demo.hpp"
 #include "tool/suggestion.hpp"
 #include "tool/tool_error.hpp"
@@ -16,34 +17,71 @@ namespace {
 
 using namespace cow::tool;
 
-// Sets `exit_code` when the subcommand was chosen and has run.
-void add_demo(CLI::App& app, int& exit_code) {
-  static DemoOptions options;
+struct DemoCommand {
+  DemoOptions text;  ///< the demo as text
+  cow::demo::ShowOptions show;
+  bool lists = false;
+};
+
+void add_demo_text_options(CLI::App& demo, DemoCommand& command) {
   static const std::map<std::string, ColorChoice> colors = {{"auto", ColorChoice::automatic},
                                                             {"always", ColorChoice::always},
                                                             {"never", ColorChoice::never}};
-
-  CLI::App* demo = app.add_subcommand(
-      "demo", "Watch one store to a clone become a page fault; compare lazy with eager cloning");
-  demo->add_option("--file", options.file,
-                   "The file to clone (default: a large one of this system)")
+  demo.add_option("--file", command.text.file,
+                  "The file to clone (default: a large one of this system, or letters)")
       ->type_name("FILE");
-  demo->add_option("--page", options.page,
-                   "The page to store to, counted from 0 (default: the middle one)")
+  demo.add_option("--page", command.text.page,
+                  "The page to store to, counted from 0 (default: the middle one)")
       ->type_name("N")
       ->check([](const std::string& text) {
         const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
         return digits && text.size() < 19 ? "" : "'" + text + "' is not the number of a page";
       });
-  demo->add_option("--json", options.json, "Also write the results to FILE")->type_name("FILE");
-  demo->add_option_function<std::string>(
-          "--color", [](const std::string& when) { options.color = colors.at(when); },
+  demo.add_option("--json", command.text.json,
+                  "Also write the results, or a chapter's steps, to FILE")
+      ->type_name("FILE");
+  demo.add_option_function<std::string>(
+          "--color", [&](const std::string& when) { command.text.color = colors.at(when); },
           "auto (default: on a terminal, unless NO_COLOR is set), always or never")
       ->type_name("WHEN")
       ->check(CLI::IsMember({"auto", "always", "never"}));
-  demo->add_flag("--auto", options.goes_on_by_itself,
-                 "Do not wait for Enter where the terminal has too few rows for all of it");
-  demo->callback([&exit_code] { exit_code = run_demo(options); });
+}
+
+int run_demo_command(DemoCommand& command) {
+  if (command.lists) {
+    cow::demo::list_chapters();
+    return exit_success;
+  }
+  cow::demo::ShowOptions& show = command.show;
+  show.file = command.text.file;
+  show.json = command.text.json;
+  show.page = command.text.page;
+  show.color = command.text.color;
+  show.goes_on_by_itself = command.text.goes_on_by_itself;
+  // The results of the whole demo are those of its text.
+  if (show.json.has_value() && !show.chapter.has_value()) show.plain = true;
+  if (show.chapter.has_value() || wants_full_screen(show)) return run_show(show);
+  return run_demo(command.text);
+}
+
+// Sets `exit_code` when the subcommand was chosen and has run.
+void add_demo(CLI::App& app, int& exit_code) {
+  static DemoCommand command;
+  CLI::App* demo = app.add_subcommand(
+      "demo", "Watch copy-on-write happen, step by step: in chapters on a full screen, or as text");
+  demo->add_option("CHAPTER", command.show.chapter, "One chapter (default: a menu of them)");
+  demo->add_flag("--list", command.lists, "Print the chapters");
+  demo->add_flag("--plain", command.show.plain, "Text, also on a terminal");
+  add_demo_text_options(*demo, command);
+  demo->add_flag("--auto", command.text.goes_on_by_itself,
+                 "Go on without waiting for a key; in the full screen at a pace");
+  demo->add_option("--pace", command.show.pace_seconds,
+                   "Seconds for each step with --auto (default: 4)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.01, 600.0));
+  demo->add_flag_callback(
+      "--no-questions", [] { command.show.asks = false; }, "Do not ask before something happens");
+  demo->callback([&exit_code] { exit_code = run_demo_command(command); });
 }
 
 int run(int argc, char** argv) {

@@ -111,6 +111,11 @@ void Screen::flush() {
                               std::strerror(errno)));
 }
 
+void Screen::pause() {
+  flush();
+  if (terminal_.can_wait) wait_for_enter();
+}
+
 void Screen::write(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), file_);
   std::fputc('\n', file_);

@@ -62,6 +62,9 @@ class Screen {
   /// Stopped if whoever sits there has seen enough.
   void flush();
 
+  /// The same, and where somebody sits there, waits for Enter.
+  void pause();
+
   /// Thrown by flush().
   struct Stopped {};
 

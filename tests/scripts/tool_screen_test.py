@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What `cow demo` looks like: on terminals of several sizes, and in README.md.
+"""What `cow demo` looks like as text: on terminals of several sizes, and in README.md.
 
 usage: tool_screen_test.py <path of cow> [arguments as for tool_demo_test.py]
 """
@@ -66,7 +66,8 @@ class OnATerminal(unittest.TestCase):
         if pid == 0:
             while os.get_terminal_size(0).lines == 0:  # until the parent has said
                 time.sleep(0.01)
-            os.execvpe(COMMAND[0], [*COMMAND, "demo", "--file", str(self.file), *arguments],
+            os.execvpe(COMMAND[0], [*COMMAND, "demo", "--plain", "--file", str(self.file),
+                                    *arguments],
                        {**os.environ, "TERM": "vt100", **environment})
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         shown, answered = "", 0

@@ -1,0 +1,66 @@
+#include "demo/chapters/content.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "tool/input_file.hpp"
+#include "tool/quantity.hpp"
+#include "tool/tool_error.hpp"
+
+namespace cow::demo {
+namespace {
+
+Region region_of_letters(std::size_t pages) {
+  const std::size_t page_bytes = Region::create(1, one_page_a_fault()).page_bytes();
+  Region region = Region::create(pages * page_bytes, one_page_a_fault());
+  for (std::size_t page = 0; page < pages; ++page) {
+    std::memset(region.data() + page * page_bytes, static_cast<int>('a' + page % 26), page_bytes);
+  }
+  return region;
+}
+
+Region region_of_file(const std::string& path) {
+  const tool::InputFile file = tool::read_input_file(path);
+  Region region = Region::create(file.content.size(), one_page_a_fault());
+  std::memcpy(region.data(), file.content.data(), file.content.size());
+  return region;
+}
+
+}  // namespace
+
+RegionOptions one_page_a_fault() {
+  RegionOptions options;
+  options.max_window_pages = 1;
+  options.mechanism = Mechanism::handler;
+  return options;
+}
+
+std::size_t page_count(const Region& region) {
+  return (region.size() - 1) / region.page_bytes() + 1;
+}
+
+std::size_t page_to_store_to(const ChapterOptions& options, std::size_t otherwise) {
+  return options.page.value_or(otherwise);
+}
+
+Region& add_original(Recorder& recorder, const ChapterOptions& options, const std::string& name,
+                     std::size_t page) {
+  Region region = options.file.has_value() ? region_of_file(*options.file)
+                                           : region_of_letters(options.pages_shown);
+  const std::size_t pages = page_count(region);
+  if (page >= pages) {
+    throw tool::ToolError(fmt::format("there is no page {} in {}, which has {}; give --page a "
+                                      "number from 0 to {}, or --file a larger file",
+                                      page,
+                                      options.file.has_value() ? tool::printable(*options.file)
+                                                               : "the chapter's region",
+                                      tool::counted(pages, "page"), pages - 1),
+                          tool::exit_usage);
+  }
+  recorder.scene().show_around(page, options.pages_shown);
+  return recorder.scene().add(name, std::move(region));
+}
+
+}  // namespace cow::demo
