@@ -97,12 +97,28 @@ MISTAKES = {
          ("frame_file, address, page,", "frame_file, bytes.data(), page,"),
          (SHOW + "    drop", "    drop")],
         {READER}, "saw a byte that nobody stored"),
+    "makes the page writable before it copies": (
+        [("    const Frame copy = allocate(1);\n",
+          "    protect(address, 1, PROT_READ | PROT_WRITE);\n"
+          "    const Frame copy = allocate(1);\n")],
+        {THREADS}, "was writable before the copy"),
+    "does not put errno back": (
+        [("  errno = saved_errno;", "  if (saved_errno >= 0) errno = 0;")],
+        {ONCE, BOTH}, "changed errno"),
     "does not note the copy in the table": (
         [("    entry.frame = copy;\n", "")], {TREE, RANDOM}, "shows"),
     "leaves the original writable in clone()": (
         [("  protect(from->begin, pages, PROT_READ);\n", "")], {"a clone shows", BOTH},
         "a page that is shared is writable"),
     "does nothing at a fork": ([NO_FORK], {FORK}, "after fork()"),
+    "thinks of one space only at a fork": (
+        [("    protect(space->begin, space->table.size(), PROT_READ);\n",
+          "    protect(space->begin, space->table.size(), PROT_READ);\n    break;\n")],
+        {FORK}, "the parent's clone has changed"),
+    "counts the child twice at a fork": (
+        [("      ++shared->references[entry.frame];\n",
+          "      shared->references[entry.frame] += 2;\n")],
+        {FORK}, "counted too often"),
     "forgets to count at a fork": (
         [("      ++shared->references[entry.frame];\n", "")], {FORK}, "after fork()"),
     "keeps the lock after a fork": (

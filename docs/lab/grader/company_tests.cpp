@@ -1,4 +1,6 @@
 // Tests with threads and processes, and of what is left behind.
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -6,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <thread>
 
 #include "checks.hpp"
@@ -40,6 +43,13 @@ class Start {
 void check_round(const Pages& clone, std::size_t threads, std::size_t frames,
                  std::size_t replaced) {
   for (std::size_t page = 0; page < pages; ++page) {
+    for (std::size_t i = threads; i < lab::page_bytes(); ++i) {
+      if (clone(page, i) == filled(1, page, i)) continue;
+      fail(
+          "%zu threads stored to pages at the same time, and byte %zu of page %zu, to which nobody "
+          "stored, has changed: do two handlers copy by way of one buffer?",
+          threads, i, page);
+    }
     for (std::size_t who = 0; who < threads; ++who) {
       if (clone(page, who) == 200 + who) continue;
       fail(
@@ -60,52 +70,98 @@ void check_round(const Pages& clone, std::size_t threads, std::size_t frames,
   }
 }
 
-void same_page_at_once() {
+// All to the same page in even rounds, and each to a part of its own first in odd ones.
+void stores_at_once() {
   const std::size_t threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 2, 4);
-  const std::size_t rounds = 20;
+  const std::size_t rounds = 10;
   const Pages a = create(pages);
   a.fill(1);
   Pages b{};
   handle_faults_together(threads);
   Start start(threads);
-  const auto store = [&](std::size_t who) {
+  const auto store = [&](std::size_t who, std::size_t round) {
     start.wait();
-    for (std::size_t page = 0; page < pages; ++page) {
-      b(page, who) = static_cast<unsigned char>(200 + who);
+    const std::size_t first = round % 2 == 0 ? 0 : who * (pages / threads);
+    for (std::size_t i = 0; i < pages; ++i) {
+      if (i == pages / threads) start.wait();  // from here on the pages of others
+      b((first + i) % pages, who) = static_cast<unsigned char>(200 + who);
     }
     start.wait();
   };
   std::vector<std::thread> others;
   for (std::size_t who = 1; who < threads; ++who) {
     others.emplace_back([&, who] {
-      for (std::size_t round = 0; round < rounds; ++round) store(who);
+      for (std::size_t round = 0; round < rounds; ++round) store(who, round);
     });
   }
   for (std::size_t round = 0; round < rounds; ++round) {
     b = clone(a);
     const std::size_t frames = frames_in_use();
     const std::size_t replaced = replaced_in_handlers();
-    now("stores of %zu threads to the same page at once", threads);
-    store(0);
+    now("stores of %zu threads to %s at once", threads,
+        round % 2 == 0 ? "the same page" : "different pages");
+    store(0, round);
     check_round(b, threads, frames, replaced_in_handlers() - replaced);
     destroy(b);
   }
   for (std::thread& other : others) other.join();
 }
 
-void reader_beside_writer() {
+// A system call stores to a page as soon as it is writable, and does not fault before. So it finds
+// a page that a handler has made writable too early.
+void page_that_is_open_too_early() {
   const Pages a = create(pages);
   a.fill(1);
+  const Pages b = clone(a);
+  const int zeros = ::open("/dev/zero", O_RDONLY | O_CLOEXEC);
+  if (zeros < 0) fail("no /dev/zero: %s", std::strerror(errno));
+  slow_handlers_down();
+  std::atomic<std::size_t> ready{0};
+  std::thread other([&] {
+    for (std::size_t i = 0; i < pages; ++i) {
+      ready = i + 1;
+      while (::read(zeros, lab::data(b.space) + i * lab::page_bytes() + 9, 1) != 1) ::sched_yield();
+    }
+  });
+  for (std::size_t i = 0; i < pages; ++i) {
+    while (ready <= i) ::sched_yield();
+    now("a store to page %zu, which another thread stores to when it is writable", i);
+    b(i, 0) = 77;
+  }
+  other.join();
+  for (std::size_t i = 0; i < pages; ++i) {
+    if (a(i, 9) == filled(1, i, 9) && b(i, 9) == 0) continue;
+    fail("page %zu was writable before the copy was in its place: what another thread stored "
+         "there meanwhile is in the frame that others show",
+         i);
+  }
+  destroy(a);
+  destroy(b);
+  ::close(zeros);
+}
+
+void threads_at_once() {
+  stores_at_once();
+  handle_faults_together(0);
+  page_that_is_open_too_early();
+}
+
+void reader_beside_writer() {
+  struct Watched {
+    volatile unsigned char* byte;  // nobody stores to it
+    unsigned char value;
+  };
+  const Pages a = create(pages);
+  a.fill(1);
+  std::deque<Watched> all{{&a(0, 9), filled(1, 0, 9)}};
   std::atomic<bool> over{false};
-  std::atomic<std::size_t> page{0};
-  std::atomic<volatile unsigned char*> watched{&a(0, 9)};
+  std::atomic<const Watched*> watched{&all.back()};
   std::atomic<bool> wrong{false};
   std::thread reader([&] {
     while (!over) {
-      const std::size_t at = page;
-      volatile unsigned char* const byte = watched;
+      const Watched& one = *watched;
       for (int i = 0; i < 20; ++i) {
-        if (*byte != filled(1, at, 9) && at == page) wrong = true;
+        if (*one.byte != one.value) wrong = true;
       }
     }
   });
@@ -115,8 +171,8 @@ void reader_beside_writer() {
     clones.push_back(clone(a));
     for (std::size_t i = 0; i < pages; ++i) {
       now("a load on one thread, beside a store to the same page (%zu) on another", i);
-      watched = &clones.back()(i, 9);
-      page = i;
+      all.push_back({&clones.back()(i, 9), filled(1, i, 9)});
+      watched = &all.back();
       clones.back()(i, 0) = 77;
       if (wrong) fail("a load of page %zu, beside a store to it, saw a byte that nobody stored", i);
     }
@@ -165,11 +221,13 @@ void check_all(const Pages& space, unsigned char value, const char* who, const c
   to_child.wait();
   if (a(4, 5) != filled(1, 4, 5)) fail("after fork(), the child sees what its parent stored");
   store_to_all(a, 41, "the child");  // both at the same time
+  store_to_all(b, 43, "the child to the other space");
   const Pages c = clone(a);
   store_to_all(c, 42, "the child to a clone of its own");
   to_parent.tell();
   to_child.wait();
   check_all(a, 41, "the child", "its parent");
+  check_all(b, 43, "the child", "its parent");
   check_all(c, 42, "the child", "its parent");
   ::_exit(0);
 }
@@ -182,6 +240,13 @@ bool beside_child(const Pages& a, const Pages& b, const Pipe& to_parent, const P
   if (!to_parent.wait()) return false;
   check_all(a, 51, "the parent", "its child");
   b.check(1, none, "the parent's clone");
+  store_to_all(b, 53, "the parent to its clone");
+  const std::size_t frames = frames_in_use();  // of two spaces here, and three in the child
+  if (frames != 5 * pages) {
+    fail("parent and child have five spaces of %zu pages, stored to all of them, and use %zu "
+         "frames: some are counted too often, or not often enough",
+         pages, frames);
+  }
   to_child.tell();
   return true;
 }
@@ -190,6 +255,7 @@ void parent_and_child() {
   const Pages a = create(pages);
   a.fill(1);
   const Pages b = clone(a);
+  now("a store before fork()");
   a(0, 0) = a(0, 0);  // one page is a copy by now
   const Pipe to_parent, to_child;
   now("fork()");
@@ -266,7 +332,7 @@ std::vector<Test> company_tests() {
       {"a thread that loads from a page never meets a hole while another stores",
        reader_beside_writer},
       {"threads that store to one page at once lose nothing, and it is copied once",
-       same_page_at_once},
+       threads_at_once},
       {"fork: parent and child each keep their own bytes", parent_and_child},
       {"nothing is left: frames and mappings go back, and nobody sees old bytes", nothing_left},
       {"a fault that is not the spaces' ends the process, as ever", foreign_fault},

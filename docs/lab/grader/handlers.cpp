@@ -1,6 +1,6 @@
 // The graded file's handler of SIGSEGV, seen from outside: what it is called for, what it maps, and
 // ways to call it at inconvenient moments. The linker sends the graded file's calls of sigaction,
-// mmap and munmap here (link_flags).
+// mmap, mprotect and munmap here (link_flags).
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -100,6 +100,14 @@ extern "C" void* __wrap_mmap(void* address, std::size_t length, int protection, 
   grader::replaced += grader::in_handler && (flags & MAP_FIXED) != 0;
   grader::sleep_for(300'000 * grader::place_in_line);
   void* const result = __real_mmap(address, length, protection, flags, file, offset);
+  grader::let_others_look();
+  return result;
+}
+
+extern "C" int __real_mprotect(void*, std::size_t, int);
+
+extern "C" int __wrap_mprotect(void* address, std::size_t length, int protection) {
+  const int result = __real_mprotect(address, length, protection);
   grader::let_others_look();
   return result;
 }

@@ -1,5 +1,6 @@
 // Tests of one thread: what is copied, what is not, and what everybody sees.
 #include <algorithm>
+#include <cerrno>
 #include <random>
 
 #include "checks.hpp"
@@ -21,7 +22,14 @@ std::size_t differing(const Pages& a, const Pages& b) {
 
 void store(const Pages& space, std::size_t page, unsigned char value, const char* what) {
   now("%s, page %zu", what, page);
+  errno = EDOM;
   space(page, 5) = value;
+  if (errno != EDOM) {
+    fail(
+        "%s changed errno: a handler may come between a system call of the program and its look at "
+        "errno, and has to put back what was there",
+        what);
+  }
   if (space(page, 5) != value) fail("%s: the byte stored is not there", what);
 }
 
