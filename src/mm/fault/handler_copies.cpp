@@ -56,8 +56,6 @@ class HandlerCopies final : public CopyOnWrite {
 
 }  // namespace
 
-const CopyOnWrite& handler_copies() noexcept {
-  return immortal<HandlerCopies>();
-}
+const CopyOnWrite& handler_copies() noexcept { return immortal<HandlerCopies>(); }
 
 }  // namespace cow

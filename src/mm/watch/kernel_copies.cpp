@@ -102,8 +102,6 @@ class KernelCopies final : public CopyOnWrite {
 
 }  // namespace
 
-const CopyOnWrite& kernel_copies() noexcept {
-  return immortal<KernelCopies>();
-}
+const CopyOnWrite& kernel_copies() noexcept { return immortal<KernelCopies>(); }
 
 }  // namespace cow
