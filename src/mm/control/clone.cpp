@@ -133,16 +133,19 @@ bool opens_pages(const AddressSpace& space) noexcept {
   return space.is_region() && space.copy_on_write().stores_fault();
 }
 
-/// Shows what `source` shows, in about `runs` mappings: `share(PageTable&)` fills the table and
+/// Shows what `source` shows, in `runs` mappings or more: `share(PageTable&)` fills the table and
 /// returns how many it needs. By copies, which lie side by side, where sharing would take more
 /// mappings than the process can spare, or than the kernel has.
 template <class Share>
-void show(const PageTable& source, AddressSpace& empty, const Share& share) {
-  const std::uint64_t runs = share(empty.table());
-  const bool is_shown =
-      empty.is_region() ? empty.copy_on_write().show_table(empty, runs) : empty.show_table(runs);
-  if (is_shown) return;
-  empty.table().release();
+void show(const PageTable& source, std::uint64_t runs, AddressSpace& empty, const Share& share) {
+  const bool maps_each_run = runs <= empty.range().most_mappings();
+  if (!maps_each_run || runs <= mapping_budget::spendable()) {
+    runs = share(empty.table());
+    const bool is_shown =
+        empty.is_region() ? empty.copy_on_write().show_table(empty, runs) : empty.show_table(runs);
+    if (is_shown) return;
+    empty.table().release();
+  }
   Family& family = empty.family();
   family.ensure_reserve({.tables = 1});
   const Frame home = empty.homes().open();
@@ -183,9 +186,10 @@ void clone_lazily(AddressSpace& source, AddressSpace& empty) {
   source.prepare_to_be_seen();
   make_room_in_large(source.family());
   source.copy_on_write().keep_stores_off(source, Threads::may_store);
-  show(source.table(), empty, [&](PageTable& table) {
+  const std::uint64_t runs = source.mappings();
+  show(source.table(), runs, empty, [&](PageTable& table) {
     share_table(source, table);
-    return source.leases().empty() ? source.mappings() : count_runs(table);
+    return source.leases().empty() ? runs : count_runs(table);
   });
 }
 
@@ -262,9 +266,10 @@ void show_snapshot(const PageTable& snapshot, AddressSpace& empty) {
   const Section section(empty.family());
   make_room_to_move(empty.family());
   empty.family().note_read();
-  show(snapshot, empty, [&](PageTable& table) {
+  const std::uint64_t runs = count_runs(snapshot);
+  show(snapshot, runs, empty, [&](PageTable& table) {
     table.share(snapshot);
-    return count_runs(table);
+    return runs;
   });
 }
 

@@ -20,7 +20,7 @@ enum class Threads { may_store, quiescent };
 /// do not ask which one it is.
 ///
 /// The caller of all but resolve() holds the family's lock. What throws, throws
-/// std::system_error, with everything as it was.
+/// std::system_error, unless said otherwise, with everything as it was.
 class CopyOnWrite {
  public:
   virtual ~CopyOnWrite() = default;
@@ -38,7 +38,8 @@ class CopyOnWrite {
   /// A region was just made, and shows zeros.
   virtual void begin(AddressSpace& region) const = 0;
   /// What the page table says is what `space` shows, and no store reaches frames that it says, but
-  /// for leased ones: they can be shared.
+  /// for leased ones: they can be shared. Throws NeedsFaultHandler and std::logic_error, too: see
+  /// settle().
   virtual void keep_stores_off(AddressSpace& space, Threads threads) const = 0;
   /// Maps what the table of a new region says, which shows zeros, in about `runs` mappings. False
   /// where that takes too many of them: copies that lie side by side are better.
@@ -46,7 +47,7 @@ class CopyOnWrite {
   /// The bytes of `space` become those of `snapshot`; nobody stores meanwhile.
   virtual void restore(AddressSpace& space, const PageTable& snapshot) const = 0;
   /// The pages of `span` show zeros. True if they are mapped so, and what the table says is to be
-  /// given up; false if its frames hold zeros.
+  /// given up; false if zeros are stored where they are, or nothing was to be done.
   [[nodiscard]] virtual bool show_zeros(AddressSpace& space, PageSpan span) const = 0;
   /// How much memory shows pages of `space` beside its family's frames.
   [[nodiscard]] virtual std::size_t bytes_beside_frames(const AddressSpace& space) const = 0;

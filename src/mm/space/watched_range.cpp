@@ -62,7 +62,8 @@ os::WriteWatch::Found WatchedRange::look(os::AddressRun within, std::span<os::Ad
                                          std::size_t most_pages,
                                          os::WriteWatch::Then then) noexcept {
   if (must_disarm_all_) {
-    const int refused = family_.watch()->disarm(addresses(all()));
+    int refused = watch();  // a part may not be watched, and then not be disarmed
+    if (refused == 0) refused = family_.watch()->disarm(addresses(all()));
     if (refused != 0) return {0, within.begin, refused};
     must_disarm_all_ = false;
     may_be_clean_ = true;

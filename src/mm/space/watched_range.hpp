@@ -81,8 +81,9 @@ class WatchedRange {
   [[nodiscard]] os::WriteWatch::Found look(os::AddressRun within, std::span<os::AddressRun> runs,
                                            std::size_t most_pages,
                                            os::WriteWatch::Then then) noexcept;
-  /// The pages of `span` count as stored to no more, where they do not hold but what the page table
-  /// says. If the kernel refuses, the next look finds them once more.
+  /// The pages of `span` count as stored to no more. If the kernel refuses, the next look finds
+  /// them once more. Precondition: they hold what the page table says, or is going to say before
+  /// the lock is let go, and nobody stores to them: such a store would be lost.
   void arm(PageSpan span) noexcept;
   /// The pages of `span` count as stored to. Where the kernel refuses that, all pages do from the
   /// next look on, which is refused until it lets them.

@@ -16,8 +16,6 @@ namespace cow {
 /// comes back, whole rounds are dropped, unlooked at.
 class WatchedRounds {
  public:
-  /// Pages that count as stored to, whether they were or not.
-  [[nodiscard]] const MetadataArray<HotPage>& kept() const noexcept { return kept_; }
   /// All pages were armed by a look, or are going to be dropped.
   void forget_kept() noexcept { kept_.clear(); }
 

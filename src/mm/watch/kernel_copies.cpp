@@ -82,11 +82,11 @@ class KernelCopies final : public CopyOnWrite {
   void hold_still(AddressSpace& space, PageSpan span) const override {
     space.family().frames().check_files();
     if (space.watched().is_filling()) end_filling(space);
-    have_copied(space, span);  // what a device is told to write to must be no frame
+    copy_for_device(space, span);  // what a device is told to write to must be no frame
   }
   // What a device wrote since the last look, the next one is to find.
   void let_go(AddressSpace& space, PageSpan span) const noexcept override {
-    have_copied(space, span);
+    copy_for_device(space, span);
   }
   void become_child(AddressSpace& space) const override {
     space.watched().watch_anew();
@@ -94,7 +94,7 @@ class KernelCopies final : public CopyOnWrite {
   }
 
  private:
-  static void have_copied(AddressSpace& space, PageSpan span) noexcept {
+  static void copy_for_device(AddressSpace& space, PageSpan span) noexcept {
     space.watched().set_may_be_clean(true);
     space.watched().have_copied(span);
   }

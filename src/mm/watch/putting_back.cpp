@@ -145,17 +145,25 @@ class PuttingBack {
     for (PageIndex page = span.first; page < span.last && !is_leased; ++page) {
       is_leased = space_.is_leased(page);
     }
-    if (!is_leased && !are_better_stored(span) && showing_.map(span, then(span.first))) return;
+    const bool better_stored = !is_leased && are_better_stored(span);
+    if (!is_leased && !better_stored && showing_.map(span, then(span.first))) return;
     for (PageIndex page = span.first; page < span.last; ++page) store(page);
-    space_.watched().set_may_be_clean(true);
+    if (!better_stored) {
+      space_.watched().set_may_be_clean(true);
+    } else if (!arms_leaf_) {
+      space_.watched().arm(span);
+    }
   }
 
-  // Where the kernel has copied many pages already, to drop a few saves little memory, and costs
-  // more than to store what they are to hold: a call, and a copy for the next store.
-  [[nodiscard]] bool are_better_stored(PageSpan span) const noexcept {
+  // Where the kernel has copied many pages already, to drop a few costs more than to store what
+  // they are to hold: a call, and a copy for the next store. Not where that would have to be read.
+  [[nodiscard]] bool are_better_stored(PageSpan span) noexcept {
     constexpr PageCount kMany{kTableEntries / 4};
     if (span.count() >= Showing::kMappedPages || !space_.watched().are_known_copies(span)) {
       return false;
+    }
+    for (PageIndex page = span.first; page < span.last; ++page) {
+      if (!then(page).shows_zeros() && past_.of(page) == nullptr) return false;
     }
     const PageSpan around = space_.table().span_of(span.first.leaf_index());
     return space_.watched().known_copies(around) >= kMany;
@@ -192,16 +200,16 @@ class PuttingBack {
   void show_what_differs() noexcept {
     for_each_differing_leaf(space_.table(), snapshot_, [&](std::uint64_t leaf_index) {
       const PageSpan leaf = space_.table().span_of(leaf_index);
-      const bool together = differs_in_many(leaf_index) && space_.leases().empty();
-      if (together) space_.watched().disarm(leaf);
+      arms_leaf_ = differs_in_many(leaf_index) && space_.leases().empty();
+      if (arms_leaf_) space_.watched().disarm(leaf);
       for_each_span_that_differs(leaf_index, [&](PageSpan span) { show(span); });
       space_.adopt_leaf(leaf_index, snapshot_);
-      if (together) space_.watched().arm(leaf);  // all of it holds what the table says now
+      if (arms_leaf_) space_.watched().arm(leaf);  // all of it holds what the table says now
     });
   }
 
   // To store to an armed page faults, and takes as long as to disarm a few dozen together.
-  [[nodiscard]] bool differs_in_many(std::uint64_t leaf_index) const noexcept {
+  [[nodiscard]] bool differs_in_many(std::uint64_t leaf_index) noexcept {
     constexpr std::uint64_t kMany = kTableEntries / 16;
     PageCount stored{0};
     for_each_span_that_differs(leaf_index, [&](PageSpan span) {
@@ -225,6 +233,7 @@ class PuttingBack {
   PastBytes past_;
   MetadataArray<PageSpan, 64> found_;  ///< what was stored to, in ascending order
   Showing showing_;
+  bool arms_leaf_ = false;  ///< what is shown in this leaf is disarmed and armed together
 };
 
 }  // namespace

@@ -45,7 +45,9 @@ void StoredPages::ask_for_copies(std::span<const os::AddressRun> unarmed) noexce
     }
     // What only its bytes can tell for a copy.
     if (!found.in_memory) space_.watched().set_may_be_clean(true);
-    const bool is_sure = found.error == 0 && found.in_memory && error_ == 0;
+    // To arm a part of a huge page splits it.
+    const bool is_sure = found.error == 0 && found.in_memory && error_ == 0 &&
+                         space_.family().huge_pages().bytes == 0;
     if (is_sure && then_ == Then::leave_stored) {
       arm_all_but(std::span(copies).first(found.runs), run);
     }

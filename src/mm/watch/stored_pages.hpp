@@ -17,9 +17,11 @@ namespace cow {
 class StoredPages {
  public:
   enum class Then {
-    arm_again,     ///< what was found counts as stored to no more
-    leave,         ///< it does from now on, too
-    leave_stored,  ///< likewise, but pages that were only loaded from are armed: nobody stores
+    arm_again,  ///< what was found counts as stored to no more
+    leave,      ///< what was found stays as it is
+    /// What was stored to stays as it is; what was only loaded from is armed. Precondition: nobody
+    /// stores meanwhile.
+    leave_stored,
   };
 
   /// Those of `within`.
