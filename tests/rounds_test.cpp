@@ -231,7 +231,7 @@ TEST_CASE("a snapshot is a consistent cut through stores to pages that it copies
   std::size_t torn = 0;
   std::uint64_t hot_rounds = 0;
   std::uint64_t last = 0;
-  for (std::size_t i = 0; i < support::scaled(2000); ++i) {
+  for (std::size_t i = 0; i < support::scaled(600); ++i) {
     // Where snapshots are read none is copied into: so most are not.
     for (unsigned unread = 0; unread < 24; ++unread) {
       (void)region.snapshot();
