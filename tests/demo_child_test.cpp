@@ -9,6 +9,7 @@
 #include "catch.hpp"
 #include "demo/kernel/child_process.hpp"
 #include "demo/kernel/private_memory.hpp"
+#include "sanitizer.hpp"
 #include "tool/tool_error.hpp"
 
 using cow::demo::ChildProcess;
@@ -59,5 +60,10 @@ TEST_CASE("The kernel copies private memory in the process that stores, with one
     const std::uint64_t first = memory.store(2, std::byte{'!'});
     return std::to_string(first) + " " + std::to_string(memory.store(2, std::byte{'?'}));
   });
-  CHECK(child.ask("store") == "1 0");
+  const std::string faults = child.ask("store");
+  if constexpr (support::has_thread_sanitizer) {
+    CHECK(faults.ends_with(" 0"));  // its runtime faults in memory of its own, once
+  } else {
+    CHECK(faults == "1 0");
+  }
 }
