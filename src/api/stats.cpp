@@ -20,7 +20,7 @@ RegionStats Region::stats() const {
   follow_forks();
   RegionStats stats;
   const Section section(space.family(), Section::Intent::look);
-  stats.mechanism = space.family().watch() == nullptr ? Mechanism::handler : Mechanism::kernel;
+  stats.mechanism = space.copy_on_write().stores_fault() ? Mechanism::handler : Mechanism::kernel;
   stats.page_bytes = space.family().geometry().page_bytes();
   stats.pages = space.family().pages().value;
   count_pages(space, stats);

@@ -14,7 +14,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-COMMAND = []
+from program import COMMAND, main
+
 FRACTIONS = [0.001, 0.01, 0.1, 1.0]
 STEPS = ["page_fault", "allocate", "copy", "map", "return"]
 
@@ -306,14 +307,5 @@ class CommandLine(unittest.TestCase):
         self.assertIn("1 byte in 1 page", run.stdout)
 
 
-def main():
-    if len(sys.argv) < 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    COMMAND.extend(sys.argv[1:])
-    result = unittest.main(argv=sys.argv[:1], exit=False, verbosity=2).result
-    return 0 if result.wasSuccessful() else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__))

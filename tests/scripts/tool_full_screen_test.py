@@ -13,9 +13,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from program import COMMAND, main
 from virtual_terminal import Session
 
-COMMAND = []
 SIZES = ((24, 80), (40, 160))
 KEYS = "space forward"
 
@@ -245,14 +245,5 @@ class TextInstead(unittest.TestCase):
             self.assertIn(file.name, run.stdout)
 
 
-def main():
-    if len(sys.argv) < 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    COMMAND.extend(sys.argv[1:])
-    result = unittest.main(argv=sys.argv[:1], exit=False, verbosity=2).result
-    return 0 if result.wasSuccessful() else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__))

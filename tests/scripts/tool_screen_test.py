@@ -17,7 +17,7 @@ import time
 import unittest
 from pathlib import Path
 
-COMMAND = []
+from program import COMMAND, main
 
 
 class Readme(unittest.TestCase):
@@ -114,14 +114,5 @@ class OnATerminal(unittest.TestCase):
         self.assertIn("all as they should be", shown)
 
 
-def main():
-    if len(sys.argv) < 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    COMMAND.extend(sys.argv[1:])
-    result = unittest.main(argv=sys.argv[:1], exit=False, verbosity=2).result
-    return 0 if result.wasSuccessful() else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__))

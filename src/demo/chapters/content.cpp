@@ -41,6 +41,13 @@ std::size_t page_count(const Region& region) {
   return (region.size() - 1) / region.page_bytes() + 1;
 }
 
+Region& add_letters(Recorder& recorder, const ChapterOptions& options, const std::string& name,
+                    std::size_t page) {
+  ChapterOptions letters;
+  letters.pages_shown = options.pages_shown;
+  return add_original(recorder, letters, name, page);
+}
+
 std::size_t page_to_store_to(const ChapterOptions& options, std::size_t otherwise) {
   return options.page.value_or(otherwise);
 }

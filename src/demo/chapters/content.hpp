@@ -16,6 +16,10 @@ namespace cow::demo {
 Region& add_original(Recorder& recorder, const ChapterOptions& options, const std::string& name,
                      std::size_t page);
 
+/// The same with letters, whatever file the lecturer has.
+Region& add_letters(Recorder& recorder, const ChapterOptions& options, const std::string& name,
+                    std::size_t page);
+
 /// The page that the lecturer chose, or `otherwise`. Throws tool::ToolError where there is none.
 [[nodiscard]] std::size_t page_to_store_to(const ChapterOptions& options, std::size_t otherwise);
 

@@ -48,9 +48,7 @@ std::uint64_t median_of(const std::vector<Trial>& all, bool other_stored) {
 
 void run_leak(Recorder& recorder, const ChapterOptions& options) {
   Scene& scene = recorder.scene();
-  ChapterOptions letters;
-  letters.pages_shown = options.pages_shown;
-  Region& origin = add_original(recorder, letters, "A", 0);
+  Region& origin = add_letters(recorder, options, "A", 0);
   scene.add("B", origin.clone());
   recorder.show(told(Focus::overview, "Two who share, and may not know of each other",
                      "B cannot read what A stores: that is what copies are for. But B has a "

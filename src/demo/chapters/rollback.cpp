@@ -40,9 +40,7 @@ Round go_round(Region& region, const Snapshot& snapshot) {
 
 void run_rollback(Recorder& recorder, const ChapterOptions& options) {
   Scene& scene = recorder.scene();
-  ChapterOptions letters;
-  letters.pages_shown = options.pages_shown;
-  Region& region = add_original(recorder, letters, "A", 0);
+  Region& region = add_letters(recorder, options, "A", 0);
   scene.add("S", region.snapshot());
   recorder.show(told(Focus::overview, "S = A.snapshot()",
                      "The point to come back to. A program tries something, and A must be as it "

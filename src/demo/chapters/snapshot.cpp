@@ -103,9 +103,8 @@ void copy_words(const Region& region, std::vector<std::byte>& copy) {
 
 void run_snapshot(Recorder& recorder, const ChapterOptions& options) {
   Scene& scene = recorder.scene();
-  ChapterOptions letters;  // the threads' numbers are what is in it
-  letters.pages_shown = options.pages_shown;
-  Region& region = add_original(recorder, letters, "A", options.pages_shown / 2);
+  // The threads' numbers are what is in it.
+  Region& region = add_letters(recorder, options, "A", options.pages_shown / 2);
   for (std::size_t offset = 0; offset < region.size(); offset += region.page_bytes()) {
     std::memset(region.data() + offset, 0, sizeof(std::uint64_t));
   }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <utility>
 
+#include "mm/space/copy_on_write.hpp"
 #include "mm/space/leaving.hpp"
 #include "mm/tables/table_runs.hpp"
 
@@ -21,7 +22,7 @@ void note_protection() noexcept { g_protections.fetch_add(1, std::memory_order_r
 AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
     : family_(std::move(family)),
       use_(use),
-      range_(*family_, use_ == Use::region && family_->watch() != nullptr
+      range_(*family_, use_ == Use::region && !family_->copy_on_write().stores_fault()
                            ? MappedRange::Stores::copied
                            : MappedRange::Stores::protected_from),
       shown_(family_->store()),
