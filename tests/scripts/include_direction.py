@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Checks that #include lines go one way.
 
-Layers, lowest first: base, os, mm, fault, api, tool, demo (folders of src); within mm: resources,
-frames, tables, space, watch, fault, control; within demo: record, kernel, chapters, view. On top is
-src/tool/main.cpp, which puts the program together. A file includes its own layer and lower ones.
-include/cow includes nothing of src. Only src/os includes the headers of the operating system's
-mappings and signals, and src/demo/kernel, which shows what the kernel's own calls do. No file
-includes itself, by whatever way round.
+Layers, lowest first: base, os, trace, mm, fault, api, tool, demo (folders of src); within mm:
+resources, frames, tables, space, watch, fault, control; within demo: record, kernel, chapters,
+view. On top is src/tool/main.cpp, which puts the program together. A file includes its own layer
+and lower ones. include/cow includes nothing of src. Only src/os includes the headers of the
+operating system's mappings and signals, and src/demo/kernel, which shows what the kernel's own
+calls do. No file includes itself, by whatever way round.
 
 src/reads is a library of its own: it includes itself and include/cow, and stands in for functions
 of libc, whose headers it needs.
@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-LAYERS = ["base", "os", "mm/resources", "mm/frames", "mm/tables", "mm/space", "mm/watch",
+LAYERS = ["base", "os", "trace", "mm/resources", "mm/frames", "mm/tables", "mm/space", "mm/watch",
           "mm/fault", "mm/control", "fault", "api", "tool",
           "demo/record", "demo/kernel", "demo/chapters", "demo/view", "demo", "main"]
 FOLDERS = {layer.split("/")[0] for layer in LAYERS}
