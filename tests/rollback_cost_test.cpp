@@ -98,6 +98,10 @@ Pages run_of(std::size_t first, std::size_t count) {
 /// each compared and copied for nothing. A short loop may have a few more than its share.
 std::uint64_t by_chance(std::uint64_t stored) { return stored / 50 + 64; }
 
+/// A window may take a block of 64 pages along where many random pages meet in one: copied, and put
+/// back. One loop in a hundred has one such block; four are room enough for any.
+constexpr std::uint64_t blocks_by_chance = std::uint64_t{4} * 2 * 64;
+
 /// The k-th multiple of `part` pages, in an order in which none comes again soon.
 std::size_t next_part(std::size_t k, std::size_t part) {
   return k * 37 % (few_pages / part - 1) * part;
@@ -125,7 +129,7 @@ TEST_CASE("rounds that store to other pages each time cost a fault and two pages
   const Cost cost = loop.cost();
   CAPTURE(cost.stored, cost.faults, cost.pages);
   CHECK(cost.faults <= cost.stored);
-  CHECK(cost.pages <= 2 * cost.stored + by_chance(cost.stored));
+  CHECK(cost.pages <= 2 * cost.stored + by_chance(cost.stored) + blocks_by_chance);
   loop.check_end(count / 8);
 }
 
