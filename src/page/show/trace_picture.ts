@@ -9,9 +9,9 @@ import type { Space } from "../replay/space";
 import type { Mix, Picture, Strip } from "./show";
 
 export const pagesShown = 8;
-const mostRows = 6;
+const mostRows = 5;
 const mostFrames = 14;
-const mostStrips = 10;
+const mostStrips = 8;
 const stretches = 128;
 
 export const nameOf = (space: Space): string =>

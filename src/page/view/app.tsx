@@ -75,23 +75,26 @@ export function App({ shows, contents }: {
   }), [place.show, isDark]);
   useKeys(actions);
   const hasPicture = moment.picture.regions.length > 0;
+  const hasTable = moment.table.length > 0;
   const seen = show.hidesWhatComes ? Math.max(place.seen[place.show] ?? 0, place.step)
     : show.length;
   return (
     <>
       <Header shows={shows} show={show} place={place} contents={contents} isDark={isDark}
         onGo={go} onTheme={toggleTheme} onHelp={() => setHelpOpen(true)} />
-      <main class={hasPicture ? "with-picture" : "words-alone"}
+      <main class={hasPicture ? "with-picture" : `words-alone${hasTable ? " with-table" : ""}`}
         data-show={show.name} data-step={place.step}>
         {hasPicture && <MemoryPicture picture={moment.picture} />}
         <Words moment={moment} asks={place.asks} isAnswered={place.isAnswered}
           onAnswer={() => go({ to: "answer" })} />
-        <div class="below">
-          <Table lines={moment.table} />
+        <div class="beside">
           <MapsLine mapping={moment.mapping} />
           <Strips strips={moment.strips} leftOut={moment.stripsLeftOut} />
           <HeatMap heat={show.heat} unit={show.unit} step={place.step} seen={seen}
             onGo={(step) => go({ to: "step", step })} />
+        </div>
+        <div class="below">
+          <Table lines={moment.table} />
           <About show={show} />
         </div>
       </main>

@@ -26,7 +26,7 @@ function Choice(props: {
       <span class="unseen">{props.label}</span>
       <select value={isThere ? String(props.step) : ""} disabled={choices.length === 0}
         onChange={(event) => props.onGo({ to: "step", step: Number(event.currentTarget.value) })}>
-        {!isThere && <option value="" disabled>{props.hint}</option>}
+        {!isThere && <option value="" disabled selected>{props.hint}</option>}
         {choices.map((step) => (
           <option key={step} value={step}>{`${step + 1}. ${props.show.titleOf(step)}`}</option>
         ))}

@@ -47,7 +47,7 @@ export function HeatMap(props: {
       <h3>
         What was copied when
         <span class="aside">
-          {` ${counted(copies, "page")} so far as shown; pages down, ${props.unit}s to the right`}
+          {` ${counted(copies, "page")} so far; pages down, ${props.unit}s to the right`}
         </span>
       </h3>
       <div class="heat-body">

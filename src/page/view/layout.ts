@@ -62,7 +62,7 @@ function wideSizes(width: number, pages: number, regions: number, frames: number
   const labelsAlong = 62;
   const room = width - labelsAlong;
   const pagePitch = Math.min(112, (room - 2) / pages);
-  const regionDepth = regions > 3 ? 32 : 40;
+  const regionDepth = regions > 4 ? 30 : regions > 2 ? 38 : 46;
   return {
     labelsAlong, labelsAcross: 24, pagePitch, pageLength: pagePitch - clamp(pagePitch / 4, 12, 22),
     regionPitch: regionDepth + 12, regionDepth,
@@ -161,7 +161,7 @@ export function layoutOf(picture: Picture, width: number): Layout {
   const bandAt = regionAt(picture.regions.length) - (isUpright ? 0 : 4);
   const lanes = lanesOf(picture);
   const framesAt = isUpright ? width - sizes.frameDepth - 2
-    : bandAt + sizes.lane * (Math.min(4, Math.max(2, picture.regions.length)) + 1) + 14;
+    : bandAt + sizes.lane * (Math.min(3, Math.max(2, picture.regions.length)) + 1) + 14;
 
   const gap = sizes.pagePitch - sizes.pageLength;
   const laneAt = (lane: number, page: number): number => pageAt(page) + sizes.pageLength +

@@ -11,12 +11,12 @@ const firstFileOf = (picture: Picture): number => picture.frames[0]?.frame[0] ??
 
 function Cell(props: {
   cell: PageCell; box: Box; region: string; page: number; file: number; isMarked: boolean;
-  isBeside: boolean;
+  isAloof: boolean;
 }): JSX.Element {
   const { cell, box, isMarked } = props;
   const frame = cell.frame === null ? "–" : frameText(cell.frame, props.file);
   const classes = ["page", classOf(cell.state), isMarked ? "marked" : "",
-    props.isBeside ? "beside" : ""];
+    props.isAloof ? "aloof" : ""];
   // A long number takes the room of the letter's side as well.
   const size = Math.min(20, (box.width - 21) / (Math.max(2, frame.length) * 0.62));
   return (
@@ -78,7 +78,7 @@ function Regions({ picture, layout }: { picture: Picture; layout: Layout }): JSX
               return box !== undefined && (
                 <Cell key={i} cell={cell} box={box} region={region.name} file={file}
                   page={region.first_page + i} isMarked={isMarked && marked === i}
-                  isBeside={marked !== -1 && marked !== i} />
+                  isAloof={marked !== -1 && marked !== i} />
               );
             })}
           </g>

@@ -76,7 +76,10 @@ export function Strips(props: { strips: readonly Strip[]; leftOut: number }): JS
   if (props.strips.length === 0) return null;
   return (
     <section class="strips" aria-label="All pages">
-      <h3>All pages <span class="aside">the box is what is drawn above</span></h3>
+      <h3>
+        All pages{" "}
+        <span class="aside">R: region, S: snapshot; the box is what is drawn above</span>
+      </h3>
       <ul>{props.strips.map((strip) => <StripRow key={strip.name} strip={strip} />)}</ul>
       {props.leftOut > 0 && (
         <p class="aside">{`${counted(props.leftOut, "more region")} or snapshots not drawn`}</p>
