@@ -8,23 +8,24 @@ import { Strips } from "./strips";
 import { MapsLine, Table, Words } from "./words";
 
 const mostSheets = 120;
-const width = 1000;
+const width = 640;
 
 function Sheet({ show, step }: { show: Show; step: number }): JSX.Element {
   const moment = show.at(step);
+  const hasPicture = moment.picture.regions.length > 0;
   return (
-    <article class="sheet">
+    <article class={`sheet${hasPicture ? "" : " words-alone"}`}>
       <header>
         <p>{show.title}</p>
         <p>{`${show.unit} ${step + 1} of ${show.length}`}</p>
       </header>
-      {moment.picture.regions.length > 0 && (
-        <MemoryPicture picture={moment.picture} width={width} />
-      )}
+      {hasPicture && <MemoryPicture picture={moment.picture} width={width} />}
       <Words moment={moment} asks isAnswered={false} onAnswer={() => undefined} />
-      <Table lines={moment.table} />
-      <MapsLine mapping={moment.mapping} />
-      <Strips strips={moment.strips} leftOut={moment.stripsLeftOut} />
+      <div class="below">
+        <Table lines={moment.table} />
+        <MapsLine mapping={moment.mapping} />
+        <Strips strips={moment.strips} leftOut={moment.stripsLeftOut} />
+      </div>
     </article>
   );
 }

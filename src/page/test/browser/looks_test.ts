@@ -87,8 +87,9 @@ test("no sheet of paper cuts off what it has on it", async () => {
     const { page } = await open(browser, file, { width: 1032, height: 703 });
     await page.emulateMedia({ media: "print" });
     await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
-    const cut = await page.$$eval(".sheet", (sheets) => sheets.filter((sheet) =>
-      sheet.scrollHeight > sheet.clientHeight + 1).map((sheet) => sheet.querySelector("h2")?.textContent));
+    const cut = await page.$$eval(".sheet", (sheets) => sheets
+      .filter((sheet) => sheet.scrollHeight > sheet.clientHeight + 1)
+      .map((sheet) => sheet.querySelector("h2")?.textContent));
     assert.deepEqual(cut, [], file);
     await page.close();
   }
@@ -98,7 +99,7 @@ test("keys alone reach every control, and help opens and closes", async () => {
   const { page } = await open(browser, join(pagesFolder(), "one-store.html"),
     { hash: "one-store/5" });
   const wanted = await page.$$eval(
-    "#page button:enabled, #page select:enabled, #page input, #page a",
+    ":is(header, main, nav) :is(button:enabled, select:enabled, input, a)",
     (all) => all.map((element, i) => {
       (element as HTMLElement).dataset.control = String(i);
       return String(i);
