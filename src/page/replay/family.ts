@@ -12,6 +12,13 @@ import { Space, type SpaceFacts, zeroChunks } from "./space";
 
 const many = 2;
 
+export interface LookCounts {
+  zero: number;
+  writable: number;
+  shared: number;  ///< read-only, others show the frame
+  sole: number;  ///< read-only, nobody else does
+}
+
 export class Family {
   readonly spaces = new Map<number, Space>();
   private weights = new Uint32Array(1024);
@@ -27,6 +34,28 @@ export class Family {
 
   isShared(frame: number): boolean {
     return (this.weights[frame] ?? 0) >= many;
+  }
+
+  /** Adds how many of a piece's entries are what. */
+  countLooks(chunk: Chunk, from: number, to: number, counts: LookCounts): void {
+    if (chunk === zeroChunk) {
+      counts.zero += to - from;
+      return;
+    }
+    // Two million entries a step in a large family: no calls in here.
+    const { entries } = chunk;
+    const { weights } = this;
+    let [zero, writable, shared] = [0, 0, 0];
+    for (let i = from; i < to; ++i) {
+      const entry = entries[i] as number;
+      if (entry === zeroEntry) ++zero;
+      else if ((entry & 1) === 1) ++writable;
+      else if ((weights[entry >>> 1] as number) >= many) ++shared;
+    }
+    counts.zero += zero;
+    counts.writable += writable;
+    counts.shared += shared;
+    counts.sole += to - from - zero - writable - shared;
   }
 
   /** How many spaces show the frame at this page. A frame is always shown at the same page. */

@@ -55,8 +55,8 @@ export function traceHeat(trace: Trace): Heat {
     for (let i = 0; i < count; ++i) {
       const first = Math.floor(i * perRow);
       const last = Math.max(first, Math.ceil((i + 1) * perRow) - 1);
-      rows.push({ label: i === 0 ? extent.name : "",
-        title: `${last > first ? `pages ${first} to ${last}` : `page ${first}`} of ${extent.name}` });
+      const pages = last > first ? `pages ${first} to ${last}` : `page ${first}`;
+      rows.push({ label: i === 0 ? extent.name : "", title: `${pages} of ${extent.name}` });
     }
   }
   const copied = new Uint32Array(rows.length * columns);

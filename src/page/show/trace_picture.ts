@@ -2,7 +2,7 @@
 // stretches.
 
 import type { FrameBox, FrameId, Look, PageCell, RegionRow, TraceEvent } from "../data/types";
-import { frameOf, isWritable, zeroEntry } from "../replay/chunk";
+import { chunkPages, frameOf, isWritable, zeroChunk, zeroEntry } from "../replay/chunk";
 import type { Family } from "../replay/family";
 import type { FrameNumbers } from "../replay/frame_numbers";
 import type { Space } from "../replay/space";
@@ -84,13 +84,19 @@ export function pictureOf(
     mark: marked === undefined ? null : { region: nameOf(marked), page } };
 }
 
+/** Leases are not looked at: they are few pages, and these writable. */
 function mixOf(family: Family, space: Space, first: number, end: number): Mix {
-  const mix: Partial<Record<Look, number>> = {};
-  for (let page = first; page < end; ++page) {
-    const look = lookOf(family, space, page, space.entry(page));
-    mix[look] = (mix[look] ?? 0) + 1;
+  const counts = { zero: 0, writable: 0, shared: 0, sole: 0 };
+  for (let page = first; page < end;) {
+    const index = Math.floor(page / chunkPages);
+    const from = page - index * chunkPages;
+    const to = Math.min(chunkPages, end - index * chunkPages);
+    family.countLooks(space.chunks[index] ?? zeroChunk, from, to, counts);
+    page += to - from;
   }
-  return mix;
+  const { zero, writable, shared, sole } = counts;
+  return space.facts.isSnapshot ? { zero, private: writable, kept: shared + sole }
+    : { zero, private: writable, shared, "sole owner": sole };
 }
 
 export function stripsOf(

@@ -84,19 +84,17 @@ export function App({ shows, contents }: {
         onGo={go} onTheme={toggleTheme} onHelp={() => setHelpOpen(true)} />
       <main class={hasPicture ? "with-picture" : `words-alone${hasTable ? " with-table" : ""}`}
         data-show={show.name} data-step={place.step}>
-        {hasPicture && <MemoryPicture picture={moment.picture} />}
         <Words moment={moment} asks={place.asks} isAnswered={place.isAnswered}
           onAnswer={() => go({ to: "answer" })} />
+        {hasPicture && <MemoryPicture picture={moment.picture} />}
         <div class="beside">
+          <Table lines={moment.table} />
           <MapsLine mapping={moment.mapping} />
           <Strips strips={moment.strips} leftOut={moment.stripsLeftOut} />
           <HeatMap heat={show.heat} unit={show.unit} step={place.step} seen={seen}
             onGo={(step) => go({ to: "step", step })} />
         </div>
-        <div class="below">
-          <Table lines={moment.table} />
-          <About show={show} />
-        </div>
+        <div class="below"><About show={show} /></div>
       </main>
       <Controls place={place} show={show} onGo={go} />
       <Help isOpen={isHelpOpen} onClose={() => setHelpOpen(false)} />

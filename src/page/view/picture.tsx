@@ -70,7 +70,7 @@ function Regions({ picture, layout }: { picture: Picture; layout: Layout }): JSX
         return (
           <g key={region.name}>
             <text class={`name${isMarked ? " marked" : ""}${layout.isUpright ? " upright" : ""}`}
-              x={label?.x} y={label?.y} font-size={Math.min(17, 84 / region.name.length)}>
+              x={label?.x} y={label?.y} font-size={Math.min(17, 88 / region.name.length)}>
               {region.name}
             </text>
             {region.shown.map((cell, i) => {

@@ -66,7 +66,7 @@ export function moved(shows: readonly Show[], place: Place, move: Move): Place {
   }
 }
 
-/** `#one-store/5`: so that a step can be linked to, and a page that is loaded again is as it was. */
+/** `#one-store/5`: a step can be linked to, and a page that is loaded again is as it was. */
 export function placeIn(hash: string, shows: readonly Show[]): { show: number; step: number } {
   const [name, number] = decodeURIComponent(hash.replace(/^#/, "")).split("/");
   const show = shows.findIndex((candidate) => candidate.name === name);

@@ -92,8 +92,9 @@ export function Words(props: {
 export function Table({ lines }: { lines: readonly string[] }): JSX.Element | null {
   if (lines.length === 0) return null;
   // Wider than a narrow screen: it scrolls by itself, with keys too.
+  const columns = Math.max(...lines.map((line) => line.length));
   return (
-    <section class="table" aria-label="Numbers" tabIndex={0}>
+    <section class="table" aria-label="Numbers" tabIndex={0} style={{ "--columns": columns }}>
       <pre>{lines.join("\n")}</pre>
     </section>
   );

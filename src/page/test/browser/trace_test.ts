@@ -75,7 +75,8 @@ test("what is drawn of a made-up trace is what the plain replay has, at every ev
 
 test("n and p go from fault to fault", async () => {
   const { page } = await open(browser, await pageWith("trace.html", document));
-  const faults = made.events.flatMap((event, i) => (event.kind === "fault" ? [i] : [])).slice(0, 20);
+  const faults = made.events.flatMap((event, i) => (event.kind === "fault" ? [i] : []))
+    .slice(0, 20);
   for (const fault of faults) {
     await page.keyboard.press("n");
     assert.equal((await drawn(page)).step, fault);
