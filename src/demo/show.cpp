@@ -1,10 +1,10 @@
 #include "demo/show.hpp"
 
 #include <algorithm>
-#include <cow/version.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -12,14 +12,15 @@
 #include <nlohmann/json.hpp>
 
 #include "demo/chapters/chapter.hpp"
+#include "demo/pages.hpp"
 #include "demo/record/step_json.hpp"
 #include "demo/view/full_screen.hpp"
 #include "demo/view/memory_picture.hpp"
 #include "demo/view/player.hpp"
 #include "demo/view/stage.hpp"
 #include "demo/view/text_teller.hpp"
-#include "tool/fault_decode.hpp"
 #include "tool/json_file.hpp"
+#include "tool/page.hpp"
 #include "tool/tool_error.hpp"
 
 namespace cow::demo {
@@ -68,16 +69,6 @@ std::vector<Recording> play_on_screen(const Chapter* first, const ShowOptions& o
   return play(*screen, first, play_options);
 }
 
-nlohmann::ordered_json document_of(const std::vector<Recording>& recordings) {
-  nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  for (const Recording& recording : recordings) all.push_back(recording_json(recording));
-  return {{"program", "cow"},
-          {"version", COW_VERSION_STRING},
-          {"command", "demo"},
-          {"architecture", tool::name_of(tool::this_architecture())},
-          {"chapters", all}};
-}
-
 }  // namespace
 
 void list_chapters() {
@@ -100,11 +91,24 @@ bool wants_full_screen(const ShowOptions& options) {
   return false;
 }
 
+bool wants_folder_of_pages(const ShowOptions& options) {
+  std::error_code ignored;
+  return options.html.has_value() &&
+         (options.html->ends_with('/') || std::filesystem::is_directory(*options.html, ignored));
+}
+
 int run_show(const ShowOptions& options) {
+  if (wants_folder_of_pages(options)) {
+    constexpr std::size_t usual_columns = 80;
+    write_folder_of_pages(*options.html, options.chapter, chapter_options(options, usual_columns));
+    return tool::exit_success;
+  }
   const Chapter* const first =
       options.chapter.has_value() ? &chapter_named(*options.chapter) : nullptr;
   std::optional<tool::JsonFile> json;
   if (options.json.has_value()) json.emplace(*options.json);
+  std::optional<tool::PageFile> page;
+  if (options.html.has_value()) page.emplace(*options.html);
   std::vector<Recording> recordings;
   if (wants_full_screen(options)) {
     recordings = play_on_screen(first, options);
@@ -112,6 +116,7 @@ int run_show(const ShowOptions& options) {
     recordings.push_back(tell_as_text(*first, options));
   }
   if (json.has_value()) json->write(document_of(recordings));
+  if (page.has_value()) page->write(document_of(recordings));
   return tool::exit_success;
 }
 

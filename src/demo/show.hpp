@@ -13,6 +13,7 @@ struct ShowOptions {
   std::optional<std::string> chapter;  ///< nothing: a menu, or the demo as text
   std::optional<std::string> file;
   std::optional<std::string> json;  ///< where the recorded steps go
+  std::optional<std::string> html;  ///< where the page that replays them goes; or a folder of pages
   std::optional<std::size_t> page;
   tool::ColorChoice color = tool::ColorChoice::automatic;
   bool plain = false;
@@ -28,8 +29,11 @@ void list_chapters();
 /// the build has none.
 [[nodiscard]] bool wants_full_screen(const ShowOptions& options);
 
+/// Whether `html` is a folder, for a page of each chapter.
+[[nodiscard]] bool wants_folder_of_pages(const ShowOptions& options);
+
 /// The chapters on a full screen, or the one that was named as text. Returns the exit code. Throws
-/// ToolError. Precondition: a chapter is named, or wants_full_screen().
+/// ToolError. Precondition: a chapter is named, or wants_full_screen(), or wants_folder_of_pages().
 [[nodiscard]] int run_show(const ShowOptions& options);
 
 }  // namespace cow::demo

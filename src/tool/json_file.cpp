@@ -19,9 +19,6 @@
 namespace cow::tool {
 namespace {
 
-// More than a document of results takes.
-constexpr off_t room_bytes = off_t{64} << 10;
-
 /// A new file beside another one; it goes unless it is kept.
 class FileBeside {
  public:
@@ -71,7 +68,8 @@ int set_mode(int descriptor, mode_t mode) {
 
 }  // namespace
 
-JsonFile::JsonFile(std::string path) : path_(std::move(path)), target_(path_) {
+JsonFile::JsonFile(std::string path, std::string option, std::size_t room_bytes)
+    : path_(std::move(path)), option_(std::move(option)), target_(path_) {
   std::error_code ignored;
   if (std::filesystem::is_symlink(path_, ignored)) {
     target_ = std::filesystem::weakly_canonical(path_, ignored).string();
@@ -86,7 +84,7 @@ JsonFile::JsonFile(std::string path) : path_(std::move(path)), target_(path_) {
   if (!is_replaced()) return;
   const FileBeside trial(target_);
   if (!trial.is_there()) refuse(errno);
-  const int error = ::posix_fallocate(trial.descriptor(), 0, room_bytes);
+  const int error = ::posix_fallocate(trial.descriptor(), 0, static_cast<off_t>(room_bytes));
   if (error != 0 && error != EOPNOTSUPP && error != EINVAL) refuse(error);
 }
 
@@ -101,8 +99,10 @@ bool JsonFile::is_replaced() const {
 
 void JsonFile::write(const nlohmann::ordered_json& document) const {
   // A file name need not be UTF-8, a JSON document must be.
-  const std::string text =
-      document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  write_text(document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+void JsonFile::write_text(const std::string& text) const {
   if (is_replaced()) {
     replace_by(text);
   } else {
@@ -134,8 +134,8 @@ void JsonFile::write_in_place(const std::string& text) const {
 }
 
 void JsonFile::refuse(int error) const {
-  throw ToolError(fmt::format("'{}' cannot be written ({}); give --json another file",
-                              printable(path_), std::strerror(error)));
+  throw ToolError(fmt::format("'{}' cannot be written ({}); give {} another file", printable(path_),
+                              std::strerror(error), option_));
 }
 
 }  // namespace cow::tool

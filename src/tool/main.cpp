@@ -3,6 +3,7 @@
 #include <cow/version.hpp>
 #include <exception>
 #include <map>
+#include <optional>
 #include <string>
 
 #include <fmt/format.h>
@@ -20,6 +21,7 @@ using namespace cow::tool;
 struct DemoCommand {
   DemoOptions text;  ///< the demo as text
   cow::demo::ShowOptions show;
+  std::optional<std::string> html;
   bool lists = false;
 };
 
@@ -55,9 +57,23 @@ int run_demo_command(DemoCommand& command) {
   cow::demo::ShowOptions& show = command.show;
   show.file = command.text.file;
   show.json = command.text.json;
+  show.html = command.html;
   show.page = command.text.page;
   show.color = command.text.color;
   show.goes_on_by_itself = command.text.goes_on_by_itself;
+  if (show.html.has_value()) {
+    if (wants_folder_of_pages(show) && show.json.has_value()) {
+      throw ToolError(
+          "a folder of pages has no one recording for --json; name a chapter and a file",
+          exit_usage);
+    }
+    if (wants_folder_of_pages(show) || show.chapter.has_value() || wants_full_screen(show)) {
+      return run_show(show);
+    }
+    throw ToolError("--html takes a chapter: 'cow demo one-store --html FILE', or 'cow demo --html "
+                    "FOLDER/' for a page of each",
+                    exit_usage);
+  }
   // The results of the whole demo are those of its text.
   if (show.json.has_value() && !show.chapter.has_value()) show.plain = true;
   if (show.chapter.has_value() || wants_full_screen(show)) return run_show(show);
@@ -73,6 +89,10 @@ void add_demo(CLI::App& app, int& exit_code) {
   demo->add_flag("--list", command.lists, "Print the chapters");
   demo->add_flag("--plain", command.show.plain, "Text, also on a terminal");
   add_demo_text_options(*demo, command);
+  demo->add_option("--html", command.html,
+                   "Also write a page that replays the steps to FILE; or a page of each chapter to "
+                   "FOLDER/, without showing them")
+      ->type_name("FILE");
   demo->add_flag("--auto", command.text.goes_on_by_itself,
                  "Go on without waiting for a key; in the full screen at a pace");
   demo->add_option("--pace", command.show.pace_seconds,

@@ -21,7 +21,11 @@ TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "include", "src", "bench", "
              ".gitignore", ".ci", "run"}
 IGNORED = re.compile(r"(\.git|build.*|cmake-build-.*|\.cache|\.vscode|\.idea)$")
 
-SOURCES = {".cpp", ".hpp", ".h", ".c", ".ipp", ".py", ".sh", ".txt", ".cmake", ".in"}
+# What npm put there, and what was built in place.
+NOT_OURS = {"__pycache__", "node_modules", "dist"}
+
+SOURCES = {".cpp", ".hpp", ".h", ".c", ".ipp", ".py", ".sh", ".txt", ".cmake", ".in",
+           ".ts", ".tsx", ".mjs", ".css", ".html"}
 SCRIPTS = {"run", "packages"}
 TEST_TOPS = ("src", "include/cow", "docs", ".")
 MAX_LINES = 400
@@ -41,7 +45,7 @@ UNDONE = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) +
 def files(root):
     for path in sorted(root.rglob("*")):
         parts = path.relative_to(root).parts
-        if not IGNORED.match(parts[0]) and "__pycache__" not in parts and path.is_file():
+        if not IGNORED.match(parts[0]) and NOT_OURS.isdisjoint(parts) and path.is_file():
             yield path
 
 
@@ -122,6 +126,7 @@ def check(root):
 
 def self_test():
     good = {"README.md": "x" * 200 + "\n", "build/a.cpp": "4096\n",
+            "src/page/node_modules/a.ts": "x" * 200, "src/page/dist/a.html": "x" * 200,
             "src/mm/a.cpp": "int a = 40960; int b = 4096;  // not a page size\n",
             "tests/CMakeLists.txt": "set(cow_test_folders mm tests)\n",
             "tests/a.cpp": 'int a = 4096;\nTEST_CASE("a", "[mm]") {\n'
@@ -130,6 +135,7 @@ def self_test():
         "top level": {"notes.txt": ""},
         "401 lines": {"src/mm/b.cpp": "\n" * 401},
         "101 columns": {"tests/b.cpp": "x" * 101},
+        "102 columns": {"src/page/view/b.tsx": "x" * 102},
         "literal page size: int a = 4096": {"src/mm/b.cpp": "int a = 4096;\n"},
         "literal page size: int a = 0x1000": {"include/cow/b.hpp": "int a = 0x1000u;\n"},
         "cannot be run": {"tests/scripts/a.py": "#!/usr/bin/env python3\n"},
