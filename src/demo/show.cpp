@@ -30,6 +30,7 @@ ChapterOptions chapter_options(const ShowOptions& options, std::size_t columns) 
   ChapterOptions chapter;
   chapter.file = options.file;
   chapter.page = options.page;
+  chapter.size_bytes = options.size_bytes;
   chapter.pages_shown = pages_that_fit(columns);
   return chapter;
 }

@@ -15,6 +15,7 @@ struct ShowOptions {
   std::optional<std::string> json;  ///< where the recorded steps go
   std::optional<std::string> html;  ///< where the page that replays them goes; or a folder of pages
   std::optional<std::size_t> page;
+  std::optional<std::size_t> size_bytes;
   tool::ColorChoice color = tool::ColorChoice::automatic;
   bool plain = false;
   bool goes_on_by_itself = false;

@@ -13,8 +13,6 @@
 namespace cow::tool {
 namespace {
 
-constexpr std::size_t comparison_min_bytes = std::size_t{64} << 20;
-
 struct Edit {
   std::size_t offset;
   std::byte value;
@@ -80,10 +78,11 @@ CloneCost median_by_total(std::vector<CloneCost> costs) {
 
 }  // namespace
 
-ComparisonSubject make_comparison_subject(std::span<const std::byte> content) {
+ComparisonSubject make_comparison_subject(std::span<const std::byte> content,
+                                          std::size_t least_bytes) {
   COW_CHECK(!content.empty());
   std::vector<std::byte> plain;
-  const std::size_t bytes = std::max(content.size(), comparison_min_bytes);
+  const std::size_t bytes = std::max(content.size(), least_bytes);
   plain.reserve(bytes);
   while (plain.size() < bytes) {
     const std::size_t length = std::min(content.size(), bytes - plain.size());

@@ -53,6 +53,8 @@ inline constexpr std::size_t comparison_runs = 5;
 /// The shares of the pages that are edited, a row each.
 inline constexpr double comparison_fractions[] = {0.001, 0.01, 0.1, 1.0};
 
+inline constexpr std::size_t comparison_min_bytes = std::size_t{64} << 20;
+
 /// What is cloned and edited, and a plain copy of it.
 struct ComparisonSubject {
   std::vector<std::byte> plain;
@@ -63,9 +65,10 @@ struct ComparisonSubject {
   }
 };
 
-/// `content`, repeated where it is small: clones of a few pages take no time worth comparing. The
-/// region is read-only already, as a program that clones again and again finds it.
-[[nodiscard]] ComparisonSubject make_comparison_subject(std::span<const std::byte> content);
+/// `content`, repeated until it is `least_bytes`: clones of a few pages take no time worth
+/// comparing. The region is read-only already, as a program that clones again and again finds it.
+[[nodiscard]] ComparisonSubject make_comparison_subject(
+    std::span<const std::byte> content, std::size_t least_bytes = comparison_min_bytes);
 
 /// Clones `source` lazily and eagerly in turn, `comparison_runs` times, and stores one byte into
 /// each of `pages` random pages of both clones: the same bytes in the same order. After each pair

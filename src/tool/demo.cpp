@@ -97,8 +97,9 @@ void demonstrate_store(const DemoOptions& options, Narration& narration, DemoRes
   narration.tell_check(result, original_intact, clone_right);
 }
 
-void compare_modes(Screen& screen, DemoResult& result) {
-  const ComparisonSubject subject = make_comparison_subject(result.file.content);
+void compare_modes(const DemoOptions& options, Screen& screen, DemoResult& result) {
+  const ComparisonSubject subject = make_comparison_subject(
+      result.file.content, options.size_bytes.value_or(comparison_min_bytes));
   result.comparison_bytes = subject.plain.size();
 
   const std::uint64_t compared_before = result.check.bytes_compared();
@@ -137,11 +138,12 @@ int run_demo(const DemoOptions& options) {
   Screen screen(stdout, wants_color(options.color, stdout), terminal);
   DemoResult result;
   result.file = read_input_file(options.file);
+  result.file.content = in_size(std::move(result.file.content), options.size_bytes);
 
   try {
     Narration narration(screen);
     demonstrate_store(options, narration, result);
-    compare_modes(screen, result);
+    compare_modes(options, screen, result);
     if (json.has_value()) {
       json->write(demo_json(result));
       screen.blank();

@@ -15,9 +15,10 @@
 namespace cow::tool {
 
 struct DemoOptions {
-  std::optional<std::string> file;  ///< nothing: choose one
-  std::optional<std::string> json;  ///< nothing: no results in a file
-  std::optional<std::size_t> page;  ///< nothing: the middle one
+  std::optional<std::string> file;        ///< nothing: choose one
+  std::optional<std::string> json;        ///< nothing: no results in a file
+  std::optional<std::size_t> page;        ///< nothing: the middle one
+  std::optional<std::size_t> size_bytes;  ///< of the region; nothing: as large as the file
   ColorChoice color = ColorChoice::automatic;
   bool goes_on_by_itself = false;  ///< does not wait for Enter where the screen is full
 };

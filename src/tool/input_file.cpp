@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "base/check.hpp"
 #include "tool/quantity.hpp"
 #include "tool/tool_error.hpp"
 
@@ -119,6 +120,19 @@ InputFile read_input_file(const std::optional<std::string>& path) {
   file.file_bytes =
       std::max(static_cast<std::uint64_t>(status.st_size), std::uint64_t{file.content.size()});
   return file;
+}
+
+std::vector<std::byte> in_size(std::vector<std::byte> content,
+                               std::optional<std::size_t> size_bytes) {
+  COW_CHECK(!content.empty());
+  if (!size_bytes.has_value()) return content;
+  const std::size_t before = content.size();
+  content.resize(*size_bytes);
+  for (std::size_t at = before; at < content.size(); at += before) {
+    std::memcpy(content.data() + at, content.data(), std::min(before, content.size() - at));
+  }
+  content.shrink_to_fit();
+  return content;
 }
 
 }  // namespace cow::tool

@@ -23,4 +23,9 @@ struct InputFile {
 /// system has several. Throws ToolError if there is nothing to read.
 [[nodiscard]] InputFile read_input_file(const std::optional<std::string>& path);
 
+/// `content` in `size_bytes`: its beginning, or repeated where it is smaller; unchanged where no
+/// size is asked for. Precondition: not empty, and 0 < size <= max_input_bytes.
+[[nodiscard]] std::vector<std::byte> in_size(std::vector<std::byte> content,
+                                             std::optional<std::size_t> size_bytes);
+
 }  // namespace cow::tool

@@ -39,6 +39,12 @@ void add_demo_text_options(CLI::App& demo, DemoCommand& command) {
         const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
         return digits && text.size() < 19 ? "" : "'" + text + "' is not the number of a page";
       });
+  demo.add_option("--size", command.text.size_bytes,
+                  "The region's size, such as 64K or 10M: that much of the content, repeated where "
+                  "it has less (at most 256M; default: the content's)")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(std::size_t{1}, max_input_bytes));
   demo.add_option("--json", command.text.json,
                   "Also write the results, or a chapter's steps, to FILE")
       ->type_name("FILE");
@@ -59,6 +65,7 @@ int run_demo_command(DemoCommand& command) {
   show.json = command.text.json;
   show.html = command.html;
   show.page = command.text.page;
+  show.size_bytes = command.text.size_bytes;
   show.color = command.text.color;
   show.goes_on_by_itself = command.text.goes_on_by_itself;
   if (show.html.has_value()) {

@@ -54,8 +54,10 @@ void Narration::tell_file(const DemoResult& result, const Region& original) {
     screen_.fact("size", fmt::format("{}, of which the first {} are used",
                                      bytes_text(file.file_bytes), bytes_text(file.content.size())));
   } else {
-    screen_.fact("size", fmt::format("{} in {}", bytes_text(file.content.size()),
-                                     counted(result.pages, "page")));
+    screen_.fact(
+        "size",
+        fmt::format("{} in {}{}", bytes_text(file.content.size()), counted(result.pages, "page"),
+                    file.file_bytes < file.content.size() ? ": the file's, again and again" : ""));
   }
   screen_.fact("A", range_text(original));
   screen_.flush();

@@ -204,13 +204,29 @@ class CommandLine(unittest.TestCase):
     def test_usage_errors_are_2(self):
         for arguments in ([], ["no-such-command"], ["demo", "--no-such-option"], ["demo", "more"],
                           ["demo", "--file"], ["demo", "--page", "x"], ["demo", "--page", "-1"],
-                          ["demo", "--color", "pink"]):
+                          ["demo", "--size", "0"], ["demo", "--size", "257M"],
+                          ["demo", "--size", "12q"], ["demo", "--color", "pink"]):
             with self.subTest(arguments=arguments):
                 self.assert_refused(cow(*arguments), 2)
 
     def test_a_page_past_the_end_is_refused_with_the_range(self):
         run = cow("demo", "--file", self.one_byte, "--page", 1)
         self.assert_refused(run, 2, "page 1", "0 to 0", str(self.one_byte))
+
+    def test_a_region_has_the_size_that_was_asked_for(self):
+        for size, size_bytes in (("1", 1), ("10000", 10000), ("1M", 1 << 20)):
+            with self.subTest(size=size):
+                output = self.folder / "sized.json"
+                run = cow("demo", "--file", self.one_byte, "--size", size, "--json", output)
+                self.assertEqual((run.returncode, run.stderr), (0, ""))
+                result = json.loads(output.read_text())
+                self.assertEqual(result["file"]["bytes_used"], size_bytes)
+                self.assertEqual(result["comparison"]["region_bytes"], size_bytes)
+                run = cow("demo", "one-store", "--size", size, "--json", output)
+                self.assertEqual((run.returncode, run.stderr), (0, ""))
+                pages = -(-size_bytes // result["page_bytes"])
+                steps = json.loads(output.read_text())["chapters"][0]["steps"]
+                self.assertEqual(steps[0]["regions"][0]["pages"], pages)
 
     def test_files_that_cannot_be_read_are_refused_in_one_sentence(self):
         empty = self.folder / "empty"

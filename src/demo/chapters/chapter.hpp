@@ -11,8 +11,9 @@ namespace cow::demo {
 
 /// What the lecturer chose.
 struct ChapterOptions {
-  std::optional<std::string> file;  ///< its bytes instead of the chapter's own
-  std::optional<std::size_t> page;  ///< to store to
+  std::optional<std::string> file;        ///< its bytes instead of the chapter's own
+  std::optional<std::size_t> page;        ///< to store to
+  std::optional<std::size_t> size_bytes;  ///< of the region; nothing: the file's, or what is shown
   std::size_t pages_shown = 8;
 };
 

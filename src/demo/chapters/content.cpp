@@ -12,19 +12,21 @@
 namespace cow::demo {
 namespace {
 
-Region region_of_letters(std::size_t pages) {
+Region region_of_letters(const ChapterOptions& options) {
   const std::size_t page_bytes = Region::create(1, one_page_a_fault()).page_bytes();
-  Region region = Region::create(pages * page_bytes, one_page_a_fault());
-  for (std::size_t page = 0; page < pages; ++page) {
-    std::memset(region.data() + page * page_bytes, static_cast<int>('a' + page % 26), page_bytes);
+  Region region = Region::create(options.size_bytes.value_or(options.pages_shown * page_bytes),
+                                 one_page_a_fault());
+  for (std::size_t at = 0; at < region.size(); at += page_bytes) {
+    std::memset(region.data() + at, static_cast<int>('a' + at / page_bytes % 26),
+                std::min(page_bytes, region.size() - at));
   }
   return region;
 }
 
-Region region_of_file(const std::string& path) {
-  const tool::InputFile file = tool::read_input_file(path);
-  Region region = Region::create(file.content.size(), one_page_a_fault());
-  std::memcpy(region.data(), file.content.data(), file.content.size());
+Region region_of_file(const std::string& path, std::optional<std::size_t> size_bytes) {
+  const auto content = tool::in_size(tool::read_input_file(path).content, size_bytes);
+  Region region = Region::create(content.size(), one_page_a_fault());
+  std::memcpy(region.data(), content.data(), content.size());
   return region;
 }
 
@@ -54,12 +56,12 @@ std::size_t page_to_store_to(const ChapterOptions& options, std::size_t otherwis
 
 Region& add_original(Recorder& recorder, const ChapterOptions& options, const std::string& name,
                      std::size_t page) {
-  Region region = options.file.has_value() ? region_of_file(*options.file)
-                                           : region_of_letters(options.pages_shown);
+  Region region = options.file.has_value() ? region_of_file(*options.file, options.size_bytes)
+                                           : region_of_letters(options);
   const std::size_t pages = page_count(region);
   if (page >= pages) {
     throw tool::ToolError(fmt::format("there is no page {} in {}, which has {}; give --page a "
-                                      "number from 0 to {}, or --file a larger file",
+                                      "number from 0 to {}, or --size a larger one",
                                       page,
                                       options.file.has_value() ? tool::printable(*options.file)
                                                                : "the chapter's region",

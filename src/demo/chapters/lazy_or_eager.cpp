@@ -84,7 +84,9 @@ std::string sentence_of(const tool::ComparisonRow& row) {
 
 void run_lazy_or_eager(Recorder& recorder, const ChapterOptions& options) {
   const tool::InputFile file = tool::read_input_file(options.file);
-  const tool::ComparisonSubject subject = tool::make_comparison_subject(file.content);
+  const tool::ComparisonSubject subject =
+      tool::make_comparison_subject(tool::in_size(file.content, options.size_bytes),
+                                    options.size_bytes.value_or(tool::comparison_min_bytes));
   Step intro;
   intro.focus = Focus::overview;
   intro.title = "Two ways to clone the same region";
