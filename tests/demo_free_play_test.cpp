@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "demo/chapters/free_play.hpp"
+#include "demo/record/store_steps.hpp"
 
 using namespace cow::demo;
 
@@ -15,7 +16,9 @@ namespace {
 struct Played {
   std::vector<Step> steps;
   Recorder recorder{[this](const Step& step) { steps.push_back(step); }};
-  FreePlay play{recorder, ChapterOptions{}};
+  FreePlay play;
+
+  explicit Played(const ChapterOptions& options = {}) : play(recorder, options) {}
 
   const Step& obey(const std::string& line) {
     play.obey(line);
@@ -75,6 +78,26 @@ TEST_CASE("In free play what cannot be done is said, and changes nothing", "[dem
     CHECK(is_refused(played.obey(line)));
     CHECK(played.play.rows() == std::vector<std::string>{"A", "S1"});
   }
+}
+
+TEST_CASE("In free play any page can be stored to, and is shown, unless a child shows others",
+          "[demo]") {
+  ChapterOptions options;
+  options.size_bytes = std::size_t{4} << 20;
+  Played played(options);
+  played.obey("clone A");
+  for (const char* line : {"store B 60", "store A 0", "store B 61", "store A 63"}) {
+    CAPTURE(line);
+    const Step& stored = played.obey(line);
+    CHECK_FALSE(is_refused(stored));
+    CHECK(marked_page(stored) != nullptr);
+  }
+  played.obey("fork");
+  CHECK(is_refused(played.obey("store A 0")));
+  CHECK(is_refused(played.obey("store A child 0")));
+  CHECK_FALSE(is_refused(played.obey("store A child 62")));
+  played.obey("drop A child");
+  CHECK_FALSE(is_refused(played.obey("store A 0")));
 }
 
 TEST_CASE("In free play there are never more rows than a small screen shows", "[demo]") {

@@ -30,6 +30,21 @@ Region region_of_file(const std::string& path, std::optional<std::size_t> size_b
   return region;
 }
 
+Region region_of(const ChapterOptions& options) {
+  return options.file.has_value() ? region_of_file(*options.file, options.size_bytes)
+                                  : region_of_letters(options);
+}
+
+[[noreturn]] void refuse_page(const ChapterOptions& options, std::size_t page, std::size_t last) {
+  throw tool::ToolError(
+      fmt::format(
+          "there is no page {} in {}, which has {}; give --page a number from 0 to {}, or "
+          "--size a larger one",
+          page, options.file.has_value() ? tool::printable(*options.file) : "the chapter's region",
+          tool::counted(last + 1, "page"), last),
+      tool::exit_usage);
+}
+
 }  // namespace
 
 RegionOptions one_page_a_fault() {
@@ -50,26 +65,21 @@ Region& add_letters(Recorder& recorder, const ChapterOptions& options, const std
   return add_original(recorder, letters, name, page);
 }
 
-std::size_t page_to_store_to(const ChapterOptions& options, std::size_t otherwise) {
-  return options.page.value_or(otherwise);
-}
-
 Region& add_original(Recorder& recorder, const ChapterOptions& options, const std::string& name,
                      std::size_t page) {
-  Region region = options.file.has_value() ? region_of_file(*options.file, options.size_bytes)
-                                           : region_of_letters(options);
-  const std::size_t pages = page_count(region);
-  if (page >= pages) {
-    throw tool::ToolError(fmt::format("there is no page {} in {}, which has {}; give --page a "
-                                      "number from 0 to {}, or --size a larger one",
-                                      page,
-                                      options.file.has_value() ? tool::printable(*options.file)
-                                                               : "the chapter's region",
-                                      tool::counted(pages, "page"), pages - 1),
-                          tool::exit_usage);
-  }
   recorder.scene().show_around(page, options.pages_shown);
-  return recorder.scene().add(name, std::move(region));
+  return recorder.scene().add(name, region_of(options));
+}
+
+std::size_t add_original_to_store_to(Recorder& recorder, const ChapterOptions& options,
+                                     const std::string& name) {
+  Region region = region_of(options);
+  const std::size_t last = page_count(region) - 1;
+  const std::size_t page = options.page.value_or(std::min(options.pages_shown / 2, last));
+  if (page > last) refuse_page(options, page, last);
+  recorder.scene().show_around(page, options.pages_shown);
+  recorder.scene().add(name, std::move(region));
+  return page;
 }
 
 }  // namespace cow::demo

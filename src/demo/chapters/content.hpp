@@ -20,8 +20,11 @@ Region& add_original(Recorder& recorder, const ChapterOptions& options, const st
 Region& add_letters(Recorder& recorder, const ChapterOptions& options, const std::string& name,
                     std::size_t page);
 
-/// The page that the lecturer chose, or `otherwise`. Throws tool::ToolError where there is none.
-[[nodiscard]] std::size_t page_to_store_to(const ChapterOptions& options, std::size_t otherwise);
+/// The same around the page to store to, which is returned: the lecturer's, or the one in the
+/// middle of those that are shown, or the last one of a region that has fewer. Throws
+/// tool::ToolError where there is no such page.
+std::size_t add_original_to_store_to(Recorder& recorder, const ChapterOptions& options,
+                                     const std::string& name);
 
 /// Pages of `region`, the last one perhaps in part.
 [[nodiscard]] std::size_t page_count(const Region& region);

@@ -9,9 +9,8 @@
 namespace cow::demo {
 
 void run_fork(Recorder& recorder, const ChapterOptions& options) {
-  const std::size_t page = page_to_store_to(options, options.pages_shown / 2);
   Scene& scene = recorder.scene();
-  add_original(recorder, options, "A", page);
+  const std::size_t page = add_original_to_store_to(recorder, options, "A");
   Step alone;
   alone.focus = Focus::overview;
   alone.title = "A region, and a process that will fork";

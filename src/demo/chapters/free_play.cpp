@@ -16,7 +16,8 @@ namespace cow::demo {
 
 FreePlay::FreePlay(Recorder& recorder, const ChapterOptions& options)
     : recorder_(recorder), scene_(recorder.scene()) {
-  pages_ = page_count(add_original(recorder, options, "A", options.page.value_or(0)));
+  add_original_to_store_to(recorder, options, "A");
+  pages_ = page_count(scene_.region("A"));
   show("A region, A", "Clone it, take snapshots, store to any page of any of them, and see.");
 }
 
@@ -118,19 +119,26 @@ void FreePlay::store(const std::string& name, std::size_t page) {
     refuse("A snapshot is never stored to: it shows one moment for good.");
     return;
   }
-  if (!is_region(name)) return;
-  if (page >= pages_) {
-    refuse(fmt::format("There is no page {}: they go from 0 to {}.", page, pages_ - 1));
-    return;
-  }
+  if (!is_region(name) || !is_page(page)) return;
+  scene_.show(page);
   recorder_.store_at_once({name, page, "", ""});
 }
 
-void FreePlay::store_by_child(const std::string& name, std::size_t page) {
+bool FreePlay::is_page(std::size_t page) {
   if (page >= pages_) {
     refuse(fmt::format("There is no page {}: they go from 0 to {}.", page, pages_ - 1));
-    return;
+  } else if (child_ != nullptr && !scene_.shows(page)) {
+    refuse(fmt::format("Page {} is not among those that are shown, and the child shows no others: "
+                       "drop it first, or begin with --page {}.",
+                       page, page));
+  } else {
+    return true;
   }
+  return false;
+}
+
+void FreePlay::store_by_child(const std::string& name, std::size_t page) {
+  if (!is_page(page)) return;
   recorder_.show(child_->store(name.substr(0, name.find(' ')), page));
 }
 

@@ -38,6 +38,7 @@ class FreePlay {
   /// If not, it has said so.
   [[nodiscard]] bool is_region(const std::string& name);
   [[nodiscard]] bool has_room();
+  [[nodiscard]] bool is_page(std::size_t page);
   void refuse(std::string sentence);
   void show(std::string title, std::string sentence);
   [[nodiscard]] std::string next_name();

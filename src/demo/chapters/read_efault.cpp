@@ -62,12 +62,12 @@ Step told_at(std::size_t page, std::string title, std::string sentence) {
 }  // namespace
 
 void run_read_efault(Recorder& recorder, const ChapterOptions& options) {
-  const std::size_t page = page_to_store_to(options, options.pages_shown / 2);
   ChapterOptions letters = options;
   letters.file.reset();  // the text that is read is easier to see among letters
+  letters.size_bytes.reset();
   Scene& scene = recorder.scene();
-  Region& original = add_original(recorder, letters, "A", page);
-  Region& clone = scene.add("B", original.clone());
+  const std::size_t page = add_original_to_store_to(recorder, letters, "A");
+  Region& clone = scene.add("B", scene.region("A").clone());
   std::byte* const place = clone.data() + page * clone.page_bytes();
   recorder.show(told_at(page, "A clone, protected as ever",
                         "A store to B would fault, and libcow would copy the page. But it is not "

@@ -32,8 +32,7 @@ void clone(Recorder& recorder, const std::string& of, const std::string& name,
 }  // namespace
 
 void run_one_store(Recorder& recorder, const ChapterOptions& options) {
-  const std::size_t page = page_to_store_to(options, options.pages_shown / 2);
-  add_original(recorder, options, "A", page);
+  const std::size_t page = add_original_to_store_to(recorder, options, "A");
   show_original(recorder, options);
   clone(recorder, "A", "B",
         "Nothing is copied. Both show the same frames, each of which has two owners now, and both "
@@ -53,8 +52,7 @@ void run_one_store(Recorder& recorder, const ChapterOptions& options) {
 }
 
 void run_parent_first(Recorder& recorder, const ChapterOptions& options) {
-  const std::size_t page = page_to_store_to(options, options.pages_shown / 2);
-  add_original(recorder, options, "A", page);
+  const std::size_t page = add_original_to_store_to(recorder, options, "A");
   clone(recorder, "A", "B",
         "A was there first, and the frames were made for it. Both are equal "
         "now: each frame has two owners.");
@@ -71,8 +69,7 @@ void run_parent_first(Recorder& recorder, const ChapterOptions& options) {
 }
 
 void run_sole_owner(Recorder& recorder, const ChapterOptions& options) {
-  const std::size_t page = page_to_store_to(options, options.pages_shown / 2);
-  add_original(recorder, options, "A", page);
+  const std::size_t page = add_original_to_store_to(recorder, options, "A");
   clone(recorder, "A", "B", "Two owners for each frame, and both regions are read-only.");
   recorder.scene().drop("B");
   recorder.show(told(Focus::event, "Drop the clone",
@@ -87,8 +84,7 @@ void run_sole_owner(Recorder& recorder, const ChapterOptions& options) {
 }
 
 void run_tree(Recorder& recorder, const ChapterOptions& options) {
-  const std::size_t page = page_to_store_to(options, options.pages_shown / 2);
-  add_original(recorder, options, "A", page);
+  const std::size_t page = add_original_to_store_to(recorder, options, "A");
   clone(recorder, "A", "B", "B is a clone of A.");
   clone(recorder, "B", "C",
         "C is a clone of the clone. It shows A's frames at once, not by way of "

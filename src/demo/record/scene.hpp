@@ -37,6 +37,14 @@ class Scene {
 
   /// Shows at most `count` pages, so that `page` is among them.
   void show_around(std::size_t page, std::size_t count);
+  /// Whether `page` is among those that are shown, if there is such a page.
+  [[nodiscard]] bool shows(std::size_t page) const {
+    return first_page_ <= page && page - first_page_ < page_count_;
+  }
+  /// Moves what is shown there, if it is not.
+  void show(std::size_t page) {
+    if (!shows(page)) show_around(page, page_count_);
+  }
 
   /// Puts the state of this moment into `step`: regions, frames and, where the step has a mark,
   /// the line of /proc/self/maps. A frame keeps its place from step to step, also when nobody
