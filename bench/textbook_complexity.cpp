@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,7 @@ namespace {
 std::size_t region_bytes() { return full_or_quick(16 * mib, mib); }
 std::size_t middle() { return region_bytes() / host_page_bytes() / 2; }
 
-constexpr std::array pieces = {"a clone", "its first store", "another store to that page",
+constexpr std::array pieces = {"a clone", "its first store", "another store there",
                                "dropping the clone"};
 constexpr std::size_t first_store = 1;
 
@@ -100,9 +101,9 @@ Cell cell_of(const KernelWork& work) {
 Table table_of(const AllCounted& all) {
   Table table{.title = "System calls / signals / page faults (ru_minflt) of " +
                        bytes_text(static_cast<double>(region_bytes())) + ":",
-              .columns = {"handler", "kernel", "fork(), parent", "memcpy"},
+              .columns = {"handler", "kernel", "fork()", "memcpy"},
               .note = "The return from a signal handler is a system call. fork() is counted with "
-                      "the pipe that holds its child, and without what the child does."};
+                      "the pipe that holds its child; the stores are its parent's."};
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     table.rows.push_back(
         {pieces[i],
@@ -165,6 +166,7 @@ Evidence measure_complexity() {
          .columns = {}});
   }
   evidence.tables.push_back(code_table(values));
+  if (!counted && !values.library_lines) throw std::runtime_error("nothing can be counted");
   evidence.reading = read_complexity(values, counted);
   return evidence;
 }

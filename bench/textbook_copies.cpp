@@ -99,7 +99,7 @@ Evidence measure_copies() {
     if (kernel) rows[i].copied.kernel = copied_by_kernel(*kernel, stores);
   }
   Table table{.title = "Pages copied when a clone of " + count_text(pages) + " pages is stored to:",
-              .columns = {"stored to", "handler", "no windows", "kernel", "fork()", "eager copy"},
+              .columns = {"stored to", "handler", "no windows", "kernel", "fork()", "eager"},
               .note = "The handler's windows copy neighbours along, to save faults."};
   for (const CopiesRow& row : rows) {
     table.rows.push_back(

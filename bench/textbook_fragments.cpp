@@ -160,7 +160,7 @@ void add_row(Table& table, const std::string& what, const Ways& ways, double one
 
 Evidence measure_fragments() {
   const std::string size = bytes_text(static_cast<double>(region_bytes()));
-  const std::vector<std::string> columns = {"handler", "no windows", "kernel", "fork(), child",
+  const std::vector<std::string> columns = {"handler", "no windows", "kernel", "fork()",
                                             "plain memory"};
   Table mappings{
       .title = "Lines of /proc/self/maps for a clone of " + size + ", by what was stored to in it:",

@@ -170,7 +170,7 @@ Table table_of(const std::vector<Meeting>& meetings) {
   const auto add = [&](const std::string& what, const std::vector<RatioAt>& ratios) {
     TableRow row{.what = what, .cells = {}};
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
-      row.cells.push_back(ratios.empty() ? absent_cell()
+      row.cells.push_back(ratios.empty() ? i == 0 ? absent_cell() : word_cell("")
                                          : Cell{ratio_text(ratios[i].ratio), {ratios[i].ratio}});
     }
     table.rows.push_back(row);
@@ -185,7 +185,7 @@ Table table_of(const std::vector<Meeting>& meetings) {
 Table table_of(const AllStoreTimes& times) {
   Table table{.title = "A store to a random page, 1 % of " +
                        bytes_text(static_cast<double>(store_bytes())) + ":",
-              .columns = {"handler", "kernel", "fork(), child", "copied memory"}};
+              .columns = {"handler", "kernel", "fork()", "copied memory"}};
   const auto add = [&](const char* what, Samples StoreTimes::*which) {
     table.rows.push_back({what,
                           {time_cell(times.handler.*which),

@@ -58,7 +58,6 @@ std::string as_text(const Table& table) {
     text += without_end_spaces(line) + "\n";
   }
   if (!table.note.empty()) text += wrapped(table.note, "    ");
-  if (has_absent_cell(table)) text += wrapped("not here: " + kernel_is_missing(), "    ");
   return text;
 }
 
@@ -92,18 +91,23 @@ nlohmann::ordered_json table_as_json(const Table& table) {
 
 }  // namespace
 
-std::string wrapped(const std::string& text, const std::string& indent, std::size_t columns) {
+std::string wrapped(const std::string& text, const std::string& indent) {
+  constexpr std::size_t columns = 80;
   std::istringstream words(text);
   std::string lines;
-  std::string line;
+  std::string line = indent;
+  bool is_first = true;  // word of its line
   for (std::string word; words >> word;) {
-    if (!line.empty() && width_of(line) + 1 + width_of(word) > columns) {
+    if (!is_first && width_of(line) + 1 + width_of(word) > columns) {
       lines += line + "\n";
-      line.clear();
+      line = std::string(indent.size(), ' ');
+      is_first = true;
     }
-    line += (line.empty() ? indent : " ") + word;
+    if (!is_first) line += ' ';
+    line += word;
+    is_first = false;
   }
-  return line.empty() ? lines : lines + line + "\n";
+  return is_first ? lines : lines + line + "\n";
 }
 
 std::string textbook_heading() {
@@ -130,7 +134,11 @@ std::string as_text(const Outcome& outcome, std::size_t number) {
   if (!outcome.failed.empty()) {
     return text + wrapped("This could not be measured here: " + outcome.failed, "  ");
   }
-  for (const Table& table : outcome.evidence.tables) text += as_text(table) + "\n";
+  const std::vector<Table>& tables = outcome.evidence.tables;
+  for (const Table& table : tables) text += as_text(table) + "\n";
+  if (std::ranges::any_of(tables, has_absent_cell)) {
+    text += wrapped("not here: " + kernel_is_missing(), "    ") + "\n";
+  }
   return text + wrapped(outcome.evidence.reading.text, "  ");
 }
 

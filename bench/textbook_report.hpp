@@ -25,8 +25,8 @@ struct Outcome {
 
 [[nodiscard]] std::string as_json(const std::vector<Outcome>& outcomes);
 
-/// The words of `text` in lines of at most `columns`, each begun with `indent`.
-[[nodiscard]] std::string wrapped(const std::string& text, const std::string& indent,
-                                  std::size_t columns = 80);
+/// The words of `text` in lines of at most 80 columns. The first begins with `indent`, the others
+/// with as many spaces.
+[[nodiscard]] std::string wrapped(const std::string& text, const std::string& indent);
 
 }  // namespace cow_bench

@@ -114,7 +114,7 @@ struct ComplexityValues {
   std::optional<double> kernel_lines{};
   std::optional<double> library_lines{};
 };
-/// Without values where system calls could not be counted.
+/// `counted`: whether system calls could be; if not, there are lines at least.
 [[nodiscard]] Reading read_complexity(const ComplexityValues& values, bool counted);
 
 /// How well one store's time tells two cases apart.
