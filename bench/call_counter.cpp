@@ -12,6 +12,7 @@
 #include <exception>
 #include <span>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 
 #include "kernel_counts.hpp"
@@ -32,16 +33,19 @@ void mark() { ::syscall(marking_call, marking_argument, 0UL); }
                                 std::span<std::uint64_t> faults) {
   try {
     const WorkList work = prepare();
-    for (const auto& piece : work) piece();
+    const auto do_all = [&] {
+      for (std::size_t i = 0; i < work.size(); ++i) {
+        const std::uint64_t before = minor_faults();
+        mark();
+        work[i]();
+        mark();
+        faults[i] = minor_faults() - before;
+      }
+    };
+    do_all();
     if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) ::_exit(exit_not_traced);
     ::raise(SIGSTOP);
-    for (std::size_t i = 0; i < work.size(); ++i) {
-      const std::uint64_t before = minor_faults();
-      mark();
-      work[i]();
-      mark();
-      faults[i] = minor_faults() - before;
-    }
+    do_all();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "counted process: %s\n", error.what());
     ::_exit(1);
@@ -114,9 +118,17 @@ std::vector<KernelWork> count_kernel_work(std::size_t pieces,
   if (child == 0) work_in_child(prepare, faults);
   std::vector<KernelWork> counted(pieces);
   int ended = 1;
-  if (child > 0) ended = follow(child, counted);
+  std::string failed;
+  try {
+    if (child > 0) ended = follow(child, counted);
+  } catch (const std::exception& error) {
+    failed = error.what();
+    ::kill(child, SIGKILL);
+    static_cast<void>(::waitpid(child, nullptr, 0));
+  }
   for (std::size_t i = 0; i < pieces; ++i) counted[i].faults = faults[i];
   ::munmap(memory, bytes);
+  if (!failed.empty()) throw std::runtime_error("a traced child tells nothing: " + failed);
   if (ended == exit_not_traced) {
     throw std::runtime_error("this process may not trace its children");
   }

@@ -102,8 +102,9 @@ Table table_of(const AllCounted& all) {
   Table table{.title = "System calls / signals / page faults (ru_minflt) of " +
                        bytes_text(static_cast<double>(region_bytes())) + ":",
               .columns = {"handler", "kernel", "fork()", "memcpy"},
-              .note = "The return from a signal handler is a system call. fork() is counted with "
-                      "the pipe that holds its child; the stores are its parent's."};
+              .note = "The return from a signal handler is a system call. In fork()'s clone are "
+                      "the pipe that holds its child and what libcow does at every fork; the "
+                      "stores are the parent's."};
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     table.rows.push_back(
         {pieces[i],

@@ -2,7 +2,7 @@
 
 #include <cow/cow.hpp>
 
-#include <functional>
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <random>
@@ -83,8 +83,9 @@ double leaked_by(cow::Mechanism mechanism) {
   std::vector<cow::Region> regions;
   regions.push_back(protected_region(shared_bytes(), copied_by(mechanism)));
   while (regions.size() < sharers) regions.push_back(regions[regions.size() / 2].clone());
-  std::vector<std::byte*> memories;
-  for (cow::Region& region : regions) memories.push_back(region.data());
+  std::vector<std::byte*> memories(regions.size());
+  std::ranges::transform(regions, memories.begin(),
+                         [](cow::Region& region) { return region.data(); });
   return leaked_among(memories);
 }
 
@@ -142,7 +143,7 @@ std::size_t trials() { return full_or_quick<std::size_t>(4'000, 200); }
 std::vector<bool> coins() {
   std::mt19937_64 generator(2);
   std::vector<bool> all(trials());
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = generator() % 2 == 0;
+  std::generate(all.begin(), all.end(), [&generator] { return generator() % 2 == 0; });
   return all;
 }
 

@@ -11,7 +11,7 @@ namespace {
 std::string meeting_text(const std::vector<RatioAt>& ratios) {
   const std::optional<double> at = crossover(ratios);
   if (!at) return "at no share";
-  return *at == 0 ? "at every share" : "from " + percent_text(*at) + " on";
+  return *at == 0 ? "at every share" : "from about " + percent_text(*at) + " on";
 }
 
 std::string times_text(double ratio) { return ratio_text(ratio) + " times"; }

@@ -149,7 +149,7 @@ TEST_CASE("fault overhead: a first store that is not dearer is not called so", "
   CHECK(is(dear, Verdict::holds));
   CHECK(says(dear, "4500 (handler) and 1000 (kernel) times"));
   CHECK(says(dear, "25 % is the copy"));
-  CHECK(says(dear, "at no share (handler) and from 20 % on (kernel) of the pages"));
+  CHECK(says(dear, "at no share (handler) and from about 20 % on (kernel) of the pages"));
   values.first.kernel = 3;
   CHECK(is(cow_bench::read_overhead(values), Verdict::in_part));
   values.first.handler = 3;
