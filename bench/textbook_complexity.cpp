@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -30,44 +31,61 @@ std::size_t region_bytes() { return full_or_quick(16 * mib, mib); }
 std::size_t middle() { return region_bytes() / host_page_bytes() / 2; }
 
 constexpr std::array pieces = {"a clone", "its first store", "another store there",
-                               "dropping the clone"};
+                               "a snapshot of it", "dropping both"};
 constexpr std::size_t first_store = 1;
 
 WorkList work_with_regions(cow::Mechanism mechanism) {
-  struct Both {
+  struct All {
     cow::Region original;
     std::optional<cow::Region> clone{};
+    std::optional<cow::Snapshot> snapshot{};
   };
-  const auto both =
-      std::make_shared<Both>(Both{protected_region(region_bytes(), copied_by(mechanism))});
-  const auto store = [both] { pages_of(*both->clone).store(middle(), 2); };
-  return {[both] { both->clone = both->original.clone(); }, store, store,
-          [both] { both->clone.reset(); }};
+  const auto all =
+      std::make_shared<All>(All{protected_region(region_bytes(), copied_by(mechanism))});
+  const auto store = [all] { pages_of(*all->clone).store(middle(), 2); };
+  return {[all] { all->clone = all->original.clone(); }, store, store,
+          [all] { all->snapshot = all->clone->snapshot(); },
+          [all] {
+            all->snapshot.reset();
+            all->clone.reset();
+          }};
 }
 
-/// The child of fork() is the clone that lasts; its parent stores.
+/// A child of fork() is the clone that lasts, as another one is the snapshot; their parent stores.
 WorkList work_with_fork() {
-  struct Both {
+  struct All {
     PlainMemory memory = PlainMemory::anonymous(region_bytes());
-    std::optional<SleepingChild> child{};
+    std::optional<SleepingChild> clone{};
+    std::optional<SleepingChild> snapshot{};
   };
-  const auto both = std::make_shared<Both>();
-  const auto store = [both] { both->memory.pages().store(middle(), 2); };
-  return {[both] { both->child.emplace(); }, store, store, [both] { both->child.reset(); }};
+  const auto all = std::make_shared<All>();
+  const auto store = [all] { all->memory.pages().store(middle(), 2); };
+  return {[all] { all->clone.emplace(); }, store, store, [all] { all->snapshot.emplace(); },
+          [all] {
+            all->snapshot.reset();
+            all->clone.reset();
+          }};
 }
 
 WorkList work_with_copies() {
-  struct Both {
+  struct All {
     PlainMemory memory = PlainMemory::anonymous(region_bytes());
-    std::unique_ptr<PlainMemory> copy{};
+    std::unique_ptr<PlainMemory> clone{};
+    std::unique_ptr<PlainMemory> snapshot{};
   };
-  const auto both = std::make_shared<Both>();
-  const auto store = [both] { both->copy->pages().store(middle(), 2); };
-  return {[both] {
-            both->copy = std::make_unique<PlainMemory>(PlainMemory::untouched(region_bytes()));
-            std::memcpy(both->copy->data(), both->memory.data(), region_bytes());
-          },
-          store, store, [both] { both->copy.reset(); }};
+  const auto all = std::make_shared<All>();
+  const auto copy = [](const PlainMemory& from) {
+    auto made = std::make_unique<PlainMemory>(PlainMemory::untouched(region_bytes()));
+    std::memcpy(made->data(), from.data(), region_bytes());
+    return made;
+  };
+  const auto store = [all] { all->clone->pages().store(middle(), 2); };
+  return {[all, copy] { all->clone = copy(all->memory); }, store, store,
+          [all, copy] { all->snapshot = copy(*all->clone); },
+          [all] {
+            all->snapshot.reset();
+            all->clone.reset();
+          }};
 }
 
 using Counted = std::vector<KernelWork>;
@@ -111,6 +129,41 @@ Table table_of(const AllCounted& all) {
          {cell_of(all.handler[i]), all.kernel ? cell_of((*all.kernel)[i]) : absent_cell(),
           cell_of(all.fork[i]), cell_of(all.copy[i])}});
   }
+  return table;
+}
+
+/// Lines of /proc/self/maps that a clone has after a store to the middle of it.
+double mappings_of_clone(cow::Mechanism mechanism) {
+  return in_child(1,
+                  [mechanism](std::span<double> mappings) {
+                    const cow::Region original =
+                        protected_region(region_bytes(), copied_by(mechanism));
+                    cow::Region clone = original.clone();
+                    pages_of(clone).store(middle(), 2);
+                    mappings[0] = static_cast<double>(use_of(pages_of(clone)).mappings);
+                  })
+      .median();
+}
+
+double mappings_of_memory() {
+  const PlainMemory memory = PlainMemory::anonymous(region_bytes());
+  return in_child(1,
+                  [&memory](std::span<double> mappings) {
+                    memory.pages().store(middle(), 2);
+                    mappings[0] = static_cast<double>(use_of(memory.pages()).mappings);
+                  })
+      .median();
+}
+
+Table mapping_table() {
+  Table table{.title = "Lines of /proc/self/maps for the clone after its first store:",
+              .columns = {"handler", "kernel", "fork()", "memcpy"}};
+  std::optional<double> kernel;
+  if (kernel_is_missing().empty()) kernel = mappings_of_clone(cow::Mechanism::kernel);
+  const Cell plain = count_cell(mappings_of_memory());
+  table.rows.push_back({"mappings",
+                        {count_cell(mappings_of_clone(cow::Mechanism::handler)),
+                         cell_or_absent(kernel, count_cell), plain, plain}});
   return table;
 }
 
@@ -166,6 +219,7 @@ Evidence measure_complexity() {
         {.title = std::string("System calls are not counted here: ") + error.what() + ".",
          .columns = {}});
   }
+  evidence.tables.push_back(mapping_table());
   evidence.tables.push_back(code_table(values));
   if (!counted && !values.library_lines) throw std::runtime_error("nothing can be counted");
   evidence.reading = read_complexity(values, counted);
