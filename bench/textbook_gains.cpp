@@ -32,9 +32,9 @@ double kernel_bytes(const MemoryRow& row) { return row.bytes.kernel.value_or(0);
 Reading read_memory(std::size_t sharers, const std::vector<MemoryRow>& rows) {
   const MemoryRow& shared = rows.front();
   std::string text = fmt::format(
-      "with nothing written, {} sharers take {} and {} (fork()) of what {} copies take. ", sharers,
-      both_ratios(shared.bytes, shared.bytes.copy),
-      ratio_text(shared.bytes.fork / shared.bytes.copy), sharers);
+      "with nothing written, {} sharers take {} of what {} copies take, and {} after fork(). ",
+      sharers, both_ratios(shared.bytes, shared.bytes.copy), sharers,
+      ratio_text(shared.bytes.fork / shared.bytes.copy));
   text += memory_turn("The handler", rows, handler_bytes);
   if (shared.bytes.kernel) {
     text += " " + memory_turn("The kernel mechanism", rows, kernel_bytes);
@@ -53,31 +53,36 @@ Reading read_memory(std::size_t sharers, const std::vector<MemoryRow>& rows) {
 Reading read_creation(const std::vector<CreationRow>& sizes, const CreationRow& rewritten) {
   const CreationRow& last = sizes.back();
   const CreationRow& first = sizes.front();
-  const auto is_faster = [](const CreationRow& row) {
-    return worse(row.later) < row.later.copy && worse(row.later) < row.later.fork;
+  const auto to_both = [](const Ways& ways, const Ways& others) {
+    return both_ratios(ways, others.copy) + " of memcpy's time, " + both_ratios(ways, others.fork) +
+           " of fork()'s";
   };
+  const auto is_fastest = [](const Ways& ways, const Ways& others) {
+    return worse(ways) < others.copy && worse(ways) < others.fork;
+  };
+  const auto is_faster = [&](const CreationRow& row) { return is_fastest(row.later, row.later); };
   std::string text = fmt::format(
-      "to clone {} once more takes {} of the time of memcpy, and {} of fork()'s. From {} to {} the "
-      "clone's time grows {} times, memcpy's {} times.",
-      last.size, both_ratios(last.later, last.later.copy), both_ratios(last.later, last.later.fork),
-      first.size, last.size, ratio_text(last.later.handler / first.later.handler),
+      "to clone {} once more takes {}. From {} to {} the clone's time grows {} times, memcpy's {} "
+      "times.",
+      last.size, to_both(last.later, last.later), first.size, last.size,
+      ratio_text(last.later.handler / first.later.handler),
       ratio_text(last.later.copy / first.later.copy));
+  bool always =
+      std::ranges::all_of(sizes, is_faster) && is_fastest(rewritten.later, rewritten.later);
   if (last.handler_first) {
     const Ways firsts{.handler = *last.handler_first, .kernel = last.kernel_first};
-    text += fmt::format(" Its very first clone takes {} of memcpy's time.",
-                        both_ratios(firsts, last.later.copy));
+    text += fmt::format(" Its very first clone takes {}.", to_both(firsts, last.later));
+    always = always && is_fastest(firsts, last.later);
   }
   for (const CreationRow& row : sizes) {
     if (!is_faster(row)) text += fmt::format(" For {} it is not the fastest way.", row.size);
   }
-  text += fmt::format(" Where all of {} was stored to since, a clone takes {} of memcpy's.",
-                      rewritten.size, both_ratios(rewritten.later, rewritten.later.copy));
-  if (worse(rewritten.later) >= rewritten.later.copy) {
-    text += " So it does not pay there for every mechanism.";
+  text += fmt::format(" Where all of {} was stored to since, a clone takes {}.", rewritten.size,
+                      to_both(rewritten.later, rewritten.later));
+  if (!is_fastest(rewritten.later, rewritten.later)) {
+    text += " That is not always the fastest way.";
   }
   if (!is_faster(last)) return reading(Verdict::fails, text);
-  const bool always =
-      std::ranges::all_of(sizes, is_faster) && worse(rewritten.later) < rewritten.later.copy;
   return reading(always ? Verdict::holds : Verdict::in_part, text);
 }
 

@@ -1,5 +1,7 @@
 #include "textbook_report.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -112,7 +114,8 @@ std::string wrapped(const std::string& text, const std::string& indent) {
 
 std::string textbook_heading() {
   std::string text;
-  for (const auto& [key, value] : describe_machine()) text += wrapped(key + ": " + value, "- ");
+  for (const auto& [key, value] : describe_machine())
+    text += wrapped(fmt::format("{}: {}", key, value), "- ");
 #if !defined(NDEBUG)
   text +=
       wrapped("built without optimisation, or with assertions: no time here means anything", "- ");
