@@ -25,8 +25,8 @@ TITLES = {"memory": "Less memory", "creation": "Faster creation", "lazy": "Lazy 
 VERDICTS = {"holds": "It holds: ", "in part": "It holds in part: ",
             "does not hold": "It does not hold here: "}
 ABSENT = "not here"
-CALLS = {"x86_64": {"userfaultfd": 323, "ptrace": 101},
-         "aarch64": {"userfaultfd": 282, "ptrace": 117}}
+CALLS = {"x86_64": {"userfaultfd": 323, "ptrace": 101, "memfd_create": 319},
+         "aarch64": {"userfaultfd": 282, "ptrace": 117, "memfd_create": 279}}
 
 # <linux/filter.h>, <linux/seccomp.h>, <linux/prctl.h>
 LOAD, EQUAL, ANSWER = 0x20, 0x15, 0x06
@@ -60,6 +60,8 @@ def refuse(call):
 
 class Textbook(unittest.TestCase):
     def run_it(self, *arguments, refused=None, **more):
+        if refused and platform.machine() not in CALLS:
+            self.skipTest("the numbers of this processor's system calls are not known here")
         environment = {name: value for name, value in os.environ.items()
                        if name != "COW_MECHANISM"}
         return subprocess.run([*program.COMMAND, *arguments], stdin=subprocess.DEVNULL,
@@ -133,6 +135,8 @@ class Textbook(unittest.TestCase):
 
     def check_work(self, claim, kernel):
         """System calls, signals and page faults, as they are counted from outside."""
+        if "not counted here" in claim["tables"][0]["title"]:
+            self.skipTest(claim["tables"][0]["title"])
         work = self.rows(claim)
         self.assertEqual(work["its first store"]["handler"][1], 1)
         self.assertGreater(work["its first store"]["handler"][0], 0)
@@ -153,12 +157,12 @@ class Textbook(unittest.TestCase):
         text, claims = self.measure()
         self.assertEqual(list(claims), list(TITLES))
         self.check_shape(text, claims)
-        kernel = "no kernel mechanism here" not in text
-        self.check_counts(claims, kernel)
-        self.check_work(claims["complexity"], kernel)
         lines = self.rows(claims["complexity"], 2)
         self.assertGreater(lines["the whole library"]["lines"],
                            lines["the idea: the lab's solution (docs/lab/solution)"]["lines"])
+        kernel = "no kernel mechanism here" not in text
+        self.check_counts(claims, kernel)
+        self.check_work(claims["complexity"], kernel)
 
     def test_the_environment_s_choice_of_a_mechanism_changes_nothing(self):
         text, claims = self.measure(COW_MECHANISM="kernel")
@@ -180,6 +184,12 @@ class Textbook(unittest.TestCase):
         self.check_shape(text, claims)
         self.assertIn("System calls are not counted here: this process may not trace", text)
         self.assertIn("could not be counted here", claims["complexity"]["reading"])
+
+    def test_what_could_not_be_measured_is_said_and_is_a_failure(self):
+        result = self.run_it(refused="memfd_create")
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertEqual(result.stdout.count("This could not be measured here: "), len(TITLES))
+        self.assertNotIn("It holds", result.stdout)
 
     def test_claims_are_chosen_by_name(self):
         listed = self.run_it("--list")
