@@ -5,25 +5,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "figures.hpp"
 #include "machine.hpp"
 #include "session.hpp"
 
 namespace cow_bench {
 
 namespace {
-
-std::string time_text(double ns) {
-  if (ns < 1e4) {
-    return fmt::format("{:.0f} ns", ns);
-  }
-  if (ns < 1e6) {
-    return fmt::format("{:.1f} µs", ns / 1e3);
-  }
-  if (ns < 1e7) {
-    return fmt::format("{:.2f} ms", ns / 1e6);
-  }
-  return ns < 1e9 ? fmt::format("{:.1f} ms", ns / 1e6) : fmt::format("{:.2f} s", ns / 1e9);
-}
 
 std::string value_text(Unit unit, double value) {
   switch (unit) {
@@ -33,14 +21,6 @@ std::string value_text(Unit unit, double value) {
     case Unit::mappings: return fmt::format("{:.0f} mappings", value);
   }
   return {};
-}
-
-/// Small ratios as they are spoken of: 1/300.
-std::string ratio_text(double ratio) {
-  if (ratio > 0 && ratio < 0.095) {
-    return fmt::format("1/{:.0f}", 1 / ratio);
-  }
-  return fmt::format("{:.2f}", ratio);
 }
 
 std::string target_text(const Row& row) {

@@ -16,7 +16,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "crossover.hpp"
 #include "samples.hpp"
 #include "session.hpp"
 #include "stores.hpp"
@@ -100,10 +102,7 @@ std::optional<double> ratio_at(const Case& chosen, std::size_t per_mille) {
 /// between the two measured shares around it.
 void print_crossover(const Case& chosen) {
   std::string ratios;
-  std::string crossover = "lazy wins at every share measured";
-  double last_share = 0;
-  double last_ratio = 0;
-  bool found = false;
+  std::vector<RatioAt> measured;
   for (const std::size_t per_mille : every_per_mille) {
     const std::optional<double> ratio = ratio_at(chosen, per_mille);
     if (!ratio) {
@@ -111,19 +110,16 @@ void print_crossover(const Case& chosen) {
     }
     const auto share = static_cast<double>(per_mille);
     ratios += fmt::format("  {}: {:.3f}", percent(share), *ratio);
-    if (*ratio > 1 && !found) {
-      const double at =
-          last_share + (share - last_share) * (1 - last_ratio) / (*ratio - last_ratio);
-      crossover = last_share == 0 ? "eager wins at every share measured"
-                                  : "eager wins from about " + percent(at) + " of the pages";
-      found = true;
-    }
-    last_share = share;
-    last_ratio = *ratio;
+    measured.push_back({share, *ratio});
   }
+  const std::optional<double> at = crossover(measured);
+  const std::string meeting = !at ? "lazy wins at every share measured"
+                              : *at == 0
+                                  ? "eager wins at every share measured"
+                                  : "eager wins from about " + percent(*at) + " of the pages";
   if (!ratios.empty()) {
     fmt::print(stderr, "{}, {}\n  lazy/eager{}\n  {}\n", name_of(chosen.order),
-               name_of(chosen.frames), ratios, crossover);
+               name_of(chosen.frames), ratios, meeting);
   }
 }
 
