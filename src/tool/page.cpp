@@ -37,7 +37,7 @@ std::string read_template() {
         "does 'cmake --build FOLDER --target page': both need Node and npm",
         printable(path.string())));
   }
-  const std::string text = std::move(content).str();
+  std::string text = std::move(content).str();
   if (text.find(placeholder) == std::string::npos) {
     throw ToolError(fmt::format("'{}' is no template of a page; build it anew with "
                                 "'cmake --build FOLDER --target page'",
