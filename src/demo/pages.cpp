@@ -60,6 +60,7 @@ void write_folder_of_pages(const std::string& folder, const std::optional<std::s
                            const ChapterOptions& options) {
   const std::vector<const Chapter*> all = wanted(chapter);
   const std::filesystem::path root = folder;
+  tool::need_page_template();
   make_folder(root);
   const tool::PageFile contents((root / contents_name).string());
   nlohmann::ordered_json links = nlohmann::ordered_json::array();

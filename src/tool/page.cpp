@@ -37,7 +37,7 @@ std::string read_template() {
         "does 'cmake --build FOLDER --target page': both need Node and npm",
         printable(path.string())));
   }
-  const std::string text = std::move(content).str();
+  std::string text = std::move(content).str();
   if (text.find(placeholder) == std::string::npos) {
     throw ToolError(fmt::format("'{}' is no template of a page; build it anew with "
                                 "'cmake --build FOLDER --target page'",
@@ -48,8 +48,8 @@ std::string read_template() {
 
 }  // namespace
 
-PageFile::PageFile(const std::string& path)
-    : template_(read_template()), file_(path, "--html", page_room_bytes) {}
+PageFile::PageFile(const std::string& path, const std::string& option)
+    : template_(read_template()), file_(path, option, page_room_bytes) {}
 
 void PageFile::write(const nlohmann::ordered_json& data) const {
   std::string page = template_;
@@ -57,8 +57,11 @@ void PageFile::write(const nlohmann::ordered_json& data) const {
   file_.write_text(page);
 }
 
-void write_page(const nlohmann::ordered_json& data, const std::string& path) {
-  PageFile(path).write(data);
+void need_page_template() { static_cast<void>(read_template()); }
+
+void write_page(const nlohmann::ordered_json& data, const std::string& path,
+                const std::string& option) {
+  PageFile(path, option).write(data);
 }
 
 std::string json_for_html(const nlohmann::ordered_json& data) {

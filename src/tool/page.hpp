@@ -13,8 +13,8 @@ namespace cow::tool {
 class PageFile {
  public:
   /// Reads the template and tries what `write` will do, so that what is missing is said before the
-  /// work. Throws ToolError.
-  explicit PageFile(const std::string& path);
+  /// work. `option` is what the path was given to, for sentences. Throws ToolError.
+  explicit PageFile(const std::string& path, const std::string& option = "--html");
 
   /// `data` is a document of `cow demo --json` or of a trace. Throws ToolError.
   void write(const nlohmann::ordered_json& data) const;
@@ -24,8 +24,12 @@ class PageFile {
   JsonFile file_;
 };
 
+/// Throws ToolError if there is no template to make pages from.
+void need_page_template();
+
 /// The same in one call, for data that is there already.
-void write_page(const nlohmann::ordered_json& data, const std::string& path);
+void write_page(const nlohmann::ordered_json& data, const std::string& path,
+                const std::string& option = "--html");
 
 /// JSON that may stand in an HTML script element: nothing in it ends the element.
 [[nodiscard]] std::string json_for_html(const nlohmann::ordered_json& data);

@@ -102,7 +102,10 @@ export function readTrace(document: Record<string, unknown>): Trace {
       architecture: text("architecture"),
       page_bytes: number("page_bytes"),
       lost: number("lost"),
+      cut_off: number("cut_off"),
       unfinished: number("unfinished"),
+      unreadable: number("unreadable"),
+      misfits: number("misfits"),
     },
     events: events.map((event, i) => readEvent(event, `events[${i}]`)),
   };

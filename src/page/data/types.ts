@@ -128,7 +128,10 @@ export interface TraceAbout {
   architecture: string;
   page_bytes: number;
   lost: number;
+  cut_off: number;
   unfinished: number;
+  unreadable: number;
+  misfits: number;
 }
 
 export interface Trace {

@@ -9,20 +9,22 @@ import { Space } from "./space";
 /** From one kept moment to the next. */
 const stride = 256;
 
-/** Families and spaces have numbers of their own in each process. */
-const keyOf = (pid: number, family: number): string => `${pid}/${family}`;
+/** By number. */
+type Families = ReadonlyMap<number, Family>;
 
 interface Kept {
-  readonly families: ReadonlyMap<string, readonly Space[]>;
-  readonly forked: ReadonlyMap<number, ReadonlyMap<number, Family>>;
+  /** Of each process, of each of its families. */
+  readonly spaces: ReadonlyMap<number, ReadonlyMap<number, readonly Space[]>>;
+  readonly forked: ReadonlyMap<number, Families>;
 }
 
 export class Replay {
   /** Events that have happened. */
   position = 0;
-  private families = new Map<string, Family>();
+  // Families and spaces have numbers of their own in each process.
+  private processes = new Map<number, Map<number, Family>>();
   // What a child begins with, from the moment at which its parent forked.
-  private forked = new Map<number, ReadonlyMap<number, Family>>();
+  private forked = new Map<number, Families>();
   private readonly parents = new Map<number, number>();
   private readonly kept: Kept[] = [];
   private readonly numbers = new FrameNumbers();
@@ -41,11 +43,11 @@ export class Replay {
   }
 
   family(pid: number, number: number): Family {
-    const key = keyOf(pid, number);
-    let family = this.families.get(key);
+    const families = this.familiesOf(pid);
+    let family = families.get(number);
     if (family === undefined) {
       family = new Family(this.numbers);
-      this.families.set(key, family);
+      families.set(number, family);
     }
     return family;
   }
@@ -74,24 +76,35 @@ export class Replay {
     return agrees ? null : { counted: event.after, replayed };
   }
 
-  private keep(): void {
-    const families = new Map<string, readonly Space[]>();
-    for (const [key, family] of this.families) {
-      families.set(key, [...family.spaces.values()].map((space) => space.copy()));
+  private familiesOf(pid: number): Map<number, Family> {
+    let families = this.processes.get(pid);
+    if (families === undefined) {
+      families = new Map();
+      this.processes.set(pid, families);
     }
-    this.kept.push({ families, forked: new Map(this.forked) });
+    return families;
+  }
+
+  private keep(): void {
+    const spaces = new Map<number, ReadonlyMap<number, readonly Space[]>>();
+    for (const [pid, families] of this.processes) {
+      spaces.set(pid, new Map([...families].map(([number, family]) =>
+        [number, [...family.spaces.values()].map((space) => space.copy())])));
+    }
+    this.kept.push({ spaces, forked: new Map(this.forked) });
     ++this.age;
   }
 
   private goBackTo(index: number): void {
     const moment = this.kept[index];
     if (moment === undefined) return;
-    this.families = new Map();
-    for (const [key, spaces] of moment.families) {
-      const family = new Family(this.numbers);
-      for (const space of spaces) family.spaces.set(space.facts.number, space.copy());
-      family.countAgain();
-      this.families.set(key, family);
+    this.processes = new Map();
+    for (const [pid, families] of moment.spaces) {
+      for (const [number, spaces] of families) {
+        const family = this.family(pid, number);
+        for (const space of spaces) family.spaces.set(space.facts.number, space.copy());
+        family.countAgain();
+      }
     }
     this.forked = new Map(moment.forked);
     this.position = index * stride;
@@ -123,15 +136,22 @@ export class Replay {
       case "lease_ended":
         if (space !== undefined) this.endLease(space, event);
         break;
-      case "process_forked":
-        this.forked.set(event.other, this.familiesOf(event.pid));
-        break;
       default:  // the entries of the others say all that they did
         break;
     }
+    this.applyEntries(event);
+    // What pages became read-only for is that the child shows them, too.
+    if (event.kind === "process_forked") this.forked.set(event.other, this.twinsOf(event.pid));
+  }
+
+  // They may be of several families: where a process forks, of all.
+  private applyEntries(event: TraceEvent): void {
+    const families = this.familiesOf(event.pid);
     for (const run of event.entries) {
-      const changed = family.spaces.get(run[0]);
-      if (changed !== undefined) family.set(changed, run, this.age);
+      for (const family of families.values()) {
+        const space = family.spaces.get(run[0]);
+        if (space !== undefined) family.set(space, run, this.age);
+      }
     }
   }
 
@@ -150,23 +170,19 @@ export class Replay {
     space.leases = space.leases.filter((_, i) => i !== index);
   }
 
-  private familiesOf(pid: number): Map<number, Family> {
-    const families = new Map<number, Family>();
-    for (const [key, family] of this.families) {
-      const [owner, number] = key.split("/").map(Number);
-      if (owner === pid && number !== undefined) families.set(number, family.twin());
-    }
-    return families;
+  private twinsOf(pid: number): Families {
+    const twins = new Map<number, Family>();
+    for (const [number, family] of this.familiesOf(pid)) twins.set(number, family.twin());
+    return twins;
   }
 
   // The parent's event may come before this one or after it. Nothing is stored to between the fork
   // and whichever of them is first.
   private beginProcess(event: TraceEvent): void {
-    const parent = this.parents.get(event.pid) ?? event.other;
-    const spaces = this.forked.get(event.pid) ?? this.familiesOf(parent);
-    for (const [number, family] of spaces) {
-      this.families.set(keyOf(event.pid, number), family.twin());
-    }
+    const parent = this.parents.get(event.pid) ?? event.other;  // 0: there is none to go by
+    const begun = this.forked.get(event.pid) ?? this.familiesOf(parent);
+    const own = this.familiesOf(event.pid);
+    for (const [number, family] of begun) own.set(number, family.twin());
     this.forked.delete(event.pid);
   }
 }

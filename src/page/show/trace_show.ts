@@ -18,15 +18,21 @@ const countsText = (counts: Counts): string =>
 /** What the trace itself says is missing from it. */
 function noticesOf(trace: Trace): string[] {
   const notices: string[] = [];
-  const { lost, unfinished } = trace.about;
-  if (lost > 0) {
-    notices.push(`The trace was full: ${counted(lost, "event")} after its last one ` +
-      `${lost === 1 ? "is" : "are"} not in it.`);
-  }
-  if (unfinished > 0) {
-    notices.push(`${counted(unfinished, "event")} never finished, as the program ended or was ` +
-      "killed in the middle.");
-  }
+  const say = (count: number, what: string, whatOfMany: string): void => {
+    if (count > 0) {
+      notices.push(`${counted(count, "event")} ${count === 1 ? what : whatOfMany}.`);
+    }
+  };
+  const { lost, cut_off, unfinished, unreadable, misfits } = trace.about;
+  say(lost, "more is not in the trace, which was full",
+    "more are not in the trace, which was full");
+  say(cut_off, "is missing, as the file ends before it",
+    "are missing, as the file ends before them");
+  say(unfinished, "never finished: the program ended in the middle of it",
+    "never finished: the program ended in the middle of them");
+  say(unreadable, "is damaged and left out", "are damaged and left out");
+  say(misfits, "does not fit what was before it: others are missing",
+    "do not fit what was before them: others are missing");
   const gap = trace.events.findIndex((event, i) => i > 0 &&
     event.number <= (trace.events[i - 1]?.number ?? 0));
   if (gap !== -1) {
@@ -71,7 +77,8 @@ export class TraceShow implements Show {
   private readonly replay: Replay;
   private readonly started: number;
   private readonly severalProcesses: boolean;
-  // The page in question: of this event, or the last one in the same family that had one.
+  // Which family an event is about, and the page in question: the last ones, where it names none.
+  private readonly families: Uint32Array;
   private readonly pages: Uint32Array;
 
   constructor(private readonly trace: Trace) {
@@ -82,14 +89,9 @@ export class TraceShow implements Show {
     this.started = events[0]?.ns ?? 0;
     this.severalProcesses = events.some((event) => event.pid !== events[0]?.pid);
     this.faults = events.flatMap((event, i) => (event.kind === "fault" ? [i] : []));
+    this.families = new Uint32Array(events.length);
     this.pages = new Uint32Array(events.length);
-    const last = new Map<string, number>();
-    events.forEach((event, i) => {
-      const key = `${event.pid}/${event.family}`;
-      const hasPage = event.pages > 0 && event.kind !== "region_made";
-      if (hasPage || event.kind === "fault") last.set(key, event.page);
-      this.pages[i] = last.get(key) ?? 0;
-    });
+    this.findPages();
     this.facts = [
       { name: "program", value: about.of },
       { name: "process", value: `${about.pid}` },
@@ -111,7 +113,7 @@ export class TraceShow implements Show {
   at(index: number): Moment {
     const event = this.event(index);
     this.replay.seek(index + 1);
-    const family = this.replay.family(event.pid, event.family);
+    const family = this.replay.family(event.pid, this.families[index] ?? 0);
     const page = this.pages[index] ?? 0;
     const { strips, leftOut } = stripsOf(family, event, page);
     return {
@@ -137,6 +139,21 @@ export class TraceShow implements Show {
 
   asksAt(): boolean {
     return false;
+  }
+
+  private findPages(): void {
+    const lastPage = new Map<string, number>();
+    const lastFamily = new Map<number, number>();
+    this.trace.events.forEach((event, i) => {
+      if (event.family !== 0) lastFamily.set(event.pid, event.family);
+      const begun = event.kind === "process_begun" ? lastFamily.get(event.other) : undefined;
+      const family = event.family || (lastFamily.get(event.pid) ?? begun ?? 0);
+      const key = `${event.pid}/${family}`;
+      const hasPage = event.pages > 0 && !event.kind.endsWith("_made");
+      if (hasPage || event.kind === "fault") lastPage.set(key, event.page);
+      this.families[i] = family;
+      this.pages[i] = lastPage.get(key) ?? 0;
+    });
   }
 
   private doubt(): string | null {

@@ -116,7 +116,8 @@ export class MadeUpProgram {
     while (this.events.length < length) this.step();
     return {
       about: { of: "/usr/bin/made-up", pid: 100, started: "2026-11-29T10:30:00Z", kernel: "6.1",
-        architecture: "x86-64", page_bytes: 4096, lost: 0, unfinished: 0 },
+        architecture: "x86-64", page_bytes: 4096, lost: 0, cut_off: 0, unfinished: 0,
+        unreadable: 0, misfits: 0 },
       events: this.events,
     };
   }

@@ -71,10 +71,12 @@ function wideSizes(width: number, pages: number, regions: number, frames: number
   };
 }
 
-function uprightSizes(width: number, pages: number, regions: number, frames: number): Sizes {
-  const labelsAcross = 24;
-  const frameDepth = 84;
-  const band = 16 + 9 * 3;
+function uprightSizes(
+  width: number, pages: number, regions: number, frames: number, lastPage: number,
+): Sizes {
+  const labelsAcross = 9 * Math.max(2, String(lastPage).length) + 6;
+  const frameDepth = regions > 3 ? 66 : 84;
+  const band = regions > 3 ? 30 : 43;
   const regionPitch = Math.min(84, (width - labelsAcross - band - frameDepth) / regions);
   const pagePitch = 48;
   const alongEnd = 28 + pagePitch * Math.max(pages, frames * 0.7);
@@ -146,7 +148,9 @@ export function layoutOf(picture: Picture, width: number): Layout {
   const pages = Math.max(1, ...picture.regions.map((region) => region.shown.length));
   // Some room from the start, so that frames stay where they are when others come.
   const places = Math.max(picture.frames.length, pages + 2);
-  const sizes = (isUpright ? uprightSizes : wideSizes)(width, pages, regions, places);
+  const firstPage = picture.regions[0]?.first_page ?? 0;
+  const sizes = isUpright ? uprightSizes(width, pages, regions, places, firstPage + pages - 1)
+    : wideSizes(width, pages, regions, places);
   sizes.frameLength = sizes.framePitch - clamp(sizes.framePitch / 6, 4, 14);
 
   const box = (along: number, across: number, length: number, depth: number): Box =>
@@ -180,14 +184,14 @@ export function layoutOf(picture: Picture, width: number): Layout {
   });
 
   const acrossEnd = framesAt + sizes.frameDepth + 2;
-  const firstRegion = picture.regions[0];
   return {
     width,
     height: isUpright ? sizes.alongEnd : acrossEnd,
     isUpright,
     pageLabels: Array.from({ length: pages }, (_, i) => ({
-      page: (firstRegion?.first_page ?? 0) + i,
-      ...point(pageAt(i) + sizes.pageLength / 2, isUpright ? 10 : 12),
+      page: firstPage + i,
+      ...point(pageAt(i) + sizes.pageLength / 2,
+        isUpright ? (sizes.labelsAcross - 6) / 2 : 12),
     })),
     regionLabels: picture.regions.map((_, row) =>
       point(isUpright ? 14 : 2, regionAt(row) + sizes.regionDepth / 2)),

@@ -9,6 +9,21 @@ import { frameKey, layoutOf, markedIndex, type Box, type Layout } from "./layout
 
 const firstFileOf = (picture: Picture): number => picture.frames[0]?.frame[0] ?? 0;
 
+/** Where a page's frame and letter go: side by side, or one above the other in a narrow box. */
+function textsIn(box: Box, frame: string): {
+  number: { x: number; y: number }; letter: { x: number; y: number }; size: number;
+} {
+  const isNarrow = box.width < 46;
+  const room = isNarrow ? box.width - 4 : box.width - 21;
+  const size = Math.min(isNarrow ? 15 : 20, room / (Math.max(2, frame.length) * 0.62));
+  const [middle, centre] = [box.y + box.height / 2, box.x + box.width / 2];
+  return isNarrow
+    ? { number: { x: centre, y: box.y + box.height * 0.3 },
+      letter: { x: centre, y: box.y + box.height * 0.74 }, size }
+    : { number: { x: centre - 7.5, y: middle }, letter: { x: box.x + box.width - 9, y: middle },
+      size };
+}
+
 function Cell(props: {
   cell: PageCell; box: Box; region: string; page: number; file: number; isMarked: boolean;
   isAloof: boolean;
@@ -17,18 +32,15 @@ function Cell(props: {
   const frame = cell.frame === null ? "–" : frameText(cell.frame, props.file);
   const classes = ["page", classOf(cell.state), isMarked ? "marked" : "",
     props.isAloof ? "aloof" : ""];
-  // A long number takes the room of the letter's side as well.
-  const size = Math.min(20, (box.width - 21) / (Math.max(2, frame.length) * 0.62));
+  const { number, letter, size } = textsIn(box, frame);
   return (
     <g class={classes.join(" ").trim()} data-region={props.region} data-page={props.page}
       data-state={cell.state} data-frame={cell.frame === null ? "" : frameKey(cell.frame)}>
       <rect x={box.x} y={box.y} width={box.width} height={box.height} rx={4} />
       {cell.state !== "unmapped" && (
         <>
-          <text class="number" x={box.x + (box.width - 15) / 2} y={box.y + box.height / 2}
-            font-size={size}>{frame}</text>
-          <text class="letter" x={box.x + box.width - 9} y={box.y + box.height / 2}
-            font-size={14}>{letterOf(cell.state)}</text>
+          <text class="number" {...number} font-size={size}>{frame}</text>
+          <text class="letter" {...letter} font-size={14}>{letterOf(cell.state)}</text>
         </>
       )}
     </g>
@@ -67,10 +79,11 @@ function Regions({ picture, layout }: { picture: Picture; layout: Layout }): JSX
         const label = layout.regionLabels[row];
         const marked = markedIndex(picture, region);
         const isMarked = picture.mark?.region === region.name;
+        const room = layout.isUpright ? (layout.cells[row]?.[0]?.width ?? 0) * 1.45 : 88;
         return (
           <g key={region.name}>
             <text class={`name${isMarked ? " marked" : ""}${layout.isUpright ? " upright" : ""}`}
-              x={label?.x} y={label?.y} font-size={Math.min(17, 88 / region.name.length)}>
+              x={label?.x} y={label?.y} font-size={Math.min(17, room / region.name.length)}>
               {region.name}
             </text>
             {region.shown.map((cell, i) => {

@@ -43,8 +43,9 @@ for (const [width, height] of [[320, 640], [1280, 720], [3840, 2160]] as const) 
         assert.equal(theme, isDark ? "dark" : "light");
         const steps = file.endsWith("index.html") || file === trace ? 5
           : ((await recordingIn(file)).chapters[0] as Chapter).steps.length;
+        // Colours take no room: in the dark the last step is enough.
         for (let i = 0; i < steps; ++i) {
-          await checkWidth(page, file);
+          if (!isDark || i === steps - 1) await checkWidth(page, file);
           await page.keyboard.press("ArrowRight");
         }
         assert.deepEqual(complaints, []);

@@ -1,7 +1,9 @@
 // The replay of a trace against a plain one (test/naive.ts), forward, back, and by leaps.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { readInput } from "../../data/read";
 import type { Trace, TraceEvent } from "../../data/types";
 import { frameOf, isWritable } from "../../replay/chunk";
 import { Replay } from "../../replay/replay";
@@ -51,6 +53,29 @@ for (const [pages, length, seed] of [[5, 900, 1], [300, 700, 2], [1000, 600, 3]]
     for (let leap = 0; leap < 200; ++leap) {
       checkAt(replay, trace, states, random(trace.events.length));
     }
+  });
+}
+
+// recorded_trace.json is of a program that runs through everything: regions, clones, snapshots,
+// restores, a child process, a lease. Another one may be named.
+for (const file of ["test/recorded_trace.json", process.env.COW_TRACE_JSON ?? ""]) {
+  const name = `${file || "COW_TRACE_JSON"}: as many frames as the program had`;
+  test(name, { skip: file === "" }, () => {
+    const input = readInput(readFileSync(file, "utf8"));
+    assert.ok(input.kind === "trace");
+    const { events } = input.trace;
+    const replay = new Replay(input.trace);
+    const check = (i: number): void => {
+      replay.seek(i + 1);
+      const event = events[i] as TraceEvent;
+      assert.equal(replay.disagreement(), null, `event ${event.number}`);
+      const space = replay.family(event.pid, event.family).spaces.get(event.space);
+      if (event.writable_after === null || space === undefined) return;
+      assert.equal(space.writable, event.writable_after, `event ${event.number}`);
+    };
+    assert.ok(events.filter((event) => event.after !== null).length > 20);
+    events.forEach((_, i) => check(i));
+    [...events.keys()].reverse().forEach(check);
   });
 }
 
