@@ -71,7 +71,8 @@ int set_mode(int descriptor, mode_t mode) {
 
 }  // namespace
 
-JsonFile::JsonFile(std::string path) : path_(std::move(path)), target_(path_) {
+JsonFile::JsonFile(std::string path, std::string option)
+    : path_(std::move(path)), option_(std::move(option)), target_(path_) {
   std::error_code ignored;
   if (std::filesystem::is_symlink(path_, ignored)) {
     target_ = std::filesystem::weakly_canonical(path_, ignored).string();
@@ -101,8 +102,10 @@ bool JsonFile::is_replaced() const {
 
 void JsonFile::write(const nlohmann::ordered_json& document) const {
   // A file name need not be UTF-8, a JSON document must be.
-  const std::string text =
-      document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  write_text(document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+void JsonFile::write_text(const std::string& text) const {
   if (is_replaced()) {
     replace_by(text);
   } else {
@@ -134,8 +137,8 @@ void JsonFile::write_in_place(const std::string& text) const {
 }
 
 void JsonFile::refuse(int error) const {
-  throw ToolError(fmt::format("'{}' cannot be written ({}); give --json another file",
-                              printable(path_), std::strerror(error)));
+  throw ToolError(fmt::format("'{}' cannot be written ({}); give {} another file", printable(path_),
+                              std::strerror(error), option_));
 }
 
 }  // namespace cow::tool
