@@ -25,6 +25,7 @@
 #include "call_filter.hpp"
 #include "catch.hpp"
 #include "fault_kinds.hpp"
+#include "folder.hpp"
 #include "huge_pages.hpp"
 #include "sanitizer.hpp"
 #include "support.hpp"
@@ -347,6 +348,24 @@ TEST_CASE("a FaultRecorder adds an allocating fallocate and the clock", "[fault]
     allow_fault(filter).allow(SYS_fallocate, {is(1, 0)}).allow(SYS_clock_gettime);
     const auto result = take_filtered(kind, filter, []() -> std::string {
       static const cow::FaultRecorder recorder(&record, 1);
+      return "";
+    });
+    CAPTURE(kind.name);
+    CHECK(result.complaint == "");
+    CHECK(result.exited());
+  }
+}
+
+TEST_CASE("a trace adds the calls of a FaultRecorder, and asks for process and thread",
+          "[fault][handler]") {
+  if (!can_filter()) return;
+  const support::Folder folder;
+  for (const FaultKind& kind : support::fault_kinds()) {
+    CallFilter filter;
+    allow_fault(filter).allow(SYS_fallocate, {is(1, 0)}).allow(SYS_clock_gettime);
+    filter.allow(SYS_getpid).allow(SYS_gettid);
+    const auto result = take_filtered(kind, filter, [&]() -> std::string {
+      static const cow::Trace trace(folder / "t");
       return "";
     });
     CAPTURE(kind.name);

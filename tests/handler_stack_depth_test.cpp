@@ -15,6 +15,7 @@
 #include "call_filter.hpp"
 #include "catch.hpp"
 #include "fault_kinds.hpp"
+#include "folder.hpp"
 #include "sanitizer.hpp"
 
 namespace {
@@ -135,6 +136,22 @@ TEST_CASE("a recorded fault takes less than 2 KiB of the signal stack", "[fault]
     const std::size_t depth = depth_of_fault(stack, plain, scene);
     CAPTURE(kind.name);
     CHECK(recorder.size() == 1);
+    CHECK(depth < most_bytes);
+  }
+}
+
+TEST_CASE("a traced fault takes less than 2 KiB of the signal stack", "[fault][handler]") {
+  if (!has_plain_frames()) return;
+  const support::Folder folder;
+  AlternateStack stack(ample_bytes);
+  const std::size_t plain = depth_of_plain_handler(stack);
+  for (const FaultKind& kind : support::fault_kinds()) {
+    FaultScene scene = kind.prepare();
+    const cow::Trace trace(folder / "t");
+    const std::uint64_t before = trace.events();
+    const std::size_t depth = depth_of_fault(stack, plain, scene);
+    CAPTURE(kind.name);
+    CHECK(trace.events() > before);
     CHECK(depth < most_bytes);
   }
 }

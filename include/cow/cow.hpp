@@ -14,6 +14,7 @@
 /// | <cow/merge.hpp> | cow::merge: two lines of history become one |
 /// | <cow/stats.hpp> | cow::RegionStats, cow::process_stats(), cow::trim() |
 /// | <cow/fault.hpp> | cow::try_handle_fault() and its like, cow::FaultRecorder |
+/// | <cow/trace.hpp> | cow::Trace: a record of all of it in a file |
 /// | <cow/version.hpp> | COW_VERSION, cow::version() |
 ///
 /// One more header needs Boost and is not part of cow.hpp: <cow/managed_region.hpp> has
@@ -35,4 +36,5 @@
 #include <cow/region.hpp>
 #include <cow/snapshot.hpp>
 #include <cow/stats.hpp>
+#include <cow/trace.hpp>
 #include <cow/version.hpp>

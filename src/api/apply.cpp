@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "mm/control/clone.hpp"
 #include "mm/control/restore.hpp"
+#include "mm/space/space_trace.hpp"
 
 namespace cow {
 
@@ -44,6 +45,15 @@ Ranges in_order(Ranges ranges, std::uint64_t pages) {
     last.page_count = end - last.first_page;
   }
   return joined;
+}
+
+void tell_merged(const TracedCall& call, AddressSpace& space, const Ranges& ranges,
+                 const PageTable& from) {
+  if (trace::current() == 0) return;
+  PageSpan all{PageIndex{ranges.front().first_page}, PageIndex{ranges.back().first_page}};
+  all.last = all.last + PageCount{ranges.back().page_count};
+  const Section section(space.family(), Section::Intent::look);
+  call.tell(space, {.kind = trace::EventKind::merged, .pages = all, .other = &from});
 }
 
 }  // namespace
@@ -96,10 +106,12 @@ void Region::apply(const std::vector<PageRange>& ranges, const Snapshot& from) {
   begin_control_call(space.family());
   const Ranges pages = in_order(ranges, space.family().pages().value);
   if (pages.empty()) return;
+  const TracedCall call;
   retry_in_shortage([&] {
     if (!apply_by_sharing(pages, from)) apply_by_copying(pages, from);
   });
   state().note_changed();
+  tell_merged(call, space, pages, from.state().table());
 }
 
 }  // namespace cow

@@ -39,7 +39,7 @@ FaultRecord describe(const ResolvedFault& fault) noexcept {
   record.after = static_cast<PageState>(fault.steps.after.kind);
   record.file_offset_before = fault.steps.before.file_offset;
   record.file_offset_after = fault.steps.after.file_offset;
-  record.entered_ns = fault.entered_ns;
+  record.entered_ns = fault.steps.cause.entered_ns;
   record.located_ns = fault.steps.located_ns;
   record.allocated_ns = fault.steps.allocated_ns;
   record.copied_ns = fault.steps.copied_ns;

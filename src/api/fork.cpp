@@ -25,7 +25,9 @@
 #include "os/fault_signal.hpp"
 #include "os/fork_hooks.hpp"
 #include "os/last_words.hpp"
+#include "os/process.hpp"
 #include "os/thread.hpp"
+#include "trace/writer.hpp"
 
 namespace cow {
 
@@ -58,6 +60,7 @@ struct Forks {
   // Lifelines of this process and its ancestors: held until exit or exec, for the parent to notice.
   IntrusiveList<Child> born_as;
   std::uint64_t signal_mask = 0;
+  std::uint64_t traced_as = 0;  ///< the event of the fork that goes on
 };
 
 Forks& forks() noexcept { return immortal<Forks>(); }
@@ -182,6 +185,7 @@ void before_fork() noexcept COW_NO_THREAD_SAFETY_ANALYSIS {
       !(bring_regions_together() && prepare_for(*child))) {
     drop(std::exchange(all.being_born, nullptr));
   }
+  all.traced_as = trace::NewEvent(trace::EventKind::process_forked).number();
   metadata_heap_lock().lock();
   note_forking(true);
 }
@@ -259,9 +263,20 @@ void abandon_regions() noexcept COW_REQUIRES(Registry::instance().lock()) {
   Registry::instance().for_each([](AddressSpace& space) { release_child_table(space); });
 }
 
+// What it has become already is told, too, and belongs to this.
+void tell_begun(const Forks& all, bool has_regions) noexcept {
+  if (all.traced_as == 0) return;
+  const trace::NewEvent made(trace::EventKind::process_begun);
+  trace::Event* const event = made.get();
+  if (event == nullptr) return;
+  event->other = os::parent_process_id();
+  event->first_page = has_regions ? all.traced_as : 0;
+}
+
 void in_child() noexcept {
   Forks& all = forks();
   end_forking(all);
+  trace::forget_other_threads();
   while (!all.children.empty()) drop(&all.children.pop_front());
   g_has_children.store(false);
   os::forget_other_holders();
@@ -283,6 +298,7 @@ void in_child() noexcept {
     }
   }
   if (!complete) abandon_regions();
+  tell_begun(all, complete);
   leave_fork();
 }
 

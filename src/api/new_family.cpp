@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "api/trace.hpp"
 #include "base/error.hpp"
 #include "fault/dispatch.hpp"
 #include "mm/fault/handler_copies.hpp"
@@ -95,6 +96,7 @@ std::shared_ptr<Family> new_family(std::uint64_t size_bytes, const RegionOptions
         "or more");
   }
   const PageGeometry geometry(granule_of(options));
+  follow_trace_environment();
   std::optional<os::WriteWatch> watch = watch_for(options);
   const CopyOnWrite& copy_on_write = watch ? kernel_copies() : handler_copies();
   if (copy_on_write.stores_fault()) ensure_handler_installed();

@@ -14,6 +14,7 @@
 #include "mm/control/discard.hpp"
 #include "mm/control/restore.hpp"
 #include "mm/space/copy_on_write.hpp"
+#include "mm/space/space_trace.hpp"
 
 namespace cow {
 
@@ -32,11 +33,13 @@ detail::RegionState& Region::state() const {
 Region Region::create(std::size_t size_bytes, const RegionOptions& options) {
   begin_control_call();
   return retry_in_shortage([&] {
+    const TracedCall call;
     auto made = detail::make_state<detail::RegionState>(
         new_family(size_bytes, options, "Region::create"), size_bytes);
     AddressSpace& space = made->space();
     const Section section(space.family());
     space.copy_on_write().begin(space);
+    call.tell_made(space, nullptr);
     return Region(std::move(made));
   });
 }

@@ -29,6 +29,10 @@ __attribute__((tls_model("initial-exec"))) thread_local Refault t_refault;
 
 __attribute__((tls_model("initial-exec"))) thread_local bool t_is_forking = false;
 
+FaultCause cause_of(const os::FaultReport& report) noexcept {
+  return {report.address, report.instruction_pointer, report.error_code, os::monotonic_ns()};
+}
+
 bool makes_progress(const os::FaultReport& report, const FaultOutcome& outcome) noexcept {
   if (!outcome.was_writable) {
     if (t_refault.times != 0) t_refault.times = 0;  // see on_sigsegv: the stack may hold this, too
@@ -85,9 +89,10 @@ bool handle_fault(const os::FaultReport& report) noexcept {
 
   const PageIndex page = space->page_at(report.address);
   const FaultListener* const listener = g_listener.load();
-  ResolvedFault told{report, page, {}, listener == nullptr ? 0 : os::monotonic_ns()};
-  const FaultOutcome outcome =
-      resolve_in_time(*space, page, listener == nullptr ? nullptr : &told.steps);
+  const bool is_told = listener != nullptr || trace::current() != 0;
+  ResolvedFault told{report, page, {}};
+  if (is_told) told.steps.cause = cause_of(report);
+  const FaultOutcome outcome = resolve_in_time(*space, page, is_told ? &told.steps : nullptr);
   if (outcome.error != 0) give_up(*space, report, outcome.call(), outcome.error);
   if (!makes_progress(report, outcome)) return false;
 

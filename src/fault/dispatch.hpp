@@ -11,10 +11,9 @@ namespace cow {
 
 /// One resolved fault with all that is known about it.
 struct ResolvedFault {
-  os::FaultReport report;
+  const os::FaultReport& report;
   PageIndex page;
   FaultSteps steps;
-  std::uint64_t entered_ns = 0;
 };
 
 /// Gets each resolved fault. Called in the signal handler; must be noexcept and async-signal-safe.

@@ -1,6 +1,7 @@
 #include "os/named_file.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -137,7 +138,7 @@ ReplacementFile::ReplacementFile(std::filesystem::path path)
 }
 
 void ReplacementFile::open_temporary(mode_t mode) {
-  int number = open_again(folder_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+  int number = open_again(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
   // Kernels and file systems without nameless files say one of these.
   bool needs_name = number < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL);
   if (number >= 0 && !can_be_named(number)) {
@@ -146,7 +147,7 @@ void ReplacementFile::open_temporary(mode_t mode) {
   }
   if (needs_name) {
     temporary_ = folder_ / temporary_name(path_);
-    number = open_again(temporary_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, mode);
+    number = open_again(temporary_.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode);
     if (number < 0) temporary_.clear();
   }
   if (number < 0) refuse(errno, "open", "could not be written: no file can be made beside it");
@@ -198,6 +199,25 @@ void ReplacementFile::begin_write_back(std::uint64_t written) noexcept {
                     static_cast<off64_t>(written - on_the_way_), SYNC_FILE_RANGE_WRITE);
   on_the_way_ = written;
 }
+
+std::byte* ReplacementFile::allocate_and_map(std::size_t bytes) {
+  check_room(bytes);
+  int error = EINTR;
+  while (error == EINTR) {
+    error = ::posix_fallocate(descriptor_.number(), 0, static_cast<off_t>(bytes));
+  }
+  if (error != 0) {
+    refuse(error, "posix_fallocate",
+           error == ENOSPC ? "has no room on its disk; what was there before still is"
+                           : "could not be given its room; what was there before still is");
+  }
+  void* const address =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_.number(), 0);
+  if (address == MAP_FAILED) refuse(errno, "mmap", "could not be mapped");
+  return static_cast<std::byte*>(address);
+}
+
+void unmap_shared(std::byte* address, std::size_t bytes) noexcept { ::munmap(address, bytes); }
 
 void ReplacementFile::commit() {
   if (sync(descriptor_) != 0) {

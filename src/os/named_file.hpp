@@ -64,6 +64,10 @@ class ReplacementFile {
   /// The file's size; what is not written shows zeros and takes no room.
   void resize(std::uint64_t bytes);
   void write(const std::byte* source, std::size_t bytes, FileOffset to);
+  /// The first `bytes` bytes, zeros, to be stored to: they are in the file at once, whatever
+  /// becomes of this process, and of this object. Their room is taken beforehand: no store finds
+  /// the disk full. For unmap_shared().
+  [[nodiscard]] std::byte* allocate_and_map(std::size_t bytes);
   /// On return the bytes and the name are on the disk.
   void commit();
 
@@ -80,6 +84,9 @@ class ReplacementFile {
   Descriptor descriptor_;
   std::uint64_t on_the_way_ = 0;  ///< bytes that the kernel was asked to bring to the disk
 };
+
+/// What ReplacementFile::allocate_and_map() has mapped.
+void unmap_shared(std::byte* address, std::size_t bytes) noexcept;
 
 /// Random bytes from the kernel. Throws std::system_error.
 void fill_randomly(std::byte* target, std::size_t bytes);

@@ -33,11 +33,15 @@ struct Header {
 static_assert(sizeof(Header) <= kHeaderBytes);
 
 enum class EventKind : std::uint16_t {
-  none = 0,         ///< never finished: the process ended in the middle of it
-  entries = 1,      ///< a run of page-table entries; part of the next other event of its thread
-  region_made = 2,  ///< shows what `other`, a region or snapshot, shows; zeros where that is 0
+  none = 0,  ///< never finished: the process ended in the middle of it
+  /// A run of page-table entries of `space`. They hold from this number on, or, where no event has
+  /// made the space yet, from the event on that makes it. Part of the next other event of the
+  /// thread.
+  entries = 1,
+  /// Shows what `other`, a region or snapshot, shows, nothing of it writable; zeros where it is 0.
+  region_made = 2,
   region_gone = 3,
-  snapshot_made = 4,  ///< of the region `other`
+  snapshot_made = 4,  ///< the same, of the region `other`; 0 where it was there before the trace
   snapshot_gone = 5,
   fault = 6,        ///< a store was refused by the processor, and libcow made its page writable
   restored = 7,     ///< the region shows what the snapshot `other` shows
@@ -46,8 +50,11 @@ enum class EventKind : std::uint16_t {
   lease_ended = 10,
   merged = 11,          ///< pages of `other` were applied
   collected = 12,       ///< where the kernel copies: pages it had copied, learned by a control call
-  process_forked = 13,  ///< by the parent; `other` is the child's pid
-  process_begun = 14,   ///< by the child: it has all spaces of its parent, under the same numbers
+  process_forked = 13,  ///< by the parent, before it calls fork()
+  /// By the child, `other` is its parent's pid: it has all spaces, under the same numbers, that the
+  /// parent had at its event `first_page`, a process_forked; none where that is 0. A space is known
+  /// by its pid and its number.
+  process_begun = 14,
 };
 
 /// What an entry is.
@@ -69,9 +76,9 @@ struct Event {
   std::uint32_t space;   ///< region or snapshot; numbers are not used again
   std::uint32_t other;
   std::uint64_t first_page;
-  std::uint64_t page_count;  ///< region_made: of the region; fault: made writable by it
+  std::uint64_t page_count;  ///< of region and snapshot when made; fault: made writable by it
   std::uint64_t pages_copied;
-  std::uint64_t frame_file;  ///< of entries: 0 none, else which file of the family
+  std::uint64_t frame_file;  ///< of entries: 0 none, else which extent of the family's frame files
   std::uint64_t frame_slot;  ///< of entries: of the first page; the next has the next
   std::uint64_t address;     ///< region_made: of its first byte; fault: that was stored to
   std::uint64_t instruction_pointer;

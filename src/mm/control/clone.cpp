@@ -10,6 +10,7 @@
 #include "mm/fault/write_protection.hpp"
 #include "mm/frames/hole_finder.hpp"
 #include "mm/space/copy_on_write.hpp"
+#include "mm/space/space_trace.hpp"
 #include "mm/tables/table_runs.hpp"
 #include "os/thread.hpp"
 
@@ -35,8 +36,13 @@ class Copying {
 
   /// `copy` moves the bytes: `int copy(FrameRun from, PageIndex page, Frame to)`.
   /// Throws std::system_error; then `empty` is of no use.
+  /// Returns how many pages were copied.
   template <class Copy>
-  void run(const Copy& copy) {
+  PageCount run(const Copy& copy) {
+    begin_telling(empty_.table());
+    tell_zero_pages(empty_.table(), empty_.all_pages());
+    if (file_ == File::shared && frames_.shows_file())
+      tell_entries(empty_.table(), Zeros::left_out);
     if (file_ == File::copied && frames_.shows_file()) {
       for (std::uint64_t leaf_index = 0; leaf_index < leaves_for(source_.pages()); ++leaf_index) {
         copy_leaf(leaf_index, copy);
@@ -45,6 +51,7 @@ class Copying {
       for_each_leaf(source_, [&](const Leaf& leaf) { copy_leaf(leaf.index, copy); });
     }
     GapFiller(empty_, home_, writable_).show();
+    return copied_;
   }
 
  private:
@@ -70,6 +77,7 @@ class Copying {
   bool writable_;
   File file_;
   HoleFinder holes_;
+  PageCount copied_{0};
 };
 
 template <class Copy>
@@ -91,6 +99,7 @@ void Copying::copy_leaf(std::uint64_t leaf_index, const Copy& copy) {
       entry.set_maybe_clean(true);  // a frame of its own, and nobody stored to it
       frames_.take(entry.frame());
     });
+    copied_ = copied_ + run.count();
     // Frames are filled once they are taken. The table goes with its space if that fails.
     const FrameRun from{source_.entry(run.first).frame(), run.count()};
     const int error = copy(from, run.first, home_.after({run.first.value}));
@@ -116,16 +125,18 @@ HotPages hot_pages_for(HotPolicy policy, Family& family) noexcept {
 }
 
 // Stores to hot pages wait in the fault handler until all of them are copied: a consistent cut.
-void share_but_hot_pages(AddressSpace& source, PageTable& empty, HotPages hot) {
+PageCount share_but_hot_pages(AddressSpace& source, PageTable& empty, HotPages hot) {
   const bool held_off = hot.stores == HotPages::Stores::held_off;
+  PageCount copied{0};
   try {
     write_protect_cold(source, hot);
-    share_table(source, empty);
+    copied = share_table(source, empty);
   } catch (...) {
     if (held_off) reopen_hot(source);
     throw;
   }
   if (held_off) reopen_hot(source);
+  return copied;
 }
 
 // A page that is the region's alone is open to stores, where its entry has to say so.
@@ -137,20 +148,21 @@ bool opens_pages(const AddressSpace& space) noexcept {
 /// returns how many it needs. By copies, which lie side by side, where sharing would take more
 /// mappings than the process can spare, or than the kernel has.
 template <class Share>
-void show(const PageTable& source, std::uint64_t runs, AddressSpace& empty, const Share& share) {
+PageCount show(const PageTable& source, std::uint64_t runs, AddressSpace& empty,
+               const Share& share) {
   const bool maps_each_run = runs <= empty.range().most_mappings();
   if (!maps_each_run || runs <= mapping_budget::spendable()) {
     runs = share(empty.table());
     const bool is_shown =
         empty.is_region() ? empty.copy_on_write().show_table(empty, runs) : empty.show_table(runs);
-    if (is_shown) return;
+    if (is_shown) return PageCount{0};
     empty.table().release();
   }
   Family& family = empty.family();
   family.ensure_reserve({.tables = 1});
   const Frame home = empty.homes().open();
   const Carrier carrier(family.geometry());
-  Copying(source, empty, home, opens_pages(empty), Copying::File::shared)
+  return Copying(source, empty, home, opens_pages(empty), Copying::File::shared)
       .run([&](FrameRun from, PageIndex, Frame to) {
         return carrier.carry(family.frames(), from, to);
       });
@@ -182,19 +194,24 @@ void make_room_to_move(Family& family) {
 }
 
 void clone_lazily(AddressSpace& source, AddressSpace& empty) {
+  const TracedCall call;
   const Section section(source.family());
   source.prepare_to_be_seen();
   make_room_in_large(source.family());
   source.copy_on_write().keep_stores_off(source, Threads::may_store);
   const std::uint64_t runs = source.mappings();
-  show(source.table(), runs, empty, [&](PageTable& table) {
-    share_table(source, table);
+  PageCount leased{0};
+  const PageCount copied = show(source.table(), runs, empty, [&](PageTable& table) {
+    leased = share_table(source, table);
     return source.leases().empty() ? runs : count_runs(table);
   });
+  call.tell_made(empty, &source.table(), leased + copied);
 }
 
 void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
   MetadataArray<std::uint64_t> was_writable;  // leaves
+  const TracedCall call;
+  PageCount copied{0};
   const Section section(source.family());
   const bool stores_fault = source.copy_on_write().stores_fault();
   std::size_t count = 0;
@@ -213,36 +230,49 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
     make_room_in_large(source.family());
     source.copy_on_write().keep_stores_off(source, Threads::may_store);
     const Carrier carrier(source.family().geometry());
-    Copying(source.table(), empty, empty.homes().first(), opens_pages(empty), Copying::File::copied)
-        .run([&](FrameRun from, PageIndex page, Frame to) {
-          FrameStore& frames = source.family().frames();
-          // They wait for the lock until the copy is complete, or go on meanwhile.
-          return stores_fault ? frames.fill({to, from.count}, source.address(page))
-                              : carrier.carry(frames, from, to);
-        });
+    Copying copying(source.table(), empty, empty.homes().first(), opens_pages(empty),
+                    Copying::File::copied);
+    copied = copying.run([&](FrameRun from, PageIndex page, Frame to) {
+      FrameStore& frames = source.family().frames();
+      // They wait for the lock until the copy is complete, or go on meanwhile.
+      return stores_fault ? frames.fill({to, from.count}, source.address(page))
+                          : carrier.carry(frames, from, to);
+    });
   } catch (...) {
     reopen_all();
     throw;
   }
   reopen_all();
+  call.tell_made(empty, &source.table(), copied);
 }
 
-void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy) {
-  const Section section(source.family());
+namespace {
+
+PageCount share_as_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy) {
   source.prepare_to_be_kept();
   make_room_in_large(source.family());
   source.family().note_snapshot();
   if (const HotPages hot = hot_pages_for(policy, source.family()); hot.most > PageCount{0}) {
     try {
-      share_but_hot_pages(source, empty, hot);
-      return;
+      return share_but_hot_pages(source, empty, hot);
     } catch (const std::system_error&) {
       // There is no memory for the copies, perhaps. Sharing takes none.
     }
   }
   source.copy_on_write().keep_stores_off(
       source, policy == HotPolicy::copy_unprotected ? Threads::quiescent : Threads::may_store);
-  share_table(source, empty);
+  return share_table(source, empty);
+}
+
+}  // namespace
+
+void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy) {
+  const TracedCall call;
+  const Section section(source.family());
+  const bool is_for_others = policy != HotPolicy::share;
+  if (is_for_others) begin_telling(empty);
+  const PageCount copied = share_as_snapshot(source, empty, policy);
+  if (is_for_others) call.tell_made(empty, &source.table(), copied);
 }
 
 void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noexcept {
@@ -263,14 +293,16 @@ void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noex
 }
 
 void show_snapshot(const PageTable& snapshot, AddressSpace& empty) {
+  const TracedCall call;
   const Section section(empty.family());
   make_room_to_move(empty.family());
   empty.family().note_read();
   const std::uint64_t runs = count_runs(snapshot);
-  show(snapshot, runs, empty, [&](PageTable& table) {
+  const PageCount copied = show(snapshot, runs, empty, [&](PageTable& table) {
     table.share(snapshot);
     return runs;
   });
+  if (empty.is_region()) call.tell_made(empty, &snapshot, copied);
 }
 
 }  // namespace cow

@@ -15,7 +15,7 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty);
 
 /// What becomes of hot pages, which are stored to round after round (see Entry::heat).
 enum class HotPolicy {
-  share,            ///< as with any other page
+  share,            ///< as with any other page; of such a snapshot, libcow's own, no trace tells
   copy,             ///< copied, so that they need not fault; only so many that stores wait briefly
   copy_unprotected  ///< all of them: the caller knows that nobody stores to `source`
 };

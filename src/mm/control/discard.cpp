@@ -2,6 +2,7 @@
 
 #include "mm/space/copy_on_write.hpp"
 #include "mm/space/leaving.hpp"
+#include "mm/space/space_trace.hpp"
 #include "mm/tables/table_runs.hpp"
 
 namespace cow {
@@ -36,11 +37,13 @@ void give_up_pages(AddressSpace& space, PageSpan span, PageTable& gone) noexcept
 
 void discard_pages(AddressSpace& space, PageSpan span) {
   Family& family = space.family();
+  const TracedCall call;
   const os::SignalsMasked signals;
   KeptTable gone(family.store());
   {
     const Section section(family);
     if (space.copy_on_write().show_zeros(space, span)) give_up_pages(space, span, gone.table);
+    call.tell(space, {.kind = trace::EventKind::discarded, .pages = span});
     family.add(gone);
     family.begin_leaving(gone);
   }

@@ -6,10 +6,12 @@
 #include "base/refusal.hpp"
 #include "mm/control/table_sharing.hpp"
 #include "mm/space/copy_on_write.hpp"
+#include "mm/space/space_trace.hpp"
 
 namespace cow {
 
 void begin_lease(AddressSpace& space, PageSpan span) {
+  const TracedCall call;
   const Section section(space.family());
   if (space.child_table() == nullptr) {
     space.child_table() = make_metadata<PageTable>(space.family().store());
@@ -19,14 +21,17 @@ void begin_lease(AddressSpace& space, PageSpan span) {
   }
   space.copy_on_write().hold_still(space, span);
   space.leases().push(span);
+  call.tell(space, {.kind = trace::EventKind::lease_begun, .pages = span});
 }
 
 void end_lease(AddressSpace& space, PageSpan span) noexcept {
+  const TracedCall call;
   const Section section(space.family());
   MetadataArray<PageSpan>& leases = space.leases();
   leases.remove_at(
       static_cast<std::size_t>(std::find(leases.begin(), leases.end(), span) - leases.begin()));
   space.copy_on_write().let_go(space, span);
+  call.tell(space, {.kind = trace::EventKind::lease_ended, .pages = span});
 }
 
 void prepare_leases_for_child(AddressSpace& space) {

@@ -7,6 +7,11 @@
 
 namespace cow {
 
+Placement::Placement(AddressSpace& empty) noexcept : space_(empty), home_(empty.homes().first()) {
+  const Section section(space_.family(), Section::Intent::look);
+  tell_entries(space_.table(), Zeros::left_out);  // of a file there may be one already
+}
+
 void Placement::put(PageSpan span, const std::byte* bytes) {
   const Section section(space_.family());
   FrameStore& frames = space_.family().frames();
@@ -51,6 +56,7 @@ void Placement::put_zeros(PageSpan span) {
 void Placement::show() {
   const Section section(space_.family());
   GapFiller(space_, home_, false).show();
+  call_.tell_made(space_, nullptr);
 }
 
 }  // namespace cow

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "mm/space/address_space.hpp"
+#include "mm/space/space_trace.hpp"
 
 namespace cow {
 
@@ -10,7 +11,7 @@ namespace cow {
 /// Until show() the region shows zeros. Each call takes the family's lock.
 class Placement {
  public:
-  explicit Placement(AddressSpace& empty) noexcept : space_(empty), home_(empty.homes().first()) {}
+  explicit Placement(AddressSpace& empty) noexcept;
 
   /// The pages of `span` hold the bytes at `bytes`, whole pages, whatever was put there before.
   /// Throws std::system_error.
@@ -24,6 +25,7 @@ class Placement {
  private:
   [[nodiscard]] Frame home_of(PageIndex page) const noexcept { return home_.after({page.value}); }
 
+  TracedCall call_;
   AddressSpace& space_;
   Frame home_;
 };

@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "base/refusal.hpp"
+#include "mm/tables/table_trace.hpp"
 
 namespace cow {
 
@@ -58,12 +59,15 @@ int copy_writable_pages(AddressSpace& space, PageTable& table, PageSpan span) no
       return error;
     }
     Frame next = copies.first;
-    edit_leaf(leaf, {page, gathered.end}, span, [&](PageIndex, Entry& entry) {
+    EntryChanges changes(table);
+    edit_leaf(leaf, {page, gathered.end}, span, [&](PageIndex at, Entry& entry) {
       if (!entry.writable()) return;
+      const Entry before = entry;
       frames.drop_reference(entry);
       entry = Entry(next);
       entry.set_maybe_clean(true);
       next = next.after(kOnePage);
+      changes.note(at, before, entry);
     });
     page = gathered.end;
   }
@@ -72,12 +76,12 @@ int copy_writable_pages(AddressSpace& space, PageTable& table, PageSpan span) no
 
 }  // namespace
 
-void share_table(AddressSpace& space, PageTable& empty) {
+PageCount share_table(AddressSpace& space, PageTable& empty) {
   space.family().lock().assert_held();
   const PageCount copies = writable_pages(space);
   if (copies == PageCount{0}) {
     empty.share(space.table());
-    return;
+    return copies;
   }
   space.family().ensure_reserve({.tables = 1, .packed_pages = copies.value});
   space.family().frames().recycling().order(copies);
@@ -86,8 +90,9 @@ void share_table(AddressSpace& space, PageTable& empty) {
   space.for_each_writable_leaf([&](const Leaf& leaf) {
     if (error == 0) error = copy_writable_pages(space, empty, empty.span_of(leaf.index));
   });
-  if (error == 0) return;
+  if (error == 0) return copies;
   empty.release();
+  if (empty.trace_mark().number != 0) begin_telling(empty);  // anew
   throw_refused(error, "pwrite", "the pages of a region that stay writable could not be copied");
 }
 

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "base/check.hpp"
+#include "mm/space/space_trace.hpp"
 
 namespace cow {
 
@@ -99,6 +100,7 @@ CopiedOut copy_out(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex s
       continue;
     }
     if (leaf[page].never_stored()) {  // a hole: the snapshots get a zero page
+      tell_snapshots_lose(space.family(), page, leaf[page].frame());
       copy_out_page(space, leaf, page, Entry{});
       ++page;
       continue;
@@ -114,10 +116,12 @@ CopiedOut copy_out(AddressSpace& space, Leaf& leaf, PageSpan window, PageIndex s
       frames.drop_references(copies, 1);
       return result;
     }
+    const PageSpan copied{page, page + copies.count};
     for (PageCount i{0}; i < copies.count; i = i + kOnePage, ++page) {
       copy_out_page(space, leaf, page, Entry(copies.first.after(i)));
       leaf[page].set_maybe_clean(true);
     }
+    tell_snapshots_show(space.family(), copied, copies.first);
     result.pages += copies.count.value;
   }
   if (window.contains(stored_to)) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "mm/space/address_space.hpp"
+#include "mm/space/fault_outcome.hpp"
 
 namespace cow {
 
@@ -18,8 +19,18 @@ struct PageLook {
 /// The caller holds the family's lock.
 [[nodiscard]] PageLook look_at(const AddressSpace& space, PageIndex page) noexcept;
 
-/// What happened on the way, for a FaultRecorder. Times are CLOCK_MONOTONIC nanoseconds.
+/// What the processor and the kernel said, and when the handler began.
+struct FaultCause {
+  std::uintptr_t address = 0;
+  std::uintptr_t instruction_pointer = 0;
+  std::uint64_t error_code = 0;
+  std::uint64_t entered_ns = 0;
+};
+
+/// What happened on the way, for a FaultRecorder and a trace. Times are CLOCK_MONOTONIC
+/// nanoseconds.
 struct FaultSteps {
+  FaultCause cause;
   PageLook before;
   PageLook after;
   std::uint64_t pages_taken = 0;
@@ -43,7 +54,8 @@ class FaultTrace {
   void note_allocated() noexcept;
   void note_copied() noexcept;
   void note_pages(std::uint64_t taken, std::uint64_t copied) noexcept;
-  void end(const AddressSpace& space, PageIndex page) noexcept;
+  /// Where a trace is on, it is told of the fault: while the lock is held.
+  void end(const AddressSpace& space, PageIndex page, const FaultOutcome& outcome) noexcept;
 
  private:
   FaultSteps* steps_ = nullptr;

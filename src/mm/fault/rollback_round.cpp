@@ -9,6 +9,8 @@
 #include "mm/frames/hole_finder.hpp"
 #include "mm/space/address_space.hpp"
 #include "mm/space/rollback.hpp"
+#include "mm/space/space_trace.hpp"
+#include "mm/tables/table_runs.hpp"
 #include "os/last_words.hpp"
 
 namespace cow {
@@ -267,6 +269,10 @@ class RollbackRound {
       const Frame past = then(page).frame();
       if (past != space_.table().entry(page).frame()) merge_back(space_, leaf, page, past);
     }
+    const auto every_page = [](Entry) { return true; };
+    for_each_frame_stretch(space_.table(), span, every_page, [&](PageSpan run) {
+      tell_snapshots_show(space_.family(), run, space_.table().entry(run.first).frame());
+    });
   }
 
   void share_hole(PageIndex page, Entry hole) noexcept {

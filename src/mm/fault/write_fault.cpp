@@ -149,7 +149,7 @@ FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps
   FaultTrace trace(steps);
   trace.begin(space, page);
   const FaultOutcome outcome = break_sharing(space, page, lock, trace);
-  trace.end(space, page);
+  trace.end(space, page, outcome);
   return outcome;
 }
 

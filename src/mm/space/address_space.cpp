@@ -35,6 +35,7 @@ AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
     family_->ensure_reserve({.tables = 1});
     homes_.open();
     family_->reserve().tables += 1;
+    begin_telling(table());
   }
   shown_.space = this;
   family_->add(shown_);
@@ -101,7 +102,10 @@ const std::byte* AddressSpace::source_of(PageIndex page, Frame frame,
 }
 
 void AddressSpace::adopt_leaf(std::uint64_t leaf_index, const PageTable& other) noexcept {
+  const Leaf* const leaf = table().leaf_at(leaf_index);
+  writable_pages_ -= leaf == nullptr ? 0 : leaf->writable;
   writable_.clear(leaf_index);
+  tell_leaf_of(table(), leaf_index, other);
   table().adopt_leaf(leaf_index, other);
 }
 
@@ -113,6 +117,8 @@ void AddressSpace::hand_leaf_to(std::uint64_t leaf_index, PageTable& other) noex
     family_->frames().note_shown(*this, entry.frame(), Frame{});
   }
   writable_.clear(leaf_index);
+  writable_pages_ -= leaf.writable;
+  tell_zero_pages(table(), table().span_of(leaf_index));
   table().hand_leaf_to(leaf_index, other);
   range_.count(edges(leaf_index) - before);
 }
@@ -128,6 +134,8 @@ void AddressSpace::replace_table(PageTable& other) noexcept {
   table().release();
   table().share(other);
   std::fill_n(writable_memory_.begin(), writable_memory_.size(), std::byte{0});
+  writable_pages_ = 0;
+  tell_entries(table(), Zeros::told);
   range_.set_mappings(count_runs(table()));
 }
 

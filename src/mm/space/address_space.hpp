@@ -16,6 +16,7 @@
 #include "mm/space/rollback.hpp"
 #include "mm/space/watched_rounds.hpp"
 #include "mm/tables/page_table.hpp"
+#include "mm/tables/table_trace.hpp"
 #include "os/mapping.hpp"
 
 namespace cow {
@@ -89,6 +90,8 @@ class AddressSpace {
   [[nodiscard]] std::size_t mappings() const noexcept { return range_.mappings(); }
   /// Beside it, where the kernel copies what is stored to. Precondition: it does.
   [[nodiscard]] WatchedRange& watched() const noexcept { return *range_.watched(); }
+  /// How many entries are writable.
+  [[nodiscard]] std::uint64_t writable_pages() const noexcept { return writable_pages_; }
   /// Calls `use(Leaf&)` for each leaf with writable entries, in ascending order.
   template <class Visit>
   void for_each_writable_leaf(const Visit& visit) const {
@@ -225,7 +228,8 @@ class AddressSpace {
   ShownTable shown_;
   Homes homes_;
   FixedArray<std::byte> writable_memory_;
-  SparseBits writable_;          ///< leaves with writable entries
+  SparseBits writable_;  ///< leaves with writable entries
+  std::uint64_t writable_pages_ = 0;
   std::uint32_t snapshots_ = 0;  ///< rounds for Entry::heat
   bool may_pack_ = false;
   bool kept_ = false;  ///< a snapshot may hold frames that were not seen when there was room last
@@ -242,12 +246,18 @@ void AddressSpace::edit(Leaf& leaf, PageSpan span, const Change& change) noexcep
   const PageSpan whole = table().span_of(leaf.index);
   COW_CHECK(table().owns_leaf(whole.first));
   const Boundaries edges_before = edges(leaf.index);
+  writable_pages_ -= leaf.writable;
+  EntryChanges changes(table());
   const Boundaries inside = edit_leaf(leaf, span, whole, [&](PageIndex page, Entry& entry) {
-    const Frame before = entry.frame();
+    const Entry before = entry;
     change(page, entry);
     COW_CHECK(may_have(leaf, entry));
-    if (entry.frame() != before) family_->frames().note_shown(*this, before, entry.frame());
+    if (entry.frame() != before.frame()) {
+      family_->frames().note_shown(*this, before.frame(), entry.frame());
+    }
+    changes.note(page, before, entry);
   });
+  writable_pages_ += leaf.writable;
   range_.count(inside + edges(leaf.index) - edges_before);
   note_writable(leaf);
 }
@@ -258,12 +268,16 @@ void AddressSpace::edit_as_one(Leaf& leaf, const Change& change) noexcept {
   const PageSpan whole = table().span_of(leaf.index);
   COW_CHECK(table().owns_leaf(whole.first) && leaf.boundaries.none());
   const Boundaries edges_before = edges(leaf.index);
+  const Entry first_before = leaf[whole.first];
   for (PageIndex page = whole.first; page < whole.last; ++page) {
     change(leaf[page]);
     COW_CHECK(may_have(leaf, leaf[page]));
   }
-  leaf.writable =
-      leaf[whole.first].writable() ? static_cast<std::uint32_t>(whole.count().value) : 0;
+  const Entry first = leaf[whole.first];
+  if (first.writable() != first_before.writable()) EntryChanges(table()).add(whole, first);
+  writable_pages_ -= leaf.writable;
+  leaf.writable = first.writable() ? static_cast<std::uint32_t>(whole.count().value) : 0;
+  writable_pages_ += leaf.writable;
   range_.count(edges(leaf.index) - edges_before);
   note_writable(leaf);
 }

@@ -7,6 +7,7 @@
 #include "base/immortal.hpp"
 #include "base/refusal.hpp"
 #include "mm/space/address_space.hpp"
+#include "mm/space/space_trace.hpp"
 
 namespace cow {
 
@@ -27,11 +28,13 @@ Family::Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_
 Family::~Family() { FamilyList::instance().remove(*this); }
 
 void Family::begin_leaving(ShownTable& shown) noexcept {
+  tell_gone(*shown.space);
   shown_.remove(shown);
   begin_leaving(shown.leaving, shown.table, shown.space);
 }
 
 void Family::begin_leaving(KeptTable& kept) noexcept {
+  tell_gone(kept.table);
   kept_.remove(kept);
   begin_leaving(kept.leaving, kept.table, nullptr);
 }

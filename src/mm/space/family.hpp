@@ -116,6 +116,12 @@ class Family : public ListLink<Family> {
     lock_.assert_held();
     for (ShownTable& shown : shown_) use(shown);
   }
+  /// Calls `use(KeptTable&)` for each table that is kept but shown nowhere. Signal context: yes.
+  template <class Use>
+  void for_each_kept(const Use& use) {
+    lock_.assert_held();
+    for (KeptTable& kept : kept_) use(kept);
+  }
   /// Calls `use(std::uint64_t index, const Directory&)` for each directory that any table, snapshot
   /// or child process references, once for each reference.
   template <class Use>

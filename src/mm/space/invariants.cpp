@@ -177,6 +177,9 @@ class Checker {
     }
     check_leases();
     if (listed != writable) wrong("leaves with writable entries are missing from the list");
+    if (space_.writable_pages() != writable) {
+      wrong("a space counts ", space_.writable_pages(), " writable pages, there are ", writable);
+    }
   }
 
   void check_leases() {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "mm/space/address_space.hpp"
+#include "mm/space/space_trace.hpp"
 
 namespace cow {
 
@@ -16,6 +17,15 @@ constexpr std::array<std::byte, kPieceBytes> kZeros{};
 
 const std::byte* piece_of(const std::byte* past, std::size_t at) noexcept {
   return past == nullptr ? kZeros.data() : past + at;
+}
+
+// Of a restore that held no lock. Entries are as they were.
+void tell_restored(const TracedCall& call, AddressSpace& space, const PageTable& snapshot,
+                   std::uint64_t changed) noexcept {
+  if (trace::current() == 0) return;
+  const Section section(space.family(), Section::Intent::look);
+  call.tell(space,
+            {.kind = trace::EventKind::restored, .other = &snapshot, .pages_copied = changed});
 }
 
 }  // namespace
@@ -98,6 +108,7 @@ bool restore_again(AddressSpace& space, const PageTable& snapshot) noexcept {
   // On a stack that would be put back itself the call is refused, which is not done here.
   const auto* const stack = static_cast<const std::byte*>(__builtin_frame_address(0));
   if (space.begin() <= stack && stack < space.end()) return false;
+  const TracedCall call;
   const std::size_t bytes = family.geometry().page_bytes();
   std::uint64_t changed = 0;
   bool some_are_idle = false;
@@ -111,7 +122,9 @@ bool restore_again(AddressSpace& space, const PageTable& snapshot) noexcept {
   RollbackCounts::add(list.counts_.pages_restored, changed);
   ++list.round_;
   if (some_are_idle) list.need_tables();  // the next restore shares them again
-  return family.generation() == list.generation_;
+  if (family.generation() != list.generation_) return false;
+  tell_restored(call, space, snapshot, changed);
+  return true;
 }
 
 void follow_from_now_on(AddressSpace& space, const PageTable& snapshot) noexcept {

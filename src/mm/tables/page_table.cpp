@@ -9,8 +9,13 @@ namespace cow {
 namespace {
 
 std::atomic<std::uint64_t> g_last_identity{0};
+std::atomic<std::uint32_t> g_last_trace_number{0};
 
 }  // namespace
+
+std::uint32_t next_trace_number() noexcept {
+  return g_last_trace_number.fetch_add(1, std::memory_order_relaxed) + 1;
+}
 
 PageTable::PageTable(TableStore& store)
     : store_(store),

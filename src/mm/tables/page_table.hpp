@@ -62,11 +62,23 @@ struct Directory {
   std::array<Leaf*, kTableEntries> leaves{};
 };
 
+/// How traces know a page table: see table_trace.hpp.
+struct TraceMark {
+  std::uint32_t number = 0;   ///< of a region or snapshot; 0: no trace tells of this table
+  std::uint64_t told_in = 0;  ///< the trace that knows what it shows
+  bool is_made = false;       ///< others have got it; until then its making goes on
+};
+
+/// A number for a trace, which nothing else of this process has had. Never 0.
+[[nodiscard]] std::uint32_t next_trace_number() noexcept;
+
 /// What the page tables of one family are made of. The caller holds the family's lock.
 struct TableStore {
   TableStore(PageGeometry geometry, PageCount pages_of_a_table, Backing backing,
              std::size_t alignment, os::Advice advice)
       : pages(pages_of_a_table), frames(geometry, pages_of_a_table, backing, alignment, advice) {}
+
+  const std::uint32_t trace_number = next_trace_number();  ///< of the family
 
   PageCount pages;  ///< of every table
   FrameStore frames;
@@ -107,6 +119,8 @@ class PageTable {
   PageTable& operator=(const PageTable&) = delete;
 
   [[nodiscard]] PageCount pages() const noexcept { return store_.pages; }
+  [[nodiscard]] TraceMark& trace_mark() noexcept { return trace_mark_; }
+  [[nodiscard]] const TraceMark& trace_mark() const noexcept { return trace_mark_; }
   /// No other table of this process has had or will have the same; never 0.
   [[nodiscard]] std::uint64_t identity() const noexcept { return identity_; }
   [[nodiscard]] TableStore& store() const noexcept { return store_; }
@@ -178,6 +192,7 @@ class PageTable {
 
   TableStore& store_;
   std::uint64_t identity_;
+  TraceMark trace_mark_;
   FixedArray<Directory*> directories_;
   std::uint64_t released_ = 0;  ///< directories that release() has dropped so far
 };

@@ -5,6 +5,7 @@
 #include "base/immortal.hpp"
 #include "mm/space/address_space.hpp"
 #include "mm/space/clearing.hpp"
+#include "mm/space/space_trace.hpp"
 #include "mm/tables/table_runs.hpp"
 #include "mm/watch/filling.hpp"
 #include "mm/watch/putting_back.hpp"
@@ -60,7 +61,11 @@ class KernelCopies final : public CopyOnWrite {
 
   void begin(AddressSpace& region) const override { begin_filling(region); }
   void keep_stores_off(AddressSpace& space, Threads threads) const override {
+    const TracedCall call;
+    const std::uint64_t copied_before = space.counts().pages_copied;
     settle(space, threads);
+    call.tell(space, {.kind = trace::EventKind::collected,
+                      .pages_copied = space.counts().pages_copied - copied_before});
   }
   [[nodiscard]] bool show_table(AddressSpace& region, std::uint64_t) const override {
     const std::uint64_t runs = count_runs(region.table());
