@@ -19,9 +19,16 @@ namespace {
 std::optional<std::size_t> place_of_program(const std::vector<std::string>& arguments) {
   for (std::size_t i = 1; i < arguments.size(); ++i) {
     if (!arguments[i].starts_with("-")) return i;
-    if (arguments[i] == "-o" || arguments[i] == "--events") ++i;
+    if (arguments[i] != "-o" && arguments[i] != "--events") return std::nullopt;
+    ++i;
   }
   return std::nullopt;
+}
+
+[[noreturn]] void refuse_without_separator(const std::vector<std::string>& words) {
+  throw ToolError(fmt::format("the program stands behind --; say cow trace -- {}",
+                              printable(fmt::format("{}", fmt::join(words, " ")))),
+                  exit_usage);
 }
 
 void add_trace(CLI::App& app, const std::vector<std::string>& command, int& exit_code) {
@@ -44,6 +51,7 @@ void add_trace(CLI::App& app, const std::vector<std::string>& command, int& exit
       "The program's input, output and exit code are its own; what was recorded is said in a\n"
       "few lines on the error output. cow report FILE reads the trace.");
   trace->callback([&exit_code] {
+    if (!behind.empty()) refuse_without_separator(behind);
     if (options.command.empty()) {
       throw ToolError("no program is given; say cow trace -- PROGRAM ARG...", exit_usage);
     }
@@ -80,15 +88,12 @@ void add_report(CLI::App& app, int& exit_code) {
 std::vector<std::string> take_command(std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments.front() != "trace") return {};
   const auto separator = std::find(arguments.begin(), arguments.end(), "--");
-  const std::optional<std::size_t> program = place_of_program({arguments.begin(), separator});
-  if (program.has_value()) {
-    const std::vector<std::string> words(arguments.begin() + static_cast<std::ptrdiff_t>(*program),
-                                         separator);
-    throw ToolError(fmt::format("the program stands behind --; say cow trace -- {}",
-                                printable(fmt::format("{}", fmt::join(words, " ")))),
-                    exit_usage);
+  if (separator == arguments.end()) {
+    const std::optional<std::size_t> program = place_of_program(arguments);
+    if (!program.has_value()) return {};
+    refuse_without_separator(
+        {arguments.begin() + static_cast<std::ptrdiff_t>(*program), arguments.end()});
   }
-  if (separator == arguments.end()) return {};
   std::vector<std::string> command(separator + 1, arguments.end());
   arguments.erase(separator, arguments.end());
   return command;

@@ -52,7 +52,7 @@ std::string cause_of(const WalkedStep& walked) {
     return "The page was writable by then: another thread's fault had been first.";
   }
   if (others <= 1 && walked.event->pages_copied > 0) {
-    return "The page was read-only, as its frame is a file's or a parent process's: it is copied "
+    return "The page was read-only, as another process or a file may show its frame: it is copied "
            "into a frame of its own.";
   }
   if (others <= 1) {
@@ -109,7 +109,7 @@ std::string made_sentence(const WalkedStep& walked, std::uint64_t page_bytes) {
 std::string given_back_sentence(const WalkedStep& walked) {
   const std::uint64_t before = walked.family_before.frames;
   const std::uint64_t after = walked.family_after.frames;
-  if (after >= before) return "No frame is given back: others show them.";
+  if (after >= before) return "No frame is given back: it had none that it alone showed.";
   return fmt::format("{} given back.", before - after == 1
                                            ? "1 frame is"
                                            : with_commas(before - after) + " frames are");

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -56,6 +57,8 @@ std::string dumped(const Json& json) {
 
 // What `cow demo CHAPTER --json` wrote; nothing if it is not even JSON.
 std::optional<Json> read_json(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return std::nullopt;
   std::ifstream stream(path, std::ios::binary);
   Json json = Json::parse(stream, nullptr, false);
   if (json.is_discarded() || !json.is_object()) return std::nullopt;

@@ -79,7 +79,7 @@ void print_spaces(Screen& screen, const TraceSummary& summary) {
   if (rows.empty()) return;
   const Names names(summary);
   screen.blank();
-  screen.line("   {:<24}{:>10} {:>9} {:>9} {:>10} {:>10}", "", "", "", "copied", "writable", "");
+  screen.line("   {:<24}{:>10} {:>9} {:>9} {:>10}", "", "", "", "copied", "writable");
   screen.line("   {:<24}{:>10} {:>9} {:>9} {:>10} {:>10}", "", "pages", "faults", "pages",
               "at most", "lived");
   for (std::size_t i = 0; i < std::min(rows.size(), most_rows); ++i) {
@@ -100,9 +100,11 @@ void print_dearest(Screen& screen, const TraceSummary& summary) {
   if (summary.dearest.empty()) return;
   screen.blank();
   screen.line("   The dearest faults");
+  const bool one_process = summary.processes.size() < 2;
   for (const FaultSummary& fault : summary.dearest) {
-    screen.line("   {:>9}  {:<46} copied {:>4}  event {}", time_text(fault.ns), fault.title,
-                with_commas(fault.pages_copied), fault.number);
+    const std::string where = one_process ? "" : fmt::format(" of {}", fault.pid);
+    screen.line("   {:>9}  {:<38} {:>5} copied  event {:>6}", time_text(fault.ns),
+                fault.title + where, with_commas(fault.pages_copied), fault.number);
   }
 }
 
@@ -135,7 +137,7 @@ void print_summary(Screen& screen, const TraceFile& trace, const TraceSummary& s
   if (!rows.empty() && rows.front().second.pages_copied > 0) {
     const auto& [key, space] = rows.front();
     screen.fact("most copied",
-                fmt::format("by stores to {}: {} in {}", Names(summary).of(key, space),
+                fmt::format("{}: {} in {}", Names(summary).of(key, space),
                             counted(space.pages_copied, "page"), counted(space.faults, "fault")));
   }
   screen.fact("frames", fmt::format("{} at most ({})", with_commas(summary.most_frames),

@@ -1,9 +1,10 @@
 #include "tool/trace/trace_command.hpp"
 
-#include <cerrno>
+#include <sys/stat.h>
+
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -46,23 +47,24 @@ std::string escaped(const std::string& file) {
 }
 
 // What is there must be a trace: anything else may be dear to somebody.
-void clear_the_way(const std::string& file) {
+void check_file(const std::string& file) {
   const JsonFile trial(file, "-o");  // whether a file can be made there
   std::error_code error;
   const fs::file_status status = fs::status(file, error);
-  if (!fs::exists(status)) return;
-  const bool is_empty = fs::is_regular_file(status) && fs::file_size(file, error) == 0;
-  if (!is_trace(file) && !is_empty) {
-    throw ToolError(fmt::format("'{}' is there and is no trace; it is left alone: give -o another "
-                                "file, or remove it",
-                                printable(file)));
-  }
-  fs::remove(file, error);
-  if (error) {
-    throw ToolError(fmt::format("'{}', an earlier trace, cannot be removed ({}); give -o another "
-                                "file",
-                                printable(file), error.message()));
-  }
+  if (!fs::exists(status) || is_trace(file)) return;
+  if (fs::is_regular_file(status) && fs::file_size(file, error) == 0) return;
+  throw ToolError(fmt::format("'{}' is there and is no trace; it is left alone: give -o another "
+                              "file, or remove it",
+                              printable(file)));
+}
+
+/// Which file has this name: a trace replaces the one before by a new file.
+using FileNumber = std::pair<dev_t, ino_t>;
+
+std::optional<FileNumber> number_of(const std::string& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) return std::nullopt;
+  return FileNumber(status.st_dev, status.st_ino);
 }
 
 void say_end(const std::string& program, const ProgramEnd& end) {
@@ -71,11 +73,12 @@ void say_end(const std::string& program, const ProgramEnd& end) {
              printable(program));
 }
 
-void say_no_trace(const std::string& program, const std::string& file) {
-  fmt::print(stderr,
-             "cow: '{}' made no trace: it makes no region, or is not linked to a libcow that can "
-             "record (from 0.1 on), or is set-user-ID, or there was no room for '{}'\n",
-             printable(program), printable(file));
+void say_no_trace(const std::string& program) {
+  fmt::print(
+      stderr,
+      "cow: '{}' made no trace: it makes no region, or is not linked to libcow, or to one that "
+      "is too old to record, or is set-user-ID\n",
+      printable(program));
 }
 
 void say_summary(const TraceOptions& options, const std::string& file) {
@@ -93,7 +96,7 @@ void say_summary(const TraceOptions& options, const std::string& file) {
 int run_trace(const TraceOptions& options) {
   const std::string& program = options.command.front();
   const std::string file = options.file.value_or(default_file(program));
-  clear_the_way(file);
+  check_file(file);
   check_room(file, options.events.value_or(usual_events));
   // The program may change its directory.
   std::vector<std::pair<std::string, std::string>> variables = {
@@ -101,10 +104,11 @@ int run_trace(const TraceOptions& options) {
   if (options.events.has_value()) {
     variables.emplace_back("COW_TRACE_EVENTS", std::to_string(*options.events));
   }
+  const std::optional<FileNumber> before = number_of(file);
   const ProgramEnd end = run_program(options.command, variables);
   say_end(program, end);
-  if (!is_trace(file)) {
-    say_no_trace(program, file);
+  if (number_of(file) == before || !is_trace(file)) {
+    say_no_trace(program);
     return end.status;
   }
   // What it returned counts more than what cannot be read.

@@ -23,6 +23,7 @@ struct SpaceSummary {
 };
 
 struct FaultSummary {
+  std::uint32_t pid = 0;
   std::uint64_t number = 0;
   std::uint64_t ns = 0;
   std::uint64_t pages_copied = 0;
