@@ -169,19 +169,20 @@ TEST_CASE("A child begins with what its parent had when it forked", "[tool]") {
   const std::uint64_t forked = maker.add(EventKind::process_forked).number;
   maker.fault(1, 0, 50, 1, 1);  // the parent is faster
   maker.run_as(200, 200);
+  maker.entries(1, 3, 1, 90, EntryLook::writable);  // that was leased
   Event& begun = maker.add(EventKind::process_begun, 0, TraceMaker::main_pid);
   begun.first_page = forked;
-  maker.fault(1, 1, 1, 0, 1);
+  maker.fault(1, 1, 1, 0, 2);
   const TraceFile trace = saved(folder, maker);
   TraceWalk walk(trace);
-  while (const auto step = walk.next()) CHECK(step->fits);
+  while (const auto step = walk.next()) CHECK((step->fits && step->agrees));
   const Replay& replay = walk.replay();
   const auto parents = replay.find({TraceMaker::main_pid, 1})->runs.at(0);
   const auto childs = replay.find({200, 1})->runs.at(0);
   CHECK(parents->frame == FrameId{1, 50});
   CHECK(childs->frame == FrameId{1, 0});
   CHECK_FALSE(childs->writable);
-  CHECK(replay.counts({200, 1}) == FamilyCounts{2, 0, 1});
+  CHECK(replay.counts({200, 1}) == FamilyCounts{3, 0, 2});
   CHECK(replay.counts({TraceMaker::main_pid, 1}) == FamilyCounts{1, 0, 1});
 }
 

@@ -163,7 +163,7 @@ class Recording(InFolder):
     def test_events_beyond_the_room_are_counted(self):
         run = self.cow("trace", "-o", "t", "--events", 3, "--", traced())
         self.assertEqual(run.returncode, 0, run.stderr)
-        self.assertRegex(run.stderr, r"lost +\d+ events: there was room for 3")
+        self.assertRegex(run.stderr, r"lost +\d+ records at the end: there was room for 3")
 
     def test_a_name_may_have_anything_in_it_and_the_program_may_change_its_folder(self):
         name = "a %p 100% trace"

@@ -68,9 +68,13 @@ std::string cause_of(const WalkedStep& walked) {
   return shown + ": it is copied into a frame of its own.";
 }
 
+// Only a recorder of faults allocates apart from the copy.
 std::string parts_text(const Event& event) {
-  return fmt::format("locate {}, allocate {}, copy {}, map {}", time_text(event.locate_ns),
-                     time_text(event.allocate_ns), time_text(event.copy_ns),
+  const std::string copy = event.allocate_ns == 0
+                               ? fmt::format("allocate and copy {}", time_text(event.copy_ns))
+                               : fmt::format("allocate {}, copy {}", time_text(event.allocate_ns),
+                                             time_text(event.copy_ns));
+  return fmt::format("locate {}, {}, map {}", time_text(event.locate_ns), copy,
                      time_text(event.map_ns));
 }
 
@@ -78,8 +82,8 @@ std::string fault_sentence(const WalkedStep& walked) {
   const Event& event = *walked.event;
   std::string text = cause_of(walked);
   if (event.page_count > 1) {
-    text += fmt::format(" Neighbours are taken along: {} become writable, {} copied.",
-                        pages_text(event), counted(event.pages_copied, "page"));
+    text += fmt::format(" Neighbours are taken along: {} become writable, {} of them copied.",
+                        counted(event.page_count, "page"), with_commas(event.pages_copied));
   }
   return text + fmt::format(" It took {}: {}.", time_text(event.whole_ns), parts_text(event));
 }

@@ -107,6 +107,7 @@ void Replay::clear(SpaceKey key, ReplayedSpace& space, std::uint64_t first_page,
   std::uint64_t runs = 0;
   space.runs.cut(first_page, page_count, [&](const PageRun& run) {
     family.frames.remove(run.frame, run.page_count);
+    space.with_frames -= run.page_count;
     if (run.writable) {
       space.writable -= run.page_count;
       family.writable -= run.page_count;
@@ -126,6 +127,7 @@ void Replay::show(SpaceKey key, ReplayedSpace& space, const PageRun& run) {
   runs_held_ += space.runs.size();
   runs_held_ -= held_before;
   family.frames.add(run.frame, run.page_count);
+  space.with_frames += run.page_count;
   if (run.writable) {
     space.writable += run.page_count;
     family.writable += run.page_count;
@@ -184,10 +186,15 @@ bool Replay::make(const Event& event) {
   const SpaceKey key{event.pid, event.space};
   if (event.space == 0 || event.page_count == 0 || spaces_.contains(key)) return false;
   ReplayedSpace& made = add(key, {event.kind == EventKind::snapshot_made, event.family,
-                                  event.page_count, event.address, 0, PageRuns()});
-  bool fits = event.other == 0 || show_what_other_shows(event, made);
+                                  event.page_count, event.address, 0, 0, PageRuns()});
+  const bool fits = event.other == 0 || show_what_other_shows(event, made);
+  return apply_waiting(key) && fits;
+}
+
+bool Replay::apply_waiting(SpaceKey key) {
   const auto waiting = waiting_.find(key);
-  if (waiting == waiting_.end()) return fits;
+  if (waiting == waiting_.end()) return true;
+  bool fits = true;
   for (const Event* const entries : waiting->second) fits = apply_entries(*entries) && fits;
   waiting_.erase(waiting);
   return fits;
@@ -221,17 +228,19 @@ bool Replay::begin_child(const Event& event) {
   const ForkKey key{event.other, event.first_page};
   const auto kept = at_fork_.find(key);
   if (kept == at_fork_.end()) return false;
+  bool fits = true;
   for (const auto& [original, space] : kept->second) {
     const SpaceKey own{event.pid, original.space};
     if (spaces_.contains(own)) continue;
-    ReplayedSpace& begun =
-        add(own, {space.is_snapshot, space.family, space.page_count, space.address, 0, PageRuns()});
+    ReplayedSpace& begun = add(
+        own, {space.is_snapshot, space.family, space.page_count, space.address, 0, 0, PageRuns()});
     space.runs.for_each([&](const PageRun& run) { show(own, begun, run); });
+    fits = apply_waiting(own) && fits;
   }
-  if (--children_to_come_[key] > 0) return true;
+  if (--children_to_come_[key] > 0) return fits;
   for (const auto& [original, space] : kept->second) runs_held_ -= space.runs.size() + 1;
   at_fork_.erase(kept);
-  return true;
+  return fits;
 }
 
 // Entries have told what became of the pages.

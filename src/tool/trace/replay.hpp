@@ -44,7 +44,8 @@ struct ReplayedSpace {
   std::uint32_t family = 0;
   std::uint64_t page_count = 0;
   std::uint64_t address = 0;
-  std::uint64_t writable = 0;  ///< pages
+  std::uint64_t writable = 0;     ///< pages
+  std::uint64_t with_frames = 0;  ///< pages
   PageRuns runs;
 };
 
@@ -92,6 +93,7 @@ class Replay {
   using ForkKey = std::pair<std::uint32_t, std::uint64_t>;
 
   bool apply_entries(const trace::Event& event);
+  bool apply_waiting(SpaceKey key);
   bool make(const trace::Event& event);
   bool show_what_other_shows(const trace::Event& event, ReplayedSpace& made);
   bool drop(SpaceKey key);

@@ -39,29 +39,34 @@ std::vector<SpaceRow> rows_of(const TraceSummary& summary) {
   return rows;
 }
 
+std::string percent(std::uint64_t part, std::uint64_t whole) {
+  return fixed(100 * static_cast<double>(part) / static_cast<double>(whole), 1);
+}
+
 std::string share_text(std::uint64_t part, std::uint64_t whole) {
-  if (whole == 0) return "";
-  return fmt::format(" ({} % of the time)",
-                     fixed(100 * static_cast<double>(part) / static_cast<double>(whole), 1));
+  return whole == 0 ? "" : fmt::format(" ({} % of the time)", percent(part, whole));
 }
 
 void print_missing(Screen& screen, const TraceFile& trace, const TraceSummary& summary) {
   if (summary.lost > 0) {
     screen.fact("lost",
-                fmt::format("{}: there was room for {}; --events N makes room for more",
-                            counted(summary.lost, "event"), with_commas(trace.header.capacity)));
+                fmt::format("{} at the end: there was room for {}, of which an event takes "
+                            "one, and one more for each run of pages that it changes; "
+                            "--events N makes room for more",
+                            counted(summary.lost, "record"), with_commas(trace.header.capacity)));
   }
   if (summary.cut_off > 0) {
     screen.fact("cut off",
-                fmt::format("{}: the file ends before them", counted(summary.cut_off, "event")));
+                fmt::format("{}: the file ends before them", counted(summary.cut_off, "record")));
   }
   if (summary.unfinished > 0) {
-    screen.fact("unfinished", fmt::format("{}: still being written, or the program ended in them",
-                                          counted(summary.unfinished, "event")));
+    screen.fact("unfinished",
+                fmt::format("{}: being written, or the program or the room ended in them",
+                            counted(summary.unfinished, "record")));
   }
   if (summary.unreadable > 0) {
     screen.fact("unreadable",
-                fmt::format("{}: damaged, and left out", counted(summary.unreadable, "event")));
+                fmt::format("{}: damaged, and left out", counted(summary.unreadable, "record")));
   }
   if (summary.misfits > 0) {
     screen.fact("misfits", fmt::format("{} of regions or pages that the trace does not have",
@@ -133,11 +138,18 @@ void print_summary(Screen& screen, const TraceFile& trace, const TraceSummary& s
               fmt::format("{} ({}), {} of them by faults", counted(summary.pages_copied, "page"),
                           bytes_text(summary.pages_copied * page_bytes),
                           with_commas(summary.pages_copied_by_faults)));
+  if (summary.pages_shared > 0) {
+    screen.fact("eagerly",
+                fmt::format("clones and snapshots, copied when they were made, would have "
+                            "been {}; {} % of that was copied",
+                            counted(summary.pages_shared, "page"),
+                            percent(summary.pages_copied, summary.pages_shared)));
+  }
   const std::vector<SpaceRow> rows = rows_of(summary);
   if (!rows.empty() && rows.front().second.pages_copied > 0) {
     const auto& [key, space] = rows.front();
     screen.fact("most copied",
-                fmt::format("{}: {} in {}", Names(summary).of(key, space),
+                fmt::format("{}: {}, {}", Names(summary).of(key, space),
                             counted(space.pages_copied, "page"), counted(space.faults, "fault")));
   }
   screen.fact("frames", fmt::format("{} at most ({})", with_commas(summary.most_frames),

@@ -130,7 +130,6 @@ bool has_other(const Event& event) {
 void add_fault(const WalkedStep& step, Json& json) {
   const Event& event = *step.event;
   json["page"] = *step.page;
-  json["first_page"] = event.first_page;
   json["pages"] = event.page_count;
   json["copied"] = event.pages_copied;
   json["address"] = hex(event.address);

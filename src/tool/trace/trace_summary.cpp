@@ -76,11 +76,13 @@ class Summarizer {
       space.made_ns = trace_.since_start(event);
     }
     if (event.kind == EventKind::fault) ++space.faults;
+    const bool is_shared_anew = is_new && event.other != 0;
     space.pages_copied += event.pages_copied;
     const ReplayedSpace* const now = walk_.replay().find({event.pid, event.space});
     if (now == nullptr) {
       space.gone_ns = trace_.since_start(event);
     } else {
+      if (is_shared_anew) summary_.pages_shared += now->with_frames;
       space.most_writable = std::max(space.most_writable, now->writable);
     }
   }

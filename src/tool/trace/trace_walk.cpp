@@ -9,15 +9,6 @@ using trace::EventKind;
 
 namespace {
 
-// The page that was stored to; the first that was made writable if the address is none of those.
-std::uint64_t stored_page(const Event& fault, const ReplayedSpace* region,
-                          std::uint64_t page_bytes) {
-  if (region == nullptr || fault.address < region->address) return fault.first_page;
-  const std::uint64_t page = (fault.address - region->address) / page_bytes;
-  const bool is_in_window = page - fault.first_page < fault.page_count;
-  return is_in_window ? page : fault.first_page;
-}
-
 PageBefore look_at(const Replay& replay, SpaceKey key, std::uint64_t page) {
   PageBefore before;
   const ReplayedSpace* const space = replay.find(key);
@@ -48,9 +39,8 @@ WalkedStep TraceWalk::begin(const Event& event) const {
   WalkedStep step;
   step.event = &event;
   step.family_before = replay_.counts({event.pid, event.family});
-  const ReplayedSpace* const space = replay_.find({event.pid, event.space});
   if (event.kind == EventKind::fault) {
-    step.page = stored_page(event, space, trace_.header.page_bytes);
+    step.page = event.first_page;
     step.before = look_at(replay_, {event.pid, event.space}, *step.page);
   }
   return step;
