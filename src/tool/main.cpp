@@ -1,10 +1,13 @@
 // The program `cow`. Each subcommand adds itself to the command line here and has its own files.
 
+#include <algorithm>
 #include <cow/version.hpp>
 #include <exception>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -13,6 +16,7 @@
 #include "tool/demo.hpp"
 #include "tool/suggestion.hpp"
 #include "tool/tool_error.hpp"
+#include "tool/trace/command_line.hpp"
 
 namespace {
 
@@ -111,19 +115,23 @@ void add_demo(CLI::App& app, int& exit_code) {
   demo->callback([&exit_code] { exit_code = run_demo_command(command); });
 }
 
-int run(int argc, char** argv) {
+int run(std::vector<std::string> arguments) {
+  const std::vector<std::string> command = take_command(arguments);
+  const std::vector<std::string> words = arguments;
   CLI::App app("libcow: memory that is copied when it is written", "cow");
   app.set_version_flag("--version", "cow " COW_VERSION_STRING);
   app.require_subcommand(1);
   app.failure_message([&](const CLI::App*, const CLI::Error& error) {
-    const auto unknown = unknown_word(app, argc, argv);
+    const auto unknown = unknown_word(app, words);
     if (unknown.has_value()) return fmt::format("cow: {} (see cow --help)\n", *unknown);
     return fmt::format("cow: {}; see cow --help\n", error.what());
   });
   int exit_code = exit_success;
   add_demo(app, exit_code);
+  add_trace_commands(app, command, exit_code);
   try {
-    app.parse(argc, argv);
+    std::reverse(arguments.begin(), arguments.end());  // parse() takes the last one first
+    app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? exit_success : exit_usage;
   }
@@ -134,7 +142,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    return run({argv + 1, argv + argc});
   } catch (const ToolError& error) {
     fmt::print(stderr, "cow: {}\n", error.what());
     return error.exit_code();

@@ -73,10 +73,10 @@ std::optional<std::string> nearest(const std::string& word, const std::vector<st
   return best;
 }
 
-std::optional<std::string> unknown_word(const CLI::App& app, int argc, const char* const* argv) {
+std::optional<std::string> unknown_word(const CLI::App& app,
+                                        const std::vector<std::string>& arguments) {
   const CLI::App* command = &app;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
+  for (const std::string& word : arguments) {
     if (word == "--") break;
     const bool is_option = word.size() > 1 && word[0] == '-' && word[1] != '.' &&
                            std::isdigit(static_cast<unsigned char>(word[1])) == 0;

@@ -16,7 +16,7 @@ namespace cow::tool {
 
 /// What the first command or option that `app` does not have was meant to be, as a sentence;
 /// nothing if all are there.
-[[nodiscard]] std::optional<std::string> unknown_word(const CLI::App& app, int argc,
-                                                      const char* const* argv);
+[[nodiscard]] std::optional<std::string> unknown_word(const CLI::App& app,
+                                                      const std::vector<std::string>& arguments);
 
 }  // namespace cow::tool

@@ -2,11 +2,12 @@
 """Checks that #include lines go one way.
 
 Layers, lowest first: base, os, trace, mm, fault, api, tool, demo (folders of src); within mm:
-resources, frames, tables, space, watch, fault, control; within demo: record, kernel, chapters,
-view. On top is src/tool/main.cpp, which puts the program together. A file includes its own layer
-and lower ones. include/cow includes nothing of src. Only src/os includes the headers of the
-operating system's mappings and signals, and src/demo/kernel, which shows what the kernel's own
-calls do. No file includes itself, by whatever way round.
+resources, frames, tables, space, watch, fault, control; on top of tool: child, trace; within demo:
+record, kernel, chapters, view. On top is src/tool/main.cpp, which puts the program together. A file
+includes its own layer and lower ones. include/cow includes nothing of src. Only src/os includes the
+headers of the operating system's mappings and signals, and src/demo/kernel, which shows what the
+kernel's own calls do, and src/tool/child, which runs a program and passes signals on to it. No file
+includes itself, by whatever way round.
 
 src/reads is a library of its own: it includes itself and include/cow, and stands in for functions
 of libc, whose headers it needs.
@@ -18,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 LAYERS = ["base", "os", "trace", "mm/resources", "mm/frames", "mm/tables", "mm/space", "mm/watch",
-          "mm/fault", "mm/control", "fault", "api", "tool",
+          "mm/fault", "mm/control", "fault", "api", "tool", "tool/child", "tool/trace",
           "demo/record", "demo/kernel", "demo/chapters", "demo/view", "demo", "main"]
 FOLDERS = {layer.split("/")[0] for layer in LAYERS}
 APART = "reads"
@@ -70,7 +71,7 @@ def layer_of(root, path):
 def check_line(root, path, name, target):
     """Why this #include is wrong, or None."""
     layer = layer_of(root, path)
-    if SYSTEM.match(name) and layer not in ("os", "demo/kernel", APART):
+    if SYSTEM.match(name) and layer not in ("os", "demo/kernel", "tool/child", APART):
         if layer == "tool" and not TOOL_SYSTEM.match(name):
             return None
         return f"<{name}> is for src/os alone"
@@ -169,11 +170,16 @@ def self_test():
         "src/reads/r.hpp": "",
         "src/demo/kernel/k.hpp": '#include "base/a.hpp"\n#include <sys/mman.h>\n',
         "src/demo/d.hpp": '#include "demo/kernel/k.hpp"\n',
+        "src/tool/child/c.hpp": '#include "tool/t.hpp"\n#include <signal.h>\n',
+        "src/tool/t.hpp": "",
+        "src/tool/trace/v.cpp": '#include "tool/child/c.hpp"\n',
         "src/tool/main.cpp": '#include "demo/d.hpp"\n',
     }
     bad = {
         "below": {"src/base/b.cpp": '#include "os/m.hpp"\n', "src/os/m.hpp": ""},
         "for src/os alone": {"src/mm/space/x.cpp": "#  include <sys/mman.h>\n"},
+        "<signal.h> is for src/os": {"src/tool/trace/x.cpp": "#include <signal.h>\n"},
+        "tool is below tool/child": {"src/tool/x.cpp": '#include "tool/child/c.hpp"\n'},
         "for src/os": {"src/tool/x.cpp": "#include <csignal>\n"},
         "nothing of src": {"include/cow/x.hpp": '#include "base/a.hpp"\n'},
         "circle": {"src/mm/space/p.hpp": '#include "mm/space/q.hpp"\n',
