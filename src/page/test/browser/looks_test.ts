@@ -149,6 +149,22 @@ test("the picture has words, the narration is announced, and axe has no complain
   }
 });
 
+test("the page could not ask anything of a server if it wanted to", async () => {
+  const { page, complaints } = await open(browser, join(pagesFolder(), "one-store.html"));
+  const refused = await page.evaluate(async () => {
+    const reports: string[] = [];
+    addEventListener("securitypolicyviolation", (event) => reports.push(event.effectiveDirective));
+    await fetch("http://127.0.0.1:9/").catch(() => undefined);
+    document.body.append(Object.assign(new Image(), { src: "http://127.0.0.1:9/a.png" }));
+    document.body.append(Object.assign(document.createElement("script"), { text: "alert(1)" }));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return reports.sort();
+  });
+  assert.deepEqual(refused, ["connect-src", "img-src", "script-src-elem"]);
+  assert.deepEqual(complaints.filter((complaint) => complaint.startsWith("request")), []);
+  await page.close();
+});
+
 test("without motion nothing moves by itself", async () => {
   const { page } = await open(browser, join(pagesFolder(), "one-store.html"));
   await page.emulateMedia({ reducedMotion: "reduce" });
