@@ -30,7 +30,8 @@ done
 touch "$4/build.ninja"
 """,
     # ninja -C <build> <target>
-    "ninja": """[[ ! -e $2/bin/cow ]] || exit 0
+    "ninja": """echo "$@" >>"$(dirname "$0")/../ninja-calls"
+[[ ! -e $2/bin/cow ]] || exit 0
 for i in 1 2 3; do echo "[$i/3] Building $i"; sleep "${STEP_SECONDS:-0}"; done
 [[ -z ${BREAKS:-} ]] || { echo "an error"; exit 1; }
 mkdir -p "$2/bin"
@@ -49,6 +50,8 @@ for package in "${@:4}"; do echo "$package installed"; done
 """,
     "apt-get": "exit 1",
     "nproc": "echo 2",
+    "node": 'echo "${NODE_VERSION:-v18.20.4}"',
+    "npm": "exit 1",
 }
 TEST_FILES = [f"{name}_test.cpp" for name in "abcdefghijklmnopqrstu"]
 SCRIPTS = ["include_direction", "citations", "tree_conventions"]
@@ -227,6 +230,30 @@ class Run(unittest.TestCase):
         declared = (ROOT / ".ci/packages").read_text(encoding="utf-8")
         self.assertEqual(asked.read_text(encoding="utf-8").split(),
                          re.findall(r"^demo +([\w.+-]+)", declared, re.M))
+
+    def asked_for(self):
+        asked = self.folder / "packages-asked"
+        return asked.read_text(encoding="utf-8").split() if asked.exists() else []
+
+    def test_a_page_is_built_from_its_template_with_the_node_there_is(self):
+        result = self.run_it(self.tree / "run", "demo", "one-store", "--html", "x.html")
+        self.assertEqual((result.returncode, result.stdout),
+                         (0, "cow demo one-store --html x.html\n"), result.stderr)
+        calls = (self.folder / "cmake-calls").read_text(encoding="utf-8")
+        self.assertIn(f"-DCOW_NPM={self.folder}/tools/npm", calls)
+        calls = (self.folder / "ninja-calls").read_text(encoding="utf-8")
+        self.assertRegex(calls, r" cow_tool page\n$")
+        self.assertNotIn("nodejs", self.asked_for())
+
+    def test_a_page_wants_node_where_there_is_none_that_will_do_and_the_demo_never(self):
+        old = {"NODE_VERSION": "v12.22.5"}
+        self.demo(**old)
+        self.assertNotIn("nodejs", self.asked_for())
+        result = self.run_it(self.tree / "run", "demo", "--html=pages/", **old)
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("needs Node 18 or newer", result.stderr)
+        if self.asked_for():  # this system is Debian or Ubuntu
+            self.assertIn("nodejs", self.asked_for())
 
     def test_in_a_pipe_it_says_now_and_then_how_far_it_is(self):
         told = [line for line in self.demo().splitlines() if "building" in line]

@@ -49,7 +49,8 @@ export function useKeys(actions: KeyActions): void {
         actions.closeHelp();
         return;
       }
-      if (belongsToFocus(event.key, event.target)) return;
+      const isHelpOpen = document.querySelector("dialog[open]") !== null;
+      if (belongsToFocus(event.key, event.target) || (isHelpOpen && event.key !== "?")) return;
       const move = moves[event.key];
       if (move !== undefined) actions.go(move);
       else if (event.key === "[") actions.otherShow(-1);

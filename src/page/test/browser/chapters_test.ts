@@ -1,12 +1,12 @@
 // Every chapter, forward to its end and back: what is drawn is what was recorded, at every step.
 
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
 import type { Chapter, FrameId, Look, Step } from "../../data/types";
-import { drawn, launch, open, pagesFolder, recordingIn } from "./browser";
+import { drawn, launch, open, pageWith, pagesFolder, recordingIn } from "./browser";
 
 let browser: Browser;
 before(async () => {
@@ -49,6 +49,7 @@ test("there is a page of every chapter, each below 1 MiB, and a table of content
   const links = await page.$$eval("main a", (all) => all.map((a) => a.getAttribute("href")));
   assert.deepEqual([...links].sort(), [...files].sort());
   assert.ok(files.length >= 13);
+  for (const name of files) assert.ok(statSync(join(pagesFolder(), name)).size < 2 ** 20, name);
   assert.deepEqual(complaints, []);
   await page.close();
 });
@@ -112,3 +113,26 @@ test("the step that asks does not tell; the answer comes on a key, and with the 
     assert.ok(seen.includes(chapter.steps.length - 1));
     await page.close();
   });
+
+test("several chapters in one file: each has its own steps and addresses", async () => {
+  const chapters = (await Promise.all(["tree", "fork"].map((name) =>
+    recordingIn(join(pagesFolder(), `${name}.html`))))).map((data) => data.chapters[0] as Chapter);
+  const [tree, fork] = chapters as [Chapter, Chapter];
+  const { page, complaints } = await open(browser, await pageWith("two.html", { chapters }));
+  const shown = (): Promise<string> => page.$eval("main", (main) => main.dataset.show ?? "");
+  await page.keyboard.press("ArrowRight");
+  assert.deepEqual(await drawn(page), expected(tree.steps[1] as Step, 1));
+  await page.keyboard.press("]");
+  assert.equal(await shown(), "fork");
+  assert.deepEqual(await drawn(page), expected(fork.steps[0] as Step, 0));
+  await page.getByLabel("Chapter").selectOption({ label: tree.title });
+  assert.equal(await shown(), "tree");
+  await page.evaluate(() => (location.hash = "#fork/4"));
+  await page.waitForSelector('main[data-show="fork"]');
+  assert.deepEqual(await drawn(page), expected(fork.steps[3] as Step, 3));
+  await page.reload();
+  await page.waitForSelector('main[data-show="fork"]');
+  assert.equal((await drawn(page)).step, 3);
+  assert.deepEqual(complaints, []);
+  await page.close();
+});

@@ -2,7 +2,9 @@
 // a screen reader is told.
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { readFileSync, readdirSync } from "node:fs";
@@ -115,6 +117,8 @@ test("keys alone reach every control, and help opens and closes", async () => {
   await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
   await page.keyboard.press("?");
   assert.ok(await page.isVisible("dialog"));
+  await page.keyboard.press("ArrowRight");  // the page behind it stays where it is
+  assert.equal(await page.getAttribute("main", "data-step"), "4");
   await page.keyboard.press("Escape");
   assert.ok(!(await page.isVisible("dialog")));
   await page.close();
@@ -147,6 +151,32 @@ test("the picture has words, the narration is announced, and axe has no complain
       await page.close();
     }
   }
+});
+
+test("the page could not ask anything of a server if it wanted to", async () => {
+  let asked = 0;
+  const server = createServer((_, response) => {
+    ++asked;
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const { page } = await open(browser, join(pagesFolder(), "one-store.html"));
+  const refused = await page.evaluate(async (where) => {
+    const reports: string[] = [];
+    addEventListener("securitypolicyviolation", (event) => reports.push(event.effectiveDirective));
+    await fetch(where).catch(() => undefined);
+    const image = Object.assign(new Image(), { src: where });
+    document.body.append(image);
+    await new Promise((resolve) => image.addEventListener("error", resolve));
+    document.body.append(Object.assign(document.createElement("script"), { text: "alert(1)" }));
+    await new Promise((resolve) => setTimeout(resolve));
+    return reports.sort();
+  }, url);
+  assert.deepEqual(refused, ["connect-src", "img-src", "script-src-elem"]);
+  assert.equal(asked, 0);
+  await page.close();
+  server.close();
 });
 
 test("without motion nothing moves by itself", async () => {
