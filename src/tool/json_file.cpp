@@ -19,9 +19,6 @@
 namespace cow::tool {
 namespace {
 
-// More than a document of results takes.
-constexpr off_t room_bytes = off_t{64} << 10;
-
 /// A new file beside another one; it goes unless it is kept.
 class FileBeside {
  public:
@@ -71,7 +68,7 @@ int set_mode(int descriptor, mode_t mode) {
 
 }  // namespace
 
-JsonFile::JsonFile(std::string path, std::string option)
+JsonFile::JsonFile(std::string path, std::string option, std::size_t room_bytes)
     : path_(std::move(path)), option_(std::move(option)), target_(path_) {
   std::error_code ignored;
   if (std::filesystem::is_symlink(path_, ignored)) {
@@ -87,7 +84,7 @@ JsonFile::JsonFile(std::string path, std::string option)
   if (!is_replaced()) return;
   const FileBeside trial(target_);
   if (!trial.is_there()) refuse(errno);
-  const int error = ::posix_fallocate(trial.descriptor(), 0, room_bytes);
+  const int error = ::posix_fallocate(trial.descriptor(), 0, static_cast<off_t>(room_bytes));
   if (error != 0 && error != EOPNOTSUPP && error != EINVAL) refuse(error);
 }
 
