@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -121,7 +122,20 @@ support::ChildResult take_filtered(const FaultKind& kind, const CallFilter& filt
   });
 }
 
-std::string nothing_before() { return ""; }
+/// Every fault of these kinds makes no calls but allow_fault()'s and what `allow_more` allows.
+void check_calls(
+    std::span<const FaultKind> kinds, const std::function<void(CallFilter&)>& allow_more,
+    const std::function<std::string()>& just_before = [] { return std::string(); }) {
+  for (const FaultKind& kind : kinds) {
+    CallFilter filter;
+    allow_more(filter);
+    allow_fault(filter);
+    const auto result = take_filtered(kind, filter, just_before);
+    CAPTURE(kind.name);
+    CHECK(result.complaint == "");
+    CHECK(result.exited());
+  }
+}
 
 Region with_huge_pages() {
   cow::RegionOptions options = support::options();
@@ -272,27 +286,18 @@ TEST_CASE("a fault that finds no kernel mapping left adds munmap, and looks at w
   if (!can_filter()) return;
   for (const FaultKind& kind : support::fault_kinds()) {
     if (!support::needs_mapping(kind)) continue;
-    CallFilter filter;
-    allow_fault(filter).allow(SYS_munmap).allow(SYS_msync).allow(SYS_mprotect, {is(2, PROT_READ)});
-    const auto result = take_filtered(kind, filter, []() -> std::string {
+    const auto allow_more = [](CallFilter& filter) {
+      filter.allow(SYS_munmap).allow(SYS_msync).allow(SYS_mprotect, {is(2, PROT_READ)});
+    };
+    check_calls({&kind, 1}, allow_more, []() -> std::string {
       return support::use_up_mappings() ? "" : "there are mappings left";
     });
-    CAPTURE(kind.name);
-    CHECK(result.complaint == "");
-    CHECK(result.exited());
   }
 }
 
 TEST_CASE("a fault that finds no memory for its window adds no call", "[fault][handler]") {
   if (!can_filter()) return;
-  for (const FaultKind& kind : support::fault_kinds()) {
-    CallFilter filter;
-    allow_fault(support::refuse_windows(filter));
-    const auto result = take_filtered(kind, filter, nothing_before);
-    CAPTURE(kind.name);
-    CHECK(result.complaint == "");
-    CHECK(result.exited());
-  }
+  check_calls(support::fault_kinds(), &support::refuse_windows);
 }
 
 TEST_CASE("a fault in a family with huge pages adds madvise", "[fault][handler]") {
@@ -310,14 +315,7 @@ TEST_CASE("a fault in a family with huge pages adds madvise", "[fault][handler]"
        1, 0, 0},
       {"a page shared with a clone", [] { return scene_of_clone(with_huge_pages()); }, 0, 1, 0},
   }};
-  for (const FaultKind& kind : kinds) {
-    CallFilter filter;
-    allow_fault(filter).allow(SYS_madvise, {is(2, MADV_HUGEPAGE)});
-    const auto result = take_filtered(kind, filter, nothing_before);
-    CAPTURE(kind.name);
-    CHECK(result.complaint == "");
-    CHECK(result.exited());
-  }
+  check_calls(kinds, [](CallFilter& filter) { filter.allow(SYS_madvise, {is(2, MADV_HUGEPAGE)}); });
 }
 
 TEST_CASE("a fault in a family that is kept out of cores adds madvise", "[fault][handler]") {
@@ -330,48 +328,31 @@ TEST_CASE("a fault in a family that is kept out of cores adds madvise", "[fault]
        1, 0, 0},
       {"a page shared with a clone", [] { return scene_of_clone(kept_out_of_cores()); }, 0, 1, 0},
   }};
-  for (const FaultKind& kind : kinds) {
-    CallFilter filter;
-    allow_fault(filter).allow(SYS_madvise, {is(2, MADV_DONTDUMP)});
-    const auto result = take_filtered(kind, filter, nothing_before);
-    CAPTURE(kind.name);
-    CHECK(result.complaint == "");
-    CHECK(result.exited());
-  }
+  check_calls(kinds, [](CallFilter& filter) { filter.allow(SYS_madvise, {is(2, MADV_DONTDUMP)}); });
 }
 
 TEST_CASE("a FaultRecorder adds an allocating fallocate and the clock", "[fault][handler]") {
   if (!can_filter()) return;
   static cow::FaultRecord record;
-  for (const FaultKind& kind : support::fault_kinds()) {
-    CallFilter filter;
-    allow_fault(filter).allow(SYS_fallocate, {is(1, 0)}).allow(SYS_clock_gettime);
-    const auto result = take_filtered(kind, filter, []() -> std::string {
-      static const cow::FaultRecorder recorder(&record, 1);
-      return "";
-    });
-    CAPTURE(kind.name);
-    CHECK(result.complaint == "");
-    CHECK(result.exited());
-  }
+  const auto allow_more = [](CallFilter& filter) {
+    filter.allow(SYS_fallocate, {is(1, 0)}).allow(SYS_clock_gettime);
+  };
+  check_calls(support::fault_kinds(), allow_more, []() -> std::string {
+    static const cow::FaultRecorder recorder(&record, 1);
+    return "";
+  });
 }
 
-TEST_CASE("a trace adds the calls of a FaultRecorder, and asks for process and thread",
-          "[fault][handler]") {
+TEST_CASE("a trace adds the clock, and asks for process and thread", "[fault][handler]") {
   if (!can_filter()) return;
   const support::Folder folder;
-  for (const FaultKind& kind : support::fault_kinds()) {
-    CallFilter filter;
-    allow_fault(filter).allow(SYS_fallocate, {is(1, 0)}).allow(SYS_clock_gettime);
-    filter.allow(SYS_getpid).allow(SYS_gettid);
-    const auto result = take_filtered(kind, filter, [&]() -> std::string {
-      static const cow::Trace trace(folder / "t");
-      return "";
-    });
-    CAPTURE(kind.name);
-    CHECK(result.complaint == "");
-    CHECK(result.exited());
-  }
+  const auto allow_more = [](CallFilter& filter) {
+    filter.allow(SYS_clock_gettime).allow(SYS_getpid).allow(SYS_gettid);
+  };
+  check_calls(support::fault_kinds(), allow_more, [&]() -> std::string {
+    static const cow::Trace trace(folder / "t");
+    return "";
+  });
 }
 
 TEST_CASE("handing a foreign fault on adds rt_sigprocmask", "[fault][handler]") {

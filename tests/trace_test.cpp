@@ -71,7 +71,8 @@ TEST_CASE("a fault is traced with its address, its instruction and its parts", "
     CHECK(fault.time_ns >= replay.header().started_ns);
   }
   CHECK(std::string(replay.header().library.data()) == COW_VERSION_STRING);
-  CHECK(std::string(replay.header().program.data()).find("cow_tests") != std::string::npos);
+  CHECK(std::string(replay.header().program.data()) ==
+        std::filesystem::read_symlink("/proc/self/exe").string());
 }
 
 TEST_CASE("a trace has room for as many events as were asked for and counts the rest", "[api]") {
@@ -144,7 +145,14 @@ TEST_CASE("threads that store beside snapshots leave complete events and an exac
   }
   std::vector<cow::Snapshot> snapshots;
   std::string complaint;
-  for (std::size_t i = 0; i < support::scaled(40) && complaint.empty(); ++i) {
+  const auto storing = [&] {
+    std::set<std::uint32_t> tids;
+    for (const support::Event& fault : faults_of(replay)) tids.insert(fault.tid);
+    return support::kernel_copies() ? threads : tids.size();
+  };
+  // Until every thread had a fault: whatever a test is given of the processor.
+  for (std::size_t i = 0; complaint.empty(); ++i) {
+    if (i >= support::scaled(40) && storing() == threads) break;
     snapshots.push_back(shared.snapshot());
     if (i % 3 == 0) regions.push_back(shared.clone());
     if (i % 7 == 0) regions.clear();
@@ -158,9 +166,7 @@ TEST_CASE("threads that store beside snapshots leave complete events and an exac
   REQUIRE(trace.lost() == 0);
   CHECK(replay.unfinished() == 0);
   CHECK(replay.difference_from_tables() == "");
-  std::set<std::uint32_t> tids;
-  for (const support::Event& fault : faults_of(replay)) tids.insert(fault.tid);
-  CHECK((support::kernel_copies() || tids.size() == threads));
+  CHECK(storing() == threads);
 }
 
 TEST_CASE("parent and child write to one trace, and both replays are exact", "[api]") {

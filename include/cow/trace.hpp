@@ -32,8 +32,7 @@ struct TraceOptions {
 /// program has closed all descriptors. Nobody may shorten the file meanwhile: that would be SIGBUS.
 ///
 /// Cost while none is alive: a load of one word for each fault and control call. While one is: some
-/// 0.3 µs for each event, and a step of its own for a fault to allocate its frame, as with a
-/// FaultRecorder; see docs/trace-format.md.
+/// 0.3 µs for each event, of which a fault has two or three; see docs/trace-format.md.
 class COW_API Trace {
  public:
   /// Replaces `file` by one that has room for all events, taken now; whoever reads or writes the

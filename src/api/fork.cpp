@@ -61,6 +61,7 @@ struct Forks {
   IntrusiveList<Child> born_as;
   std::uint64_t signal_mask = 0;
   std::uint64_t traced_as = 0;  ///< the event of the fork that goes on
+  std::uint32_t parent_id = 0;  ///< who forks; it may have ended before its child can ask
 };
 
 Forks& forks() noexcept { return immortal<Forks>(); }
@@ -186,6 +187,7 @@ void before_fork() noexcept COW_NO_THREAD_SAFETY_ANALYSIS {
     drop(std::exchange(all.being_born, nullptr));
   }
   all.traced_as = trace::NewEvent(trace::EventKind::process_forked).number();
+  all.parent_id = all.traced_as == 0 ? 0 : os::process_id();
   metadata_heap_lock().lock();
   note_forking(true);
 }
@@ -269,7 +271,7 @@ void tell_begun(const Forks& all, bool has_regions) noexcept {
   const trace::NewEvent made(trace::EventKind::process_begun);
   trace::Event* const event = made.get();
   if (event == nullptr) return;
-  event->other = os::parent_process_id();
+  event->other = all.parent_id;
   event->first_page = has_regions ? all.traced_as : 0;
 }
 

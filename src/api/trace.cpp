@@ -64,6 +64,12 @@ bool begin_as_environment_says() {
   return true;
 }
 
+std::uint64_t begin_trace(const std::filesystem::path& file, std::uint64_t capacity) {
+  check_stack();
+  follow_trace_environment();
+  return trace::begin(file, capacity);
+}
+
 }  // namespace
 
 // No region was there before: nothing else is to be told.
@@ -72,10 +78,8 @@ void follow_trace_environment() {
   static_cast<void>(begun);
 }
 
-Trace::Trace(const std::filesystem::path& file, const TraceOptions& options) {
-  check_stack();
-  follow_trace_environment();
-  number_ = trace::begin(file, options.capacity_events);
+Trace::Trace(const std::filesystem::path& file, const TraceOptions& options)
+    : number_(begin_trace(file, options.capacity_events)) {
   FamilyList::instance().for_each([](Family& family) {
     const Section section(family, Section::Intent::look);
     if (!family.is_abandoned()) tell_all(family);

@@ -91,7 +91,10 @@ bool handle_fault(const os::FaultReport& report) noexcept {
   const FaultListener* const listener = g_listener.load();
   const bool is_told = listener != nullptr || trace::current() != 0;
   ResolvedFault told{report, page, {}};
-  if (is_told) told.steps.cause = cause_of(report);
+  if (is_told) {
+    told.steps.cause = cause_of(report);
+    told.steps.allocates_apart = listener != nullptr;
+  }
   const FaultOutcome outcome = resolve_in_time(*space, page, is_told ? &told.steps : nullptr);
   if (outcome.error != 0) give_up(*space, report, outcome.call(), outcome.error);
   if (!makes_progress(report, outcome)) return false;

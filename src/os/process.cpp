@@ -14,9 +14,6 @@
 namespace cow::os {
 
 std::uint32_t process_id() noexcept { return static_cast<std::uint32_t>(raw_syscall(SYS_getpid)); }
-std::uint32_t parent_process_id() noexcept {
-  return static_cast<std::uint32_t>(raw_syscall(SYS_getppid));
-}
 std::uint32_t thread_id() noexcept { return static_cast<std::uint32_t>(raw_syscall(SYS_gettid)); }
 
 std::uint64_t realtime_ns() noexcept {

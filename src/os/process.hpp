@@ -8,7 +8,6 @@ namespace cow::os {
 /// This process, and the calling thread, as the kernel numbers them. Asked anew each time: nothing
 /// that is kept would be right in every child. Cost: one system call. Signal context: yes.
 std::uint32_t process_id() noexcept;
-std::uint32_t parent_process_id() noexcept;
 std::uint32_t thread_id() noexcept;
 
 /// CLOCK_REALTIME in nanoseconds.

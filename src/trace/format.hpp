@@ -82,9 +82,9 @@ struct Event {
   std::uint64_t frame_slot;  ///< of entries: of the first page; the next has the next
   std::uint64_t address;     ///< region_made: of its first byte; fault: that was stored to
   std::uint64_t instruction_pointer;
-  std::uint64_t error_code;  ///< x86-64: REG_ERR; ARM64: ESR_EL1
-  std::uint32_t locate_ns;   ///< the parts of a fault, from the handler's first instruction
-  std::uint32_t allocate_ns;
+  std::uint64_t error_code;   ///< x86-64: REG_ERR; ARM64: ESR_EL1
+  std::uint32_t locate_ns;    ///< the parts of a fault, from the handler's first instruction
+  std::uint32_t allocate_ns;  ///< 0 unless a FaultRecorder is on, too: the copy allocates
   std::uint32_t copy_ns;
   std::uint32_t map_ns;
   std::uint64_t whole_ns;        ///< of a fault or call, without writing the event

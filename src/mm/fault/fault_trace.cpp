@@ -17,8 +17,9 @@ void fill_times(trace::Event& event, const FaultSteps& steps) noexcept {
   event.locate_ns = part(steps.cause.entered_ns, steps.located_ns);
   const bool copied = steps.copied_ns != 0;
   if (copied) {
-    event.allocate_ns = part(steps.located_ns, steps.allocated_ns);
-    event.copy_ns = part(steps.allocated_ns, steps.copied_ns);
+    const bool apart = steps.allocated_ns != 0;
+    event.allocate_ns = apart ? part(steps.located_ns, steps.allocated_ns) : 0;
+    event.copy_ns = part(apart ? steps.allocated_ns : steps.located_ns, steps.copied_ns);
   }
   event.map_ns = part(copied ? steps.copied_ns : steps.located_ns, steps.mapped_ns);
   event.whole_ns = steps.mapped_ns - steps.cause.entered_ns;

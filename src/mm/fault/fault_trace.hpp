@@ -31,6 +31,7 @@ struct FaultCause {
 /// nanoseconds.
 struct FaultSteps {
   FaultCause cause;
+  bool allocates_apart = false;  ///< the frame is allocated in a step of its own, to be timed
   PageLook before;
   PageLook after;
   std::uint64_t pages_taken = 0;
@@ -48,7 +49,10 @@ class FaultTrace {
   FaultTrace() = default;
   explicit FaultTrace(FaultSteps* steps) noexcept : steps_(steps) {}
 
-  [[nodiscard]] bool is_on() const noexcept { return steps_ != nullptr; }
+  /// Whether the frame is to be allocated in a step of its own; otherwise the copy allocates.
+  [[nodiscard]] bool allocates_apart() const noexcept {
+    return steps_ != nullptr && steps_->allocates_apart;
+  }
 
   void begin(const AddressSpace& space, PageIndex page) noexcept;
   void note_allocated() noexcept;

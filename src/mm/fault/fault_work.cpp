@@ -45,7 +45,7 @@ void FaultWork::commit_in_place() noexcept {
 FaultOutcome FaultWork::write_to_copies() noexcept {
   if (!take_targets()) return {ENOSPC, FaultStep::find_frame};
   if (!clear_targets_of_zeros()) return {EIO, FaultStep::allocate};
-  if (trace_.is_on()) {  // as a step of its own; otherwise the copy allocates
+  if (trace_.allocates_apart()) {
     const int error = frames_.allocate({plan_.target, kOnePage});
     if (error != 0) return {error, FaultStep::allocate};
     trace_.note_allocated();
