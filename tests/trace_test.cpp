@@ -119,7 +119,7 @@ TEST_CASE("what a killed process has written is in the file", "[api]") {
     TraceReplay replay(folder / "t");
     CHECK(replay.header().claimed >= 2000);
     // At most the event that was being written is missing, and it is the last.
-    CHECK(replay.advance() == "");
+    CHECK(replay.advance(TraceReplay::Writers::ended) == "");
     CHECK(replay.unfinished() <= 1);
     CHECK(replay.events().size() + replay.unfinished() ==
           std::min(replay.header().claimed, replay.header().capacity));
@@ -272,6 +272,44 @@ TEST_CASE("a trace that is begun knows what is there, and one after the other ca
     CHECK(replay.count(EventKind::snapshot_made) == 1);
     support::store(region, 200 + i, 2);
     CHECK(replay.advance() == "");
+    CHECK(replay.difference_from_tables() == "");
+  }
+}
+
+TEST_CASE("traces begin and end while threads store and make regions", "[api]") {
+  const Folder folder;
+  const std::size_t page = support::page_bytes();
+  Region shared = Region::create(512 * page, support::options());
+  shared.snapshot().save(folder / "image");
+  std::atomic<bool> done{false};
+  std::vector<Region> last;
+  for (int i = 0; i < 3; ++i) last.push_back(shared.clone());
+  std::vector<std::thread> crew;
+  for (std::size_t t = 0; t < last.size(); ++t) {
+    crew.emplace_back([&, t] {
+      support::Random random(t);
+      for (unsigned i = 0; !done; ++i) {
+        support::store(shared, random.below(512), 1, t);
+        if (i % 8 == 0) last[t] = shared.clone(static_cast<cow::CloneMode>(i / 8 % 2));
+        if (i % 50 == 7) last[t] = Region::load(folder / "image");
+        if (i % 20 == 3) last[t].restore(last[t].snapshot());
+      }
+    });
+  }
+  const std::size_t traces = support::scaled(60);
+  for (std::size_t i = 0; i < traces; ++i) {
+    const cow::Trace trace(folder / "t", {.capacity_events = 1u << 17});
+    TraceReplay replay(folder / "t");
+    for (unsigned looks = 0; looks < 4; ++looks) {
+      std::this_thread::yield();
+      REQUIRE(replay.advance() == "");
+    }
+    if (i + 1 < traces) continue;
+    done = true;
+    for (std::thread& thread : crew) thread.join();
+    REQUIRE(trace.lost() == 0);
+    CHECK(replay.advance() == "");
+    CHECK(replay.unfinished() == 0);
     CHECK(replay.difference_from_tables() == "");
   }
 }
