@@ -77,6 +77,7 @@ void TraceReplay::apply(const Event& event) {
     case EventKind::region_made: return make(event, true);
     case EventKind::snapshot_made: return make(event, false);
     case EventKind::process_forked:
+      forked_[event.number];  // of no space, perhaps
       for (const auto& [of, space] : spaces_) {
         if (of.first == event.pid) forked_[event.number][of] = space;
       }
