@@ -21,16 +21,17 @@ TraceReplay::TraceReplay(const std::filesystem::path& file) : file_(file, std::i
   }
 }
 
-std::string TraceReplay::advance() {
+std::string TraceReplay::advance(Writers writers) {
   file_.clear();
   file_.seekg(0);
   file_.read(reinterpret_cast<char*>(&header_), sizeof(header_));
-  const std::uint64_t end = std::min(header_.claimed, header_.capacity);
+  end_ = std::min(header_.claimed, header_.capacity);
   file_.seekg(static_cast<std::streamoff>(header_.header_bytes + read_ * sizeof(Event)));
-  for (; read_ < end; ++read_) {
+  for (; read_ < end_; ++read_) {
     Event event{};
     if (!file_.read(reinterpret_cast<char*>(&event), sizeof(event))) return "the file is too short";
     if (event.number == 0) {
+      if (writers == Writers::running) break;
       ++unfinished_;
       continue;
     }
@@ -76,6 +77,7 @@ void TraceReplay::apply(const Event& event) {
     case EventKind::region_made: return make(event, true);
     case EventKind::snapshot_made: return make(event, false);
     case EventKind::process_forked:
+      forked_[event.number];  // of no space, perhaps
       for (const auto& [of, space] : spaces_) {
         if (of.first == event.pid) forked_[event.number][of] = space;
       }

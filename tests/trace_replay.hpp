@@ -38,15 +38,18 @@ class TraceReplay {
 
   explicit TraceReplay(const std::filesystem::path& file);
 
-  /// Reads on, over every event that is in the file by now. Empty, or what is wrong with it.
-  std::string advance();
+  /// Whether somebody may be writing the event that is not complete yet.
+  enum class Writers { running, ended };
+  /// Reads on, up to the first event that is not complete yet; over it, where it never will be.
+  /// Empty, or what is wrong with what it read.
+  std::string advance(Writers writers = Writers::running);
 
   [[nodiscard]] const cow::trace::Header& header() const { return header_; }
   /// Those that are complete, in order.
   [[nodiscard]] const std::vector<Event>& events() const { return events_; }
   [[nodiscard]] std::size_t count(EventKind kind) const;
-  /// Events whose process ended before they were complete.
-  [[nodiscard]] std::uint64_t unfinished() const { return unfinished_; }
+  /// Events that were not complete, and those behind them that were not read for it.
+  [[nodiscard]] std::uint64_t unfinished() const { return unfinished_ + end_ - read_; }
   [[nodiscard]] const std::map<Name, ReplayedSpace>& spaces() const { return spaces_; }
 
   /// Empty if this process's page tables show exactly what the replay does, else a sentence.
@@ -64,6 +67,7 @@ class TraceReplay {
   std::ifstream file_;
   cow::trace::Header header_{};
   std::uint64_t read_ = 0;
+  std::uint64_t end_ = 0;
   std::uint64_t unfinished_ = 0;
   std::string wrong_;
   std::vector<Event> events_;

@@ -119,7 +119,7 @@ TEST_CASE("what a killed process has written is in the file", "[api]") {
     TraceReplay replay(folder / "t");
     CHECK(replay.header().claimed >= 2000);
     // At most the event that was being written is missing, and it is the last.
-    CHECK(replay.advance() == "");
+    CHECK(replay.advance(TraceReplay::Writers::ended) == "");
     CHECK(replay.unfinished() <= 1);
     CHECK(replay.events().size() + replay.unfinished() ==
           std::min(replay.header().claimed, replay.header().capacity));
@@ -169,72 +169,6 @@ TEST_CASE("threads that store beside snapshots leave complete events and an exac
   CHECK(storing() == threads);
 }
 
-TEST_CASE("parent and child write to one trace, and both replays are exact", "[api]") {
-  const Folder folder;
-  const std::size_t page = support::page_bytes();
-  Region region = Region::create(40 * page, support::options());
-  for (std::size_t i = 0; i < 30; ++i) support::store(region, i, 1);
-  const cow::Snapshot past = region.snapshot();
-  const cow::Trace trace(folder / "t");
-  support::store(region, 5, 2);
-  const cow::WriteLease lease = region.write_lease(8 * page, 3 * page);
-  support::ForkedChild child([&](support::Peer& parent) -> std::string {
-    if (!parent.hear()) return "";
-    support::store(region, 6, 3);
-    support::store(region, 9, 3);
-    Region mine = Region::create(3 * page);
-    support::store(mine, 0, 3);
-    region.restore(past);
-    TraceReplay replay(folder / "t");
-    std::string complaint = replay.advance();
-    if (complaint.empty()) complaint = replay.difference_from_tables();
-    return complaint;
-  });
-  const auto child_id = static_cast<std::uint32_t>(child.pid());
-  support::store(region, 6, 4);  // before the child begins to do anything
-  (void)region.snapshot();
-  child.peer().say();
-  const auto result = child.wait();
-  CHECK(result.complaint == "");
-  CHECK(result.exited());
-  support::store(region, 7, 4);
-  TraceReplay replay(folder / "t");
-  CHECK(replay.advance() == "");
-  CHECK(replay.difference_from_tables() == "");
-  CHECK(replay.count(EventKind::process_forked) == 1);
-  REQUIRE(replay.count(EventKind::process_begun) == 1);
-  const auto begun = std::find_if(
-      replay.events().begin(), replay.events().end(),
-      [](const support::Event& event) { return event.kind == EventKind::process_begun; });
-  CHECK(begun->other == static_cast<std::uint32_t>(::getpid()));
-  CHECK(begun->pid == child_id);
-}
-
-TEST_CASE("a child that is forked while others are, and has children, is in the trace", "[api]") {
-  const Folder folder;
-  Region region = Region::create(20 * support::page_bytes(), support::options());
-  const cow::Trace trace(folder / "t");
-  const auto live = [&](unsigned value) -> std::string {
-    support::store(region, value % 20, value);
-    const auto grandchild = support::run_in_child([&]() -> std::string {
-      support::store(region, (value + 1) % 20, value);
-      TraceReplay replay(folder / "t");
-      const std::string complaint = replay.advance();
-      return complaint.empty() ? replay.difference_from_tables() : complaint;
-    });
-    return grandchild.complaint;
-  };
-  for (unsigned i = 0; i < 6; ++i) {
-    const auto result = support::run_in_child([&] { return live(i); });
-    CHECK(result.complaint == "");
-    CHECK(result.exited());
-  }
-  TraceReplay replay(folder / "t");
-  CHECK(replay.advance() == "");
-  CHECK(replay.count(EventKind::process_begun) == 12);
-  CHECK(replay.difference_from_tables() == "");
-}
-
 TEST_CASE("a trace goes on when the program has closed every descriptor", "[api]") {
   const Folder folder;
   const auto result = support::run_in_child([&]() -> std::string {
@@ -272,6 +206,44 @@ TEST_CASE("a trace that is begun knows what is there, and one after the other ca
     CHECK(replay.count(EventKind::snapshot_made) == 1);
     support::store(region, 200 + i, 2);
     CHECK(replay.advance() == "");
+    CHECK(replay.difference_from_tables() == "");
+  }
+}
+
+TEST_CASE("traces begin and end while threads store and make regions", "[api]") {
+  const Folder folder;
+  const std::size_t page = support::page_bytes();
+  Region shared = Region::create(512 * page, support::options());
+  shared.snapshot().save(folder / "image");
+  std::atomic<bool> done{false};
+  std::vector<Region> last;
+  for (int i = 0; i < 3; ++i) last.push_back(shared.clone());
+  std::vector<std::thread> crew;
+  for (std::size_t t = 0; t < last.size(); ++t) {
+    crew.emplace_back([&, t] {
+      support::Random random(t);
+      for (unsigned i = 0; !done; ++i) {
+        support::store(shared, random.below(512), 1, t);
+        if (i % 8 == 0) last[t] = shared.clone(static_cast<cow::CloneMode>(i / 8 % 2));
+        if (i % 50 == 7) last[t] = Region::load(folder / "image");
+        if (i % 20 == 3) last[t].restore(last[t].snapshot());
+      }
+    });
+  }
+  const std::size_t traces = support::scaled(60);
+  for (std::size_t i = 0; i < traces; ++i) {
+    const cow::Trace trace(folder / "t", {.capacity_events = 1u << 17});
+    TraceReplay replay(folder / "t");
+    for (unsigned looks = 0; looks < 4; ++looks) {
+      std::this_thread::yield();
+      REQUIRE(replay.advance() == "");
+    }
+    if (i + 1 < traces) continue;
+    done = true;
+    for (std::thread& thread : crew) thread.join();
+    REQUIRE(trace.lost() == 0);
+    CHECK(replay.advance() == "");
+    CHECK(replay.unfinished() == 0);
     CHECK(replay.difference_from_tables() == "");
   }
 }

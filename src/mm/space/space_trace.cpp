@@ -35,7 +35,8 @@ void begin_anew(PageTable& table) noexcept {
 }  // namespace
 
 void TracedCall::tell(const AddressSpace& region, const Done& done) const noexcept {
-  if (!is_told(region.table())) return;
+  // A fork on another thread has the pages collected of a region that is being made, too.
+  if (!is_told(region.table()) || !region.table().trace_mark().is_made) return;
   const std::uint64_t whole = whole_ns();
   const trace::NewEvent made(done.kind);
   trace::Event* const event = made.get();

@@ -89,11 +89,14 @@ std::vector<std::string> environment_with(
     const std::string_view text = *variable;
     bool is_set_anew = false;
     for (const auto& [name, value] : variables) {
-      is_set_anew = is_set_anew || text.starts_with(name + "=");
+      const bool is_it = text.starts_with(name) && text.substr(name.size()).starts_with('=');
+      is_set_anew = is_set_anew || is_it;
     }
     if (!is_set_anew) environment.emplace_back(text);
   }
-  for (const auto& [name, value] : variables) environment.push_back(name + "=" + value);
+  for (const auto& [name, value] : variables) {
+    environment.push_back(fmt::format("{}={}", name, value));
+  }
   return environment;
 }
 

@@ -17,10 +17,9 @@ namespace {
 
 // Where "--" was forgotten: the first word that is no option of `cow trace`, nor an option's value.
 std::optional<std::size_t> place_of_program(const std::vector<std::string>& arguments) {
-  for (std::size_t i = 1; i < arguments.size(); ++i) {
+  for (std::size_t i = 1; i < arguments.size(); i += 2) {
     if (!arguments[i].starts_with("-")) return i;
     if (arguments[i] != "-o" && arguments[i] != "--events") return std::nullopt;
-    ++i;
   }
   return std::nullopt;
 }

@@ -70,7 +70,7 @@ class Replay {
 
   [[nodiscard]] FamilyCounts counts(FamilyKey key) const;
   /// The same, found by looking at every page of every space.
-  [[nodiscard]] FamilyCounts recount(FamilyKey key) const;
+  [[nodiscard]] FamilyCounts recount(FamilyKey family) const;
   [[nodiscard]] std::uint64_t pages_that_show(FamilyKey key, FrameId frame) const;
 
   [[nodiscard]] const ReplayedSpace* find(SpaceKey key) const;
