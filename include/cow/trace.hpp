@@ -7,7 +7,8 @@
 /// Any program that uses libcow writes one, without a change, where the environment says so when
 /// its first region is made: COW_TRACE=FILE, in which %p stands for the process's number, and
 /// COW_TRACE_EVENTS=N for room for so many events. While the file cannot be made, no region can:
-/// Region::create and the like throw std::system_error that names COW_TRACE and the file. A process
+/// Region::create and the like throw std::system_error that names COW_TRACE and the file, or
+/// std::invalid_argument that names COW_TRACE_EVENTS. A process
 /// with more rights than its caller does not look at these variables.
 
 #include <cow/export.hpp>
@@ -31,14 +32,16 @@ struct TraceOptions {
 /// What was written is in the file at once, whatever becomes of the process, and also after the
 /// program has closed all descriptors. Nobody may shorten the file meanwhile: that would be SIGBUS.
 ///
-/// Cost while none is alive: a load of one word for each fault and control call. While one is: some
-/// 0.3 µs for each event, of which a fault has two or three; see docs/trace-format.md.
+/// Cost while none is alive: loads of one word where pages change, and no system call. While one
+/// is: some 0.3 µs for each event, of which a fault has two or three, and one for each snapshot
+/// that is given a copy; see docs/trace-format.md.
 class COW_API Trace {
  public:
   /// Replaces `file` by one that has room for all events, taken now; whoever reads or writes the
   /// one before goes on with that. Throws std::system_error that names the file where it cannot be
   /// made, or its disk is full; std::invalid_argument for no events; std::logic_error if a trace is
-  /// on already, one that COW_TRACE has begun included: there can be one at a time. Thread safe.
+  /// on already, one that COW_TRACE has begun included: there can be one at a time. Thread safe; a
+  /// child that another thread forks before this returns tells nothing of regions it inherits.
   /// Cost: O(capacity + runs of pages in all regions and snapshots), and once a disk's fsync.
   explicit Trace(const std::filesystem::path& file, const TraceOptions& options = {});
   /// Ends it. Waits for who is writing an event. In a child process it ends in that alone.

@@ -10,6 +10,7 @@
 
 #include "api/control_call.hpp"
 #include "api/recorder.hpp"
+#include "api/trace.hpp"
 #include "base/immortal.hpp"
 #include "base/intrusive_list.hpp"
 #include "base/refusal.hpp"
@@ -186,7 +187,10 @@ void before_fork() noexcept COW_NO_THREAD_SAFETY_ANALYSIS {
       !(bring_regions_together() && prepare_for(*child))) {
     drop(std::exchange(all.being_born, nullptr));
   }
-  all.traced_as = trace::NewEvent(trace::EventKind::process_forked).number();
+  all.traced_as = 0;
+  if (trace::current() != 0) {
+    all.traced_as = trace::NewEvent(trace::EventKind::process_forked).number();
+  }
   all.parent_id = all.traced_as == 0 ? 0 : os::process_id();
   metadata_heap_lock().lock();
   note_forking(true);
@@ -279,6 +283,7 @@ void in_child() noexcept {
   Forks& all = forks();
   end_forking(all);
   trace::forget_other_threads();
+  forget_trace_beginning();
   while (!all.children.empty()) drop(&all.children.pop_front());
   g_has_children.store(false);
   os::forget_other_holders();

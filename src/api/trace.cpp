@@ -2,7 +2,9 @@
 
 #include <cow/trace.hpp>
 
+#include <atomic>
 #include <charconv>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -11,6 +13,7 @@
 #include "base/error.hpp"
 #include "mm/space/space_trace.hpp"
 #include "os/process.hpp"
+#include "os/thread.hpp"
 #include "trace/writer.hpp"
 
 namespace cow {
@@ -49,19 +52,37 @@ std::uint64_t capacity_asked_for() {
   return events;
 }
 
-bool begin_as_environment_says() {
+void begin_as_environment_says() {
   const std::string_view pattern = variable("COW_TRACE");
-  if (pattern.empty()) return false;
+  if (pattern.empty()) return;
   const std::filesystem::path file = file_named(pattern);
+  const std::uint64_t capacity = capacity_asked_for();
   try {
-    trace::begin(file, capacity_asked_for());
+    trace::begin(file, capacity);
   } catch (const std::system_error& error) {
     throw std::system_error(error.code(),
                             "COW_TRACE asks for a trace in '" + file.string() +
-                                "', which cannot be written, and so no region is made; name "
-                                "another file, or unset it");
+                                "', and until there is one no region is made; name another file, "
+                                "or unset COW_TRACE (" +
+                                error.what() + ")");
+  } catch (const std::invalid_argument& error) {
+    throw_invalid_argument("COW_TRACE_EVENTS is " + std::to_string(capacity) +
+                           " in the environment: " + error.what());
   }
-  return true;
+}
+
+// A static's guard would stay taken in a child that is forked while another thread begins.
+enum class Environment : std::uint8_t { to_be_followed, being_followed, followed };
+std::atomic<Environment> g_environment{Environment::to_be_followed};
+
+// False if another thread has done it.
+bool must_follow_environment() noexcept {
+  while (g_environment.load() != Environment::followed) {
+    Environment expected = Environment::to_be_followed;
+    if (g_environment.compare_exchange_strong(expected, Environment::being_followed)) return true;
+    os::rest();
+  }
+  return false;
 }
 
 std::uint64_t begin_trace(const std::filesystem::path& file, std::uint64_t capacity) {
@@ -74,8 +95,19 @@ std::uint64_t begin_trace(const std::filesystem::path& file, std::uint64_t capac
 
 // No region was there before: nothing else is to be told.
 void follow_trace_environment() {
-  static const bool begun = begin_as_environment_says();
-  static_cast<void>(begun);
+  if (!must_follow_environment()) return;
+  try {
+    begin_as_environment_says();
+  } catch (...) {
+    g_environment.store(Environment::to_be_followed);
+    throw;
+  }
+  g_environment.store(Environment::followed);
+}
+
+void forget_trace_beginning() noexcept {
+  Environment unfinished = Environment::being_followed;
+  g_environment.compare_exchange_strong(unfinished, Environment::to_be_followed);
 }
 
 Trace::Trace(const std::filesystem::path& file, const TraceOptions& options)

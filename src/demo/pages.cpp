@@ -56,6 +56,16 @@ nlohmann::ordered_json document_of(const std::vector<Recording>& recordings) {
           {"chapters", all}};
 }
 
+std::vector<Recording> record_all(const ChapterOptions& options) {
+  std::vector<Recording> recordings;
+  for (const Chapter* const one : wanted(std::nullopt)) {
+    recordings.push_back(record(*one, options));
+    fmt::print("{:<28} {}\n", one->name, tool::counted(recordings.back().steps.size(), "step"));
+    std::fflush(stdout);
+  }
+  return recordings;
+}
+
 void write_folder_of_pages(const std::string& folder, const std::optional<std::string>& chapter,
                            const ChapterOptions& options) {
   const std::vector<const Chapter*> all = wanted(chapter);

@@ -26,6 +26,8 @@
 namespace cow::demo {
 namespace {
 
+constexpr std::size_t usual_columns = 80;
+
 ChapterOptions chapter_options(const ShowOptions& options, std::size_t columns) {
   ChapterOptions chapter;
   chapter.file = options.file;
@@ -100,7 +102,6 @@ bool wants_folder_of_pages(const ShowOptions& options) {
 
 int run_show(const ShowOptions& options) {
   if (wants_folder_of_pages(options)) {
-    constexpr std::size_t usual_columns = 80;
     write_folder_of_pages(*options.html, options.chapter, chapter_options(options, usual_columns));
     return tool::exit_success;
   }
@@ -115,6 +116,8 @@ int run_show(const ShowOptions& options) {
     recordings = play_on_screen(first, options);
   } else if (first != nullptr) {
     recordings.push_back(tell_as_text(*first, options));
+  } else {
+    recordings = record_all(chapter_options(options, usual_columns));
   }
   if (json.has_value()) json->write(document_of(recordings));
   if (page.has_value()) page->write(document_of(recordings));

@@ -33,8 +33,9 @@ void list_chapters();
 /// Whether `html` is a folder, for a page of each chapter.
 [[nodiscard]] bool wants_folder_of_pages(const ShowOptions& options);
 
-/// The chapters on a full screen, or the one that was named as text. Returns the exit code. Throws
-/// ToolError. Precondition: a chapter is named, or wants_full_screen(), or wants_folder_of_pages().
+/// The chapters on a full screen, or the one that was named as text; without either, all of them
+/// for a page. Returns the exit code. Throws ToolError. Precondition: a chapter is named, or a
+/// page, or wants_full_screen().
 [[nodiscard]] int run_show(const ShowOptions& options);
 
 }  // namespace cow::demo

@@ -11,6 +11,7 @@
 #include <cstdio>
 
 #include "base/error.hpp"
+#include "os/signal_mask.hpp"
 #include "os/syscall.hpp"
 
 namespace cow::os {
@@ -203,8 +204,11 @@ void ReplacementFile::begin_write_back(std::uint64_t written) noexcept {
 std::byte* ReplacementFile::allocate_and_map(std::size_t bytes) {
   check_room(bytes);
   int error = EINTR;
-  while (error == EINTR) {
-    error = ::posix_fallocate(descriptor_.number(), 0, static_cast<off_t>(bytes));
+  {
+    const SignalsMasked no_signal_begins_it_anew;
+    while (error == EINTR) {
+      error = ::posix_fallocate(descriptor_.number(), 0, static_cast<off_t>(bytes));
+    }
   }
   if (error != 0) {
     refuse(error, "posix_fallocate",

@@ -78,12 +78,7 @@ int run_demo_command(DemoCommand& command) {
           "a folder of pages has no one recording for --json; name a chapter and a file",
           exit_usage);
     }
-    if (wants_folder_of_pages(show) || show.chapter.has_value() || wants_full_screen(show)) {
-      return run_show(show);
-    }
-    throw ToolError("--html takes a chapter: 'cow demo one-store --html FILE', or 'cow demo --html "
-                    "FOLDER/' for a page of each",
-                    exit_usage);
+    return run_show(show);
   }
   // The results of the whole demo are those of its text.
   if (show.json.has_value() && !show.chapter.has_value()) show.plain = true;

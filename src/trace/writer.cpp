@@ -130,7 +130,7 @@ NewEvent::NewEvent(EventKind kind) noexcept {
   Header* const header = g_header.load();
   if (header == nullptr) return;
   number_ = std::atomic_ref(header->claimed).fetch_add(1, std::memory_order_relaxed) + 1;
-  if (number_ > g_capacity) return;
+  if (number_ - 1 >= g_capacity) return;  // also where somebody has stored to the file
   event_ = events_of(header) + (number_ - 1);
   event_->time_ns = os::monotonic_ns();
   event_->pid = os::process_id();

@@ -101,8 +101,13 @@ class Page(unittest.TestCase):
             self.refused(self.demo("one-store", "--html", path), 1, str(path), "--html")
         self.refused(self.demo("--html", "/proc/pages/"), 1, "/proc/pages", "--html")
 
-    def test_a_page_without_a_chapter_is_refused_where_nobody_chooses_one(self):
-        self.refused(self.demo("--html", self.folder / "x.html"), 2, "takes a chapter", "FOLDER/")
+    def test_a_page_without_a_chapter_has_all_of_them(self):
+        listed = [line.split()[0] for line in self.demo("--list").stdout.splitlines()]
+        listed.remove("free")
+        page = self.folder / "x.html"
+        run = self.demo("--html", page)
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+        self.assertEqual([chapter["chapter"] for chapter in self.data(page)["chapters"]], listed)
 
     def test_a_folder_of_pages_has_no_one_recording(self):
         run = self.demo("--html", f"{self.folder}/pages/", "--json", self.folder / "x.json")

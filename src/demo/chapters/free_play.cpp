@@ -42,8 +42,10 @@ bool FreePlay::is_region(const std::string& name) {
   for (const std::string& each : scene_.names()) {
     if (scene_.has_region(each)) all += (all.empty() ? "" : ", ") + each;
   }
-  refuse(fmt::format("There is no region '{}' in this process; there is: {}.",
-                     tool::printable(name), all));
+  refuse(scene_.has_snapshot(name)
+             ? fmt::format("{} is a snapshot; choose a region: {}.", name, all)
+             : fmt::format("There is no region '{}' in this process; there is: {}.",
+                           tool::printable(name), all));
   return false;
 }
 

@@ -69,11 +69,12 @@ std::string title_of(const tool::ComparisonRow& row) {
 std::string sentence_of(const tool::ComparisonRow& row) {
   switch (row.winner()) {
     case tool::Winner::lazy:
-      return fmt::format("Lazy wins, {} times as fast: it copies what is edited, and no more.",
+      return fmt::format("Lazy wins, {} times as fast: it copies what is edited, and neighbours "
+                         "where edits are close.",
                          tool::fixed(row.ratio(), 1));
     case tool::Winner::eager:
-      return fmt::format("Eager wins, {} times as fast: one long copy costs less than a fault for "
-                         "each page.",
+      return fmt::format("Eager wins, {} times as fast: one long copy costs less than all those "
+                         "faults.",
                          tool::fixed(row.ratio(), 1));
     case tool::Winner::draw: break;
   }

@@ -39,7 +39,7 @@ class Copying {
   /// Returns how many pages were copied.
   template <class Copy>
   PageCount run(const Copy& copy) {
-    begin_telling(empty_.table());
+    if (empty_.is_region()) begin_telling(empty_.table());  // a view is in no trace
     tell_zero_pages(empty_.table(), empty_.all_pages());
     if (file_ == File::shared && frames_.shows_file())
       tell_entries(empty_.table(), Zeros::left_out);
@@ -205,7 +205,8 @@ void clone_lazily(AddressSpace& source, AddressSpace& empty) {
     leased = share_table(source, table);
     return source.leases().empty() ? runs : count_runs(table);
   });
-  call.tell_made(empty, &source.table(), leased + copied);
+  const bool is_shared = copied == PageCount{0};
+  call.tell_made(empty, &source.table(), is_shared ? leased : copied);
 }
 
 void clone_eagerly(AddressSpace& source, AddressSpace& empty) {

@@ -269,6 +269,10 @@ class RollbackRound {
       const Frame past = then(page).frame();
       if (past != space_.table().entry(page).frame()) merge_back(space_, leaf, page, past);
     }
+    if (trace::current() != 0) tell_handed_over(span);
+  }
+
+  void tell_handed_over(PageSpan span) noexcept {
     const auto every_page = [](Entry) { return true; };
     for_each_frame_stretch(space_.table(), span, every_page, [&](PageSpan run) {
       tell_snapshots_show(space_.family(), run, space_.table().entry(run.first).frame());

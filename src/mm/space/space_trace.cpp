@@ -86,6 +86,7 @@ void TracedCall::tell_made(PageTable& snapshot, const PageTable* other,
 }
 
 void tell_gone(const AddressSpace& region) noexcept {
+  if (region.family().is_abandoned()) return;  // this process never had it, says process_begun
   if (!is_told(region.table()) || !region.table().trace_mark().is_made) return;
   const trace::NewEvent made(EventKind::region_gone);
   if (made.get() != nullptr) name(*made.get(), region, nullptr);
@@ -100,10 +101,11 @@ void tell_gone(const PageTable& snapshot) noexcept {
 void tell_snapshots_show(Family& family, PageSpan span, Frame first) noexcept {
   if (trace::current() == 0) return;
   family.for_each_kept([&](const KeptTable& kept) {
-    if (!is_told(kept.table)) return;
+    const Leaf* const leaf = kept.table.leaf_of(span.first);
+    if (leaf == nullptr || !is_told(kept.table)) return;
     EntryChanges changes(kept.table);
     for (PageIndex page = span.first; page < span.last; ++page) {
-      const Entry entry = kept.table.entry(page);
+      const Entry entry = (*leaf)[page];
       const bool shows_it = entry.frame() == first.after(page - span.first);
       if (shows_it) changes.add({page, page + kOnePage}, entry);
     }

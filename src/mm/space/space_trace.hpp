@@ -45,7 +45,8 @@ void tell_gone(const AddressSpace& region) noexcept;
 void tell_gone(const PageTable& snapshot) noexcept;
 
 /// Every snapshot that shows frame `first` at the first page of `span`, the one beside it at the
-/// next, and so on, does so since just now. Signal context: yes.
+/// next, and so on, does so since just now. `span` lies in one leaf. Cost while a trace is on:
+/// O(all snapshots of the family). Signal context: yes.
 void tell_snapshots_show(Family& family, PageSpan span, Frame first) noexcept;
 /// Every snapshot that shows `frame` at `page` is going to show a zero page. Signal context: yes.
 void tell_snapshots_lose(Family& family, PageIndex page, Frame frame) noexcept;

@@ -69,7 +69,7 @@ struct TraceMark {
   bool is_made = false;       ///< others have got it; until then its making goes on
 };
 
-/// A number for a trace, which nothing else of this process has had. Never 0.
+/// A number for a trace, which no table or family of this process has had before. Never 0.
 [[nodiscard]] std::uint32_t next_trace_number() noexcept;
 
 /// What the page tables of one family are made of. The caller holds the family's lock.

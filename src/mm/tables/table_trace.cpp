@@ -23,8 +23,8 @@ bool goes_on(Entry first, PageCount pages, Entry entry) noexcept {
 
 void begin_telling(PageTable& table) noexcept {
   TraceMark& mark = table.trace_mark();
-  mark.number = next_trace_number();
   mark.told_in = trace::current();
+  if (mark.told_in != 0) mark.number = next_trace_number();
 }
 
 void EntryChanges::add(PageSpan span, Entry first) noexcept {

@@ -8,7 +8,7 @@ import { traceHeat } from "./trace_heat";
 import { pictureOf, stripsOf } from "./trace_picture";
 
 const partNames: Readonly<Record<string, string>> = {
-  locate: "page fault", allocate: "allocate", copy: "copy", map: "map",
+  locate: "locate", allocate: "allocate", copy: "copy", map: "map",
 };
 
 const countsText = (counts: Counts): string =>

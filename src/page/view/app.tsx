@@ -92,7 +92,7 @@ export function App({ shows, contents }: {
           <MapsLine mapping={moment.mapping} />
           <Strips strips={moment.strips} leftOut={moment.stripsLeftOut} />
           <HeatMap heat={show.heat} unit={show.unit} step={place.step} seen={seen}
-            onGo={(step) => go({ to: "step", step })} />
+            isWhole={!show.hidesWhatComes} onGo={(step) => go({ to: "step", step })} />
         </div>
         <div class="below"><About show={show} /></div>
       </main>

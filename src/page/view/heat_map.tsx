@@ -33,7 +33,8 @@ function Cells(props: {
 }
 
 export function HeatMap(props: {
-  heat: Heat; unit: string; step: number; seen: number; onGo: (step: number) => void;
+  heat: Heat; unit: string; step: number; seen: number; isWhole: boolean;
+  onGo: (step: number) => void;
 }): JSX.Element | null {
   const { heat } = props;
   if (heat.rows.length === 0) return null;
@@ -47,7 +48,7 @@ export function HeatMap(props: {
       <h3>
         What was copied when
         <span class="aside">
-          {` ${counted(copies, "page")} so far; pages down, ${props.unit}s to the right`}
+          {` ${counted(copies, "page")} ${props.isWhole ? "in all" : "so far"}; pages down, ${props.unit}s to the right`}
         </span>
       </h3>
       <div class="heat-body">
