@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cow/version.hpp>
+#include <cstdio>
 #include <exception>
 #include <map>
 #include <optional>
@@ -133,16 +134,22 @@ int run(std::vector<std::string> arguments) {
   return exit_code;
 }
 
+// Where nobody can read it the exit code is all there is: fmt::print would throw.
+void say_on_stderr(const std::string& sentence) {
+  const std::string line = fmt::format("cow: {}\n", sentence);
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
     return run({argv + 1, argv + argc});
   } catch (const ToolError& error) {
-    fmt::print(stderr, "cow: {}\n", error.what());
+    say_on_stderr(error.what());
     return error.exit_code();
   } catch (const std::exception& error) {
-    fmt::print(stderr, "cow: {}\n", error.what());
+    say_on_stderr(error.what());
     return exit_failure;
   }
 }

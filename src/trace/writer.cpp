@@ -11,6 +11,7 @@
 #include "os/lock.hpp"
 #include "os/named_file.hpp"
 #include "os/process.hpp"
+#include "os/signal_mask.hpp"
 #include "os/thread.hpp"
 
 namespace cow::trace {
@@ -107,6 +108,8 @@ void end(std::uint64_t number) noexcept {
 }
 
 Counts counts(std::uint64_t number) noexcept {
+  // A signal's handler may fork(), and its child could not know of what is interrupted here.
+  const os::SignalsMasked no_signal;
   g_writing.fetch_add(1);
   Counts counts;
   if (Header* const header = g_header.load(); header != nullptr && number == current()) {
