@@ -19,6 +19,7 @@
 #include "tool/trace/summary_text.hpp"
 #include "tool/trace/trace_file.hpp"
 #include "tool/trace/trace_json.hpp"
+#include "tool/trace/trace_summary.hpp"
 #include "trace_maker.hpp"
 
 using namespace cow::tool;
@@ -302,4 +303,31 @@ TEST_CASE("The line of what was copied when is as wide as was asked for", "[tool
   CHECK(heat_line({}, 100, 4) == "    ");
   CHECK(heat_line({{0, 1}, {99, 8}, {100, 8}}, 100, 4) == ".  @");
   CHECK(heat_line({{5, 3}}, 0, 4) == "@   ");
+}
+
+TEST_CASE("What restores put back is no copy that copying eagerly would have saved", "[tool]") {
+  const Folder folder;
+  const TraceSummary usual = summarize(saved(folder, support::usual_trace()));
+  CHECK(usual.pages_put_back == 1);
+  CHECK(copied_text(usual) == "4 pages, 3 of them by faults and 1 back, by restores");
+  CHECK(eagerly_text(usual) ==
+        "clones and snapshots, copied when they were made, would have been 128 pages; 3 pages were "
+        "copied, apart from those back: 2.3 % of that");
+
+  TraceMaker rollbacks;
+  rollbacks.made(1, 1);
+  rollbacks.fault(1, 0, 0, 0, 1);
+  rollbacks.entries(1, 0, 1, 0, EntryLook::read_only);
+  rollbacks.snapshot(2, 1, 1);
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    rollbacks.fault(1, 0, 1, 1, 1);
+    rollbacks.entries(1, 0, 1, 0, EntryLook::read_only);
+    rollbacks.add(EventKind::restored, 1, 2).pages_copied = 1;
+  }
+  const TraceSummary again = summarize(saved(folder, rollbacks));
+  CHECK(again.pages_put_back == 5);
+  CHECK(eagerly_text(again) ==
+        "clones and snapshots, copied when they were made, would have been 1 page; 5 pages were "
+        "copied, apart from those back: more than that, as pages that are shared again after a "
+        "restore, or with a child or a file, are copied as well");
 }

@@ -134,16 +134,9 @@ void print_summary(Screen& screen, const TraceFile& trace, const TraceSummary& s
   screen.fact("faults", fmt::format("{}, which took {}{}", with_commas(summary.faults),
                                     time_text(summary.fault_ns),
                                     share_text(summary.fault_ns, summary.duration_ns)));
-  screen.fact("copied",
-              fmt::format("{} ({}), {} of them by faults", counted(summary.pages_copied, "page"),
-                          bytes_text(summary.pages_copied * page_bytes),
-                          with_commas(summary.pages_copied_by_faults)));
+  screen.fact("copied", copied_text(summary));
   if (summary.pages_shared > 0) {
-    screen.fact("eagerly",
-                fmt::format("clones and snapshots, copied when they were made, would have "
-                            "been {}; {} % of that was copied",
-                            counted(summary.pages_shared, "page"),
-                            percent(summary.pages_copied, summary.pages_shared)));
+    screen.fact("eagerly", eagerly_text(summary));
   }
   const std::vector<SpaceRow> rows = rows_of(summary);
   if (!rows.empty() && rows.front().second.pages_copied > 0) {
@@ -161,6 +154,32 @@ void print_details(Screen& screen, const TraceFile& /*trace*/, const TraceSummar
   print_spaces(screen, summary);
   print_dearest(screen, summary);
   print_heat(screen, summary);
+}
+
+std::string copied_text(const TraceSummary& summary) {
+  std::string text = fmt::format("{}, {} of them by faults", counted(summary.pages_copied, "page"),
+                                 with_commas(summary.pages_copied_by_faults));
+  if (summary.pages_put_back > 0) {
+    text += fmt::format(" and {} back, by restores", with_commas(summary.pages_put_back));
+  }
+  return text;
+}
+
+// Pages that are shared without a clone or a snapshot are copied as well, and may be so again and
+// again: so there may be more copies than those would have taken.
+std::string eagerly_text(const TraceSummary& summary) {
+  const std::uint64_t copied = summary.pages_copied - summary.pages_put_back;
+  const std::string copies = copied == 1 ? "1 page was" : with_commas(copied) + " pages were";
+  const std::string which = summary.pages_put_back > 0 ? ", apart from those back" : "";
+  const std::string text =
+      fmt::format("clones and snapshots, copied when they were made, would have been {}; {} "
+                  "copied{}: ",
+                  counted(summary.pages_shared, "page"), copies, which);
+  if (copied <= summary.pages_shared) {
+    return text + fmt::format("{} % of that", percent(copied, summary.pages_shared));
+  }
+  return text + "more than that, as pages that are shared again after a restore, or with a child "
+                "or a file, are copied as well";
 }
 
 std::string heat_line(const std::vector<CopyMoment>& copies, std::uint64_t duration_ns,

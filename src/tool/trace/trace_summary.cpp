@@ -36,6 +36,7 @@ class Summarizer {
     if (!step.agrees) ++summary_.disagreements;
     if (event.pages_copied > 0) {
       summary_.pages_copied += event.pages_copied;
+      if (event.kind == EventKind::restored) summary_.pages_put_back += event.pages_copied;
       summary_.copies.push_back({trace_.since_start(event), event.pages_copied});
     }
     if (event.kind == EventKind::fault) take_fault(step);
@@ -76,7 +77,9 @@ class Summarizer {
       space.made_ns = trace_.since_start(event);
     }
     if (event.kind == EventKind::fault) ++space.faults;
-    const bool is_shared_anew = is_new && event.other != 0;
+    const bool is_shared_anew =
+        is_new && event.other != 0 &&
+        (event.kind == EventKind::region_made || event.kind == EventKind::snapshot_made);
     space.pages_copied += event.pages_copied;
     const ReplayedSpace* const now = walk_.replay().find({event.pid, event.space});
     if (now == nullptr) {
