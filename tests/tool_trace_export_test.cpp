@@ -96,9 +96,11 @@ class PlainReplay {
   // The child has them from now on: nothing else can tell before it has begun.
   void fork(std::uint32_t pid, const Json& event) {
     if (event.at("other").is_null()) return;
+    const std::uint32_t child = event.at("other");
+    std::erase_if(spaces_, [&](const auto& entry) { return entry.first.first == child; });
     const std::map<std::pair<std::uint32_t, std::uint32_t>, Space> now = spaces_;
     for (const auto& [key, space] : now) {
-      if (key.first == pid) spaces_[{event.at("other"), key.second}] = space;
+      if (key.first == pid) spaces_[{child, key.second}] = space;
     }
   }
 
@@ -217,6 +219,11 @@ TEST_CASE("Who replays a trace's JSON page by page counts what it says", "[tool]
   for (std::size_t i = 0; i < support::scaled(60); ++i) {
     check_json(saved(folder, support::random_trace(random, 60)));
   }
+}
+
+TEST_CASE("A pid that is used again in the JSON begins anew", "[tool]") {
+  const Folder folder;
+  check_json(saved(folder, support::trace_with_a_pid_twice()));
 }
 
 TEST_CASE("A fork in the JSON names the child that said it began there", "[tool]") {

@@ -32,6 +32,7 @@ using SpaceRow = std::pair<SpaceKey, SpaceSummary>;
 // Those that cost most first.
 std::vector<SpaceRow> rows_of(const TraceSummary& summary) {
   std::vector<SpaceRow> rows(summary.spaces.begin(), summary.spaces.end());
+  rows.insert(rows.end(), summary.earlier_spaces.begin(), summary.earlier_spaces.end());
   std::stable_sort(rows.begin(), rows.end(), [](const SpaceRow& left, const SpaceRow& right) {
     return std::pair(left.second.pages_copied, left.second.faults) >
            std::pair(right.second.pages_copied, right.second.faults);

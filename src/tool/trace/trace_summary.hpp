@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tool/trace/trace_walk.hpp"
@@ -49,6 +50,8 @@ struct TraceSummary {
   std::uint64_t most_frames = 0;   ///< at once, in one process
   std::set<std::uint32_t> processes;
   std::map<SpaceKey, SpaceSummary> spaces;
+  /// Of processes whose pid another one had later.
+  std::vector<std::pair<SpaceKey, SpaceSummary>> earlier_spaces;
   std::vector<FaultSummary> dearest;  ///< at most `most_dear_faults`
   std::vector<CopyMoment> copies;
 
