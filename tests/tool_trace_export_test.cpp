@@ -264,14 +264,14 @@ TEST_CASE("A step is told in words that say the cause", "[tool]") {
   TraceWalk walk(trace);
   std::vector<std::pair<std::string, std::string>> words;
   while (const auto step = walk.next()) {
-    words.emplace_back(title_of(*step), sentence_of(*step, trace.header.page_bytes));
+    words.emplace_back(title_of(*step), sentence_of(*step));
   }
   const auto says = [&](std::size_t step, const std::string& title, const std::string& part) {
     CAPTURE(words.at(step).second);
     CHECK(words.at(step).first == title);
     CHECK(words.at(step).second.find(part) != std::string::npos);
   };
-  says(0, "Region 1 is made", "It has 64 pages (256 KiB), none of which has a frame");
+  says(0, "Region 1 is made", "It has 64 pages, none of which has a frame");
   says(1, "Store to page 0 of region 1", "The page had no frame and showed zeros");
   says(2, "Region 2 is cloned from region 1", "shows the same frames: nothing is copied");
   says(3, "Store to page 17 of region 2", "as 1 other page showed its frame: it is copied");

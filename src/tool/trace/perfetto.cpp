@@ -121,7 +121,7 @@ class PerfettoWriter {
       take_fault(step, slice);
     } else if (event.whole_ns > 0) {
       put_slice(title_of(step), event, slice,
-                {{"what", sentence_of(step, trace_.header.page_bytes)}, {"event", event.number}});
+                {{"what", sentence_of(step)}, {"event", event.number}});
     }
     if (is_moment(event.kind)) {
       Json json = begin_event("i", title_of(step), event, slice.end);
@@ -148,7 +148,7 @@ class PerfettoWriter {
     const Event& event = *step.event;
     put_slice("fault", event, slice,
               {{"store", title_of(step)},
-               {"what", sentence_of(step, trace_.header.page_bytes)},
+               {"what", sentence_of(step)},
                {"address", hex(event.address)},
                {"instruction", hex(event.instruction_pointer)},
                {"error_code", hex(event.error_code)},

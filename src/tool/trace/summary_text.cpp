@@ -126,7 +126,6 @@ void print_heat(Screen& screen, const TraceSummary& summary) {
 }  // namespace
 
 void print_summary(Screen& screen, const TraceFile& trace, const TraceSummary& summary) {
-  const std::uint64_t page_bytes = trace.header.page_bytes;
   screen.fact("program", printable(trace.program));
   const std::size_t processes = summary.processes.size();
   screen.fact("events", fmt::format("{} of {} {} in {}", with_commas(summary.steps), processes,
@@ -146,8 +145,7 @@ void print_summary(Screen& screen, const TraceFile& trace, const TraceSummary& s
                 fmt::format("{}: {}, {}", Names(summary).of(key, space),
                             counted(space.pages_copied, "page"), counted(space.faults, "fault")));
   }
-  screen.fact("frames", fmt::format("{} at most ({})", with_commas(summary.most_frames),
-                                    bytes_text(summary.most_frames * page_bytes)));
+  screen.fact("frames", fmt::format("{} at most", with_commas(summary.most_frames)));
   print_missing(screen, trace, summary);
 }
 
