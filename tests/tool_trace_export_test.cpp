@@ -281,6 +281,23 @@ TEST_CASE("A step is told in words that say the cause", "[tool]") {
   says(9, "Region 1 is gone", "2 frames are given back.");
 }
 
+TEST_CASE("A child without its parent's regions is told from one that shares them", "[tool]") {
+  const Folder folder;
+  TraceMaker maker = trace_with_child();
+  maker.run_as(300, 300);
+  maker.add(EventKind::process_begun, 0, TraceMaker::main_pid);
+  const TraceFile trace = saved(folder, maker);
+  TraceWalk walk(trace);
+  std::vector<std::string> sentences;
+  while (const auto step = walk.next()) {
+    if (step->event->kind == EventKind::process_begun) sentences.push_back(sentence_of(*step));
+  }
+  CHECK(sentences ==
+        std::vector<std::string>{
+            "Parent and child show the same frames, read-only: whoever stores first gets a copy.",
+            "It inherits none of its parent's regions."});
+}
+
 TEST_CASE("Perfetto's JSON has one slice a fault, and slices that nest", "[tool]") {
   const Folder folder;
   check_perfetto(saved(folder, support::usual_trace()));

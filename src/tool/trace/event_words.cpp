@@ -142,8 +142,10 @@ std::string what_happened(const WalkedStep& walked) {
     case EventKind::collected:
       return fmt::format("The kernel had copied {} that were stored to; libcow learned it now.",
                          counted(event.pages_copied, "page"));
-    case EventKind::process_forked:
     case EventKind::process_begun:
+      if (event.first_page == 0) return "It inherits none of its parent's regions.";
+      [[fallthrough]];
+    case EventKind::process_forked:
       return "Parent and child show the same frames, read-only: whoever stores first gets a copy.";
     case EventKind::none:
     case EventKind::entries: break;
