@@ -149,7 +149,7 @@ void print_summary(Screen& screen, const TraceFile& trace, const TraceSummary& s
   print_missing(screen, trace, summary);
 }
 
-void print_details(Screen& screen, const TraceFile& /*trace*/, const TraceSummary& summary) {
+void print_details(Screen& screen, const TraceSummary& summary) {
   print_spaces(screen, summary);
   print_dearest(screen, summary);
   print_heat(screen, summary);
