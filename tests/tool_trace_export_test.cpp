@@ -19,6 +19,7 @@
 #include "tool/trace/summary_text.hpp"
 #include "tool/trace/trace_file.hpp"
 #include "tool/trace/trace_json.hpp"
+#include "tool/trace/trace_summary.hpp"
 #include "trace_maker.hpp"
 
 using namespace cow::tool;
@@ -95,9 +96,11 @@ class PlainReplay {
   // The child has them from now on: nothing else can tell before it has begun.
   void fork(std::uint32_t pid, const Json& event) {
     if (event.at("other").is_null()) return;
+    const std::uint32_t child = event.at("other");
+    std::erase_if(spaces_, [&](const auto& entry) { return entry.first.first == child; });
     const std::map<std::pair<std::uint32_t, std::uint32_t>, Space> now = spaces_;
     for (const auto& [key, space] : now) {
-      if (key.first == pid) spaces_[{event.at("other"), key.second}] = space;
+      if (key.first == pid) spaces_[{child, key.second}] = space;
     }
   }
 
@@ -218,6 +221,11 @@ TEST_CASE("Who replays a trace's JSON page by page counts what it says", "[tool]
   }
 }
 
+TEST_CASE("A pid that is used again in the JSON begins anew", "[tool]") {
+  const Folder folder;
+  check_json(saved(folder, support::trace_with_a_pid_twice()));
+}
+
 TEST_CASE("A fork in the JSON names the child that said it began there", "[tool]") {
   const Folder folder;
   const Json events = trace_json(saved(folder, trace_with_child())).at("events");
@@ -256,14 +264,14 @@ TEST_CASE("A step is told in words that say the cause", "[tool]") {
   TraceWalk walk(trace);
   std::vector<std::pair<std::string, std::string>> words;
   while (const auto step = walk.next()) {
-    words.emplace_back(title_of(*step), sentence_of(*step, trace.header.page_bytes));
+    words.emplace_back(title_of(*step), sentence_of(*step));
   }
   const auto says = [&](std::size_t step, const std::string& title, const std::string& part) {
     CAPTURE(words.at(step).second);
     CHECK(words.at(step).first == title);
     CHECK(words.at(step).second.find(part) != std::string::npos);
   };
-  says(0, "Region 1 is made", "It has 64 pages (256 KiB), none of which has a frame");
+  says(0, "Region 1 is made", "It has 64 pages, none of which has a frame");
   says(1, "Store to page 0 of region 1", "The page had no frame and showed zeros");
   says(2, "Region 2 is cloned from region 1", "shows the same frames: nothing is copied");
   says(3, "Store to page 17 of region 2", "as 1 other page showed its frame: it is copied");
@@ -271,6 +279,23 @@ TEST_CASE("A step is told in words that say the cause", "[tool]") {
   says(6, "Snapshot 3 of region 2", "It took 200 ns.");
   says(8, "Region 2 goes back to snapshot 3", "1 page is copied.");
   says(9, "Region 1 is gone", "2 frames are given back.");
+}
+
+TEST_CASE("A child without its parent's regions is told from one that shares them", "[tool]") {
+  const Folder folder;
+  TraceMaker maker = trace_with_child();
+  maker.run_as(300, 300);
+  maker.add(EventKind::process_begun, 0, TraceMaker::main_pid);
+  const TraceFile trace = saved(folder, maker);
+  TraceWalk walk(trace);
+  std::vector<std::string> sentences;
+  while (const auto step = walk.next()) {
+    if (step->event->kind == EventKind::process_begun) sentences.push_back(sentence_of(*step));
+  }
+  CHECK(sentences ==
+        std::vector<std::string>{
+            "Parent and child show the same frames, read-only: whoever stores first gets a copy.",
+            "It inherits none of its parent's regions."});
 }
 
 TEST_CASE("Perfetto's JSON has one slice a fault, and slices that nest", "[tool]") {
@@ -302,4 +327,31 @@ TEST_CASE("The line of what was copied when is as wide as was asked for", "[tool
   CHECK(heat_line({}, 100, 4) == "    ");
   CHECK(heat_line({{0, 1}, {99, 8}, {100, 8}}, 100, 4) == ".  @");
   CHECK(heat_line({{5, 3}}, 0, 4) == "@   ");
+}
+
+TEST_CASE("What restores put back is no copy that copying eagerly would have saved", "[tool]") {
+  const Folder folder;
+  const TraceSummary usual = summarize(saved(folder, support::usual_trace()));
+  CHECK(usual.pages_put_back == 1);
+  CHECK(copied_text(usual) == "4 pages, 3 of them by faults and 1 back, by restores");
+  CHECK(eagerly_text(usual) ==
+        "clones and snapshots, copied when they were made, would have been 128 pages; 3 pages were "
+        "copied, apart from those back: 2.3 % of that");
+
+  TraceMaker rollbacks;
+  rollbacks.made(1, 1);
+  rollbacks.fault(1, 0, 0, 0, 1);
+  rollbacks.entries(1, 0, 1, 0, EntryLook::read_only);
+  rollbacks.snapshot(2, 1, 1);
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    rollbacks.fault(1, 0, 1, 1, 1);
+    rollbacks.entries(1, 0, 1, 0, EntryLook::read_only);
+    rollbacks.add(EventKind::restored, 1, 2).pages_copied = 1;
+  }
+  const TraceSummary again = summarize(saved(folder, rollbacks));
+  CHECK(again.pages_put_back == 5);
+  CHECK(eagerly_text(again) ==
+        "clones and snapshots, copied when they were made, would have been 1 page; 5 pages were "
+        "copied, apart from those back: more than that, as pages that are shared again after a "
+        "restore, or with a child or a file, are copied as well");
 }

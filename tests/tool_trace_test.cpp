@@ -1,5 +1,6 @@
 // What `cow report` makes of trace files: good ones, damaged ones, and what is none.
 
+#include <algorithm>
 #include <cstring>
 
 #include "catch.hpp"
@@ -184,6 +185,46 @@ TEST_CASE("A child begins with what its parent had when it forked", "[tool]") {
   CHECK_FALSE(childs->writable);
   CHECK(replay.counts({200, 1}) == FamilyCounts{3, 0, 2});
   CHECK(replay.counts({TraceMaker::main_pid, 1}) == FamilyCounts{1, 0, 1});
+}
+
+TEST_CASE("A process whose pid was another's before begins anew", "[tool]") {
+  const Folder folder;
+  const TraceFile trace = saved(folder, support::trace_with_a_pid_twice());
+  check_replay(trace);
+  TraceWalk walk(trace);
+  while (const auto step = walk.next()) CHECK((step->fits && step->agrees));
+  const Replay& replay = walk.replay();
+  CHECK(replay.counts({200, 1}) == FamilyCounts{3, 0, 2});
+  CHECK(replay.find({200, 5}) == nullptr);
+  CHECK_FALSE(replay.find({200, 1})->runs.at(1).has_value());
+  CHECK(replay.waiting() == 1);  // what the first one wrote does not become the second one's
+  const TraceSummary summary = summarize(trace);
+  CHECK(summary.misfits == 1);
+  CHECK(summary.most_frames == 4);
+  CHECK(summary.earlier_spaces.size() == 2);
+}
+
+TEST_CASE("What a child process had is forgotten when it has ended", "[tool]") {
+  const Folder folder;
+  TraceMaker maker;
+  constexpr std::uint64_t pages = 16;
+  maker.made(1, pages);
+  for (std::uint64_t page = 0; page < pages; page += 2) {
+    maker.entries(1, page, 1, page, EntryLook::read_only);
+  }
+  for (std::uint32_t child = 1; child <= 20; ++child) {
+    maker.run_as(TraceMaker::main_pid, TraceMaker::main_pid);
+    const std::uint64_t forked = maker.add(EventKind::process_forked).number;
+    maker.run_as(1000 + child, 1000 + child);
+    maker.add(EventKind::process_begun, 0, TraceMaker::main_pid).first_page = forked;
+    maker.made(2, pages, 1);
+  }
+  const TraceFile trace = saved(folder, maker);
+  TraceWalk walk(trace);
+  std::size_t most = 0;
+  while (walk.next().has_value()) most = std::max(most, walk.replay().spaces().size());
+  CHECK(most == 3);  // the parent's region, and two of one child
+  check_replay(trace);
 }
 
 TEST_CASE("Entries of threads that write at the same time are told apart", "[tool]") {

@@ -142,6 +142,30 @@ TraceMaker usual_trace() {
   return maker;
 }
 
+TraceMaker trace_with_a_pid_twice() {
+  constexpr std::uint32_t child = 200;
+  TraceMaker maker;
+  const auto begin_child = [&] {
+    maker.run_as(TraceMaker::main_pid, TraceMaker::main_pid);
+    maker.entries(1, 0, 1, 0, EntryLook::read_only);
+    const std::uint64_t forked = maker.add(EventKind::process_forked).number;
+    maker.run_as(child, child);
+    maker.entries(1, 3, 1, 90, EntryLook::writable);  // that was leased
+    maker.add(EventKind::process_begun, 0, TraceMaker::main_pid).first_page = forked;
+  };
+  maker.made(1, 4);
+  maker.fault(1, 0, 0, 0, 1);
+  begin_child();
+  maker.fault(1, 1, 70, 0, 2);
+  maker.made(5, 8);
+  maker.entries(7, 0, 1, 72, EntryLook::writable);  // of a region that it did not live to see
+  maker.fault(5, 0, 71, 0, 1);
+  begin_child();
+  maker.fault(1, 2, 70, 0, 2);
+  maker.made(7, 4);
+  return maker;
+}
+
 namespace {
 
 /// Draws what happens; knows of a space no more than that it is there.

@@ -52,6 +52,10 @@ class TraceMaker {
 /// A region of 64 pages, a clone, faults of every kind, a snapshot and a way back to it.
 TraceMaker usual_trace();
 
+/// Two children, one after the other, that have the same pid; the first has what the second has
+/// not.
+TraceMaker trace_with_a_pid_twice();
+
 /// What a program might do with some regions and snapshots and a child, drawn at random.
 TraceMaker random_trace(Random& random, std::size_t steps);
 

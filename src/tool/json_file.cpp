@@ -66,7 +66,14 @@ int set_mode(int descriptor, mode_t mode) {
   return ::fchmod(descriptor, mode & 0777) == 0 ? 0 : errno;
 }
 
+// A file name need not be UTF-8, a JSON document must be.
+constexpr auto replaced = nlohmann::ordered_json::error_handler_t::replace;
+
 }  // namespace
+
+std::string one_line(const nlohmann::ordered_json& document) {
+  return document.dump(-1, ' ', false, replaced);
+}
 
 JsonFile::JsonFile(std::string path, std::string option, std::size_t room_bytes)
     : path_(std::move(path)), option_(std::move(option)), target_(path_) {
@@ -98,8 +105,7 @@ bool JsonFile::is_replaced() const {
 }
 
 void JsonFile::write(const nlohmann::ordered_json& document) const {
-  // A file name need not be UTF-8, a JSON document must be.
-  write_text(document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  write_text(document.dump(2, ' ', false, replaced) + "\n");
 }
 
 void JsonFile::write_text(const std::string& text) const {

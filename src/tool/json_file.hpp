@@ -12,6 +12,10 @@ namespace cow::tool {
 /// More than a document of results takes.
 inline constexpr std::size_t json_room_bytes = std::size_t{64} << 10;
 
+/// A document on one line, without a line end. What in it is not UTF-8 (a file name need not be) is
+/// replaced.
+[[nodiscard]] std::string one_line(const nlohmann::ordered_json& document);
+
 /// The file that --json names, or another such option. What is in it stays until `write` puts the
 /// whole document in its place; without that nothing has changed, and nothing is left behind. Where
 /// the file cannot be replaced (a pipe, somebody else's, one with several names) `write` writes it

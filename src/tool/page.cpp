@@ -66,8 +66,7 @@ void write_page(const nlohmann::ordered_json& data, const std::string& path,
 
 std::string json_for_html(const nlohmann::ordered_json& data) {
   // A '<' is nowhere but in strings, where it may be written otherwise.
-  const std::string json =
-      data.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  const std::string json = one_line(data);
   std::string text;
   text.reserve(json.size());
   for (const char letter : json) {

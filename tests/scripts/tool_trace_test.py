@@ -49,6 +49,8 @@ class Replay:
                 pages[first + i] = ((None, False) if look == "zero" else
                                     ((file, slot + i), look == "writable"))
         if kind == "process_forked" and event["other"] is not None:
+            for key in [key for key in self.spaces if key[0] == event["other"]]:
+                del self.spaces[key]  # of an earlier process with this pid
             for (owner, number), (family, pages) in list(self.spaces.items()):
                 if owner == pid:
                     self.spaces[event["other"], number] = [family, list(pages)]

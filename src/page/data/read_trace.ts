@@ -7,8 +7,9 @@ import {
   type TraceEvent,
 } from "./types";
 
-// Far more than a region that is traced has; a damaged number must not take all memory.
+// A damaged number must not take all memory. A terabyte of pages of 4 KiB; regions can be larger.
 const mostPages = 2 ** 28;
+const tooMany = `and a region is shown here up to page ${mostPages} only`;
 
 function readRun(value: unknown, where: string): EntryRun {
   const run = asArray(value, where);
@@ -18,7 +19,7 @@ function readRun(value: unknown, where: string): EntryRun {
     throw new Unreadable(`${where} is '${look}', an entry that this page does not know`);
   }
   if (count(1) + count(2) > mostPages) {
-    throw new Unreadable(`${where} goes up to page ${count(1) + count(2)}, which no region has`);
+    throw new Unreadable(`${where} goes up to page ${count(1) + count(2)}, ${tooMany}`);
   }
   return [count(0), count(1), count(2), count(3), count(4), look as EntryLook];
 }
@@ -58,7 +59,7 @@ function readEvent(value: unknown, where: string): TraceEvent {
   const text = (name: string): string => textOr(event[name], "", `${where}.${name}`);
   const entries = event.entries === undefined ? [] : asArray(event.entries, `${where}.entries`);
   if (count("pages") > mostPages) {
-    throw new Unreadable(`${where}.pages is ${count("pages")}, which no region has`);
+    throw new Unreadable(`${where}.pages is ${count("pages")}, ${tooMany}`);
   }
   return {
     number: count("number"),

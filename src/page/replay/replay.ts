@@ -177,12 +177,14 @@ export class Replay {
   }
 
   // The parent's event may come before this one or after it. Nothing is stored to between the fork
-  // and whichever of them is first.
+  // and whichever of them is first. An earlier process may have had the same number: what it had
+  // went with it.
   private beginProcess(event: TraceEvent): void {
     const parent = this.parents.get(event.pid) ?? event.other;  // 0: there is none to go by
     const begun = this.forked.get(event.pid) ?? this.familiesOf(parent);
-    const own = this.familiesOf(event.pid);
+    const own = new Map<number, Family>();
     for (const [number, family] of begun) own.set(number, family.twin());
+    this.processes.set(event.pid, own);
     this.forked.delete(event.pid);
   }
 }

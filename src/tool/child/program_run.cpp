@@ -22,22 +22,22 @@ namespace {
 constexpr std::array<int, 4> passed_on = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
 
 std::atomic<pid_t> g_program{0};  // that runs now
-std::atomic<int> g_too_early{0};  // a signal that came before there was a program
+std::atomic<int> g_kept{0};       // a signal that came while none did
 static_assert(std::atomic<pid_t>::is_always_lock_free, "used in a signal handler");
 
-// What the terminal sends, the kernel has sent to the program as well.
+// What the terminal sends, the kernel has sent to the program as well, if there was one.
 void pass_on(int number, siginfo_t* info, void* /*context*/) {
-  if (info->si_code > 0) return;
   const int error = errno;
-  if (const pid_t program = g_program.load(); program > 0) {
+  if (const pid_t program = g_program.load(); program == 0) {
+    g_kept.store(number);
+  } else if (info->si_code <= 0) {
     ::kill(program, number);
-  } else {
-    g_too_early.store(number);
   }
   errno = error;
 }
 
-/// While it is there, signals are passed on. Those that were ignored (nohup) stay so.
+/// While it is there, signals are passed on. Those that were ignored (nohup) stay so. One that came
+/// before the program ends it when it begins; one that came after it ends this process.
 class SignalsPassedOn {
  public:
   SignalsPassedOn() {
@@ -54,10 +54,10 @@ class SignalsPassedOn {
     }
   }
   ~SignalsPassedOn() {
-    g_program.store(0);
     for (std::size_t i = 0; i < passed_on.size(); ++i) {
       ::sigaction(passed_on[i], &before_[i], nullptr);
     }
+    if (const int number = g_kept.exchange(0); number != 0) ::raise(number);
   }
   SignalsPassedOn(const SignalsPassedOn&) = delete;
   SignalsPassedOn& operator=(const SignalsPassedOn&) = delete;
@@ -66,8 +66,10 @@ class SignalsPassedOn {
 
   static void to(pid_t program) {
     g_program.store(program);
-    if (const int number = g_too_early.exchange(0); number != 0) ::kill(program, number);
+    if (const int number = g_kept.exchange(0); number != 0) ::kill(program, number);
   }
+  /// Precondition: the program has ended and was not reaped: so its pid is nobody else's yet.
+  static void to_nobody() { g_program.store(0); }
 
  private:
   std::array<struct sigaction, passed_on.size()> before_{};
@@ -138,6 +140,22 @@ pid_t start(std::vector<std::string> command, std::vector<std::string> environme
   return program;
 }
 
+// Signals go to it until it is reaped, and to nobody who gets its pid then.
+int status_at_end(pid_t program) {
+  siginfo_t ended{};
+  while (::waitid(P_PID, static_cast<id_t>(program), &ended, WEXITED | WNOWAIT) < 0) {
+    if (errno == EINTR) continue;
+    SignalsPassedOn::to_nobody();
+    throw std::system_error(errno, std::generic_category(), "waitid");
+  }
+  SignalsPassedOn::to_nobody();
+  int status = 0;
+  while (::waitpid(program, &status, 0) < 0) {
+    if (errno != EINTR) throw std::system_error(errno, std::generic_category(), "waitpid");
+  }
+  return status;
+}
+
 }  // namespace
 
 ProgramEnd run_program(const std::vector<std::string>& command,
@@ -145,10 +163,7 @@ ProgramEnd run_program(const std::vector<std::string>& command,
   const SignalsPassedOn signals;
   const pid_t program = start(command, environment_with(variables), signals.caught());
   SignalsPassedOn::to(program);
-  int status = 0;
-  while (::waitpid(program, &status, 0) < 0) {
-    if (errno != EINTR) throw std::system_error(errno, std::generic_category(), "waitpid");
-  }
+  const int status = status_at_end(program);
   ProgramEnd end;
   if (WIFSIGNALED(status)) {
     end.signal = WTERMSIG(status);

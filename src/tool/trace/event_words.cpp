@@ -88,13 +88,10 @@ std::string fault_sentence(const WalkedStep& walked) {
   return text + fmt::format(" It took {}: {}.", time_text(event.whole_ns), parts_text(event));
 }
 
-std::string made_sentence(const WalkedStep& walked, std::uint64_t page_bytes) {
+// Without bytes: a region may have larger pages than its machine, and the trace does not say.
+std::string made_sentence(const WalkedStep& walked) {
   const Event& event = *walked.event;
-  const std::uint64_t pages = walked.space_pages;
-  const std::string size =
-      fmt::format("{} ({})", counted(pages, "page"),
-                  pages < most_trace_number / page_bytes ? bytes_text(pages * page_bytes)
-                                                         : "more than any memory has");
+  const std::string size = counted(walked.space_pages, "page");
   if (event.other == 0) {
     const bool has_frames = walked.family_after.frames > walked.family_before.frames;
     return fmt::format("It has {}, {}", size,
@@ -126,12 +123,12 @@ std::string copied_sentence(const Event& event) {
                                        : with_commas(event.pages_copied) + " pages are");
 }
 
-std::string what_happened(const WalkedStep& walked, std::uint64_t page_bytes) {
+std::string what_happened(const WalkedStep& walked) {
   const Event& event = *walked.event;
   switch (event.kind) {
     case EventKind::fault: return fault_sentence(walked);
     case EventKind::region_made:
-    case EventKind::snapshot_made: return made_sentence(walked, page_bytes);
+    case EventKind::snapshot_made: return made_sentence(walked);
     case EventKind::region_gone:
     case EventKind::snapshot_gone:
     case EventKind::discarded: return given_back_sentence(walked);
@@ -145,8 +142,10 @@ std::string what_happened(const WalkedStep& walked, std::uint64_t page_bytes) {
     case EventKind::collected:
       return fmt::format("The kernel had copied {} that were stored to; libcow learned it now.",
                          counted(event.pages_copied, "page"));
-    case EventKind::process_forked:
     case EventKind::process_begun:
+      if (event.first_page == 0) return "It inherits none of its parent's regions.";
+      [[fallthrough]];
+    case EventKind::process_forked:
       return "Parent and child show the same frames, read-only: whoever stores first gets a copy.";
     case EventKind::none:
     case EventKind::entries: break;
@@ -222,8 +221,8 @@ std::string title_of(const WalkedStep& walked) {
   return name_of(event.kind);
 }
 
-std::string sentence_of(const WalkedStep& walked, std::uint64_t page_bytes) {
-  std::string text = what_happened(walked, page_bytes);
+std::string sentence_of(const WalkedStep& walked) {
+  std::string text = what_happened(walked);
   const Event& event = *walked.event;
   const bool is_timed = event.kind != EventKind::fault && event.whole_ns > 0;
   if (is_timed) text += fmt::format(" It took {}.", time_text(event.whole_ns));

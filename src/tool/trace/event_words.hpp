@@ -17,6 +17,6 @@ namespace cow::tool {
 [[nodiscard]] std::string title_of(const WalkedStep& walked);
 
 /// What it did to frames, why, and what it cost: one to three plain sentences.
-[[nodiscard]] std::string sentence_of(const WalkedStep& walked, std::uint64_t page_bytes);
+[[nodiscard]] std::string sentence_of(const WalkedStep& walked);
 
 }  // namespace cow::tool

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tool/fault_decode.hpp"
+#include "tool/json_file.hpp"
 #include "tool/trace/event_words.hpp"
 #include "tool/trace/trace_walk.hpp"
 
@@ -57,15 +58,11 @@ class PerfettoWriter {
   std::string run() {
     text_ = R"({"displayTimeUnit":"ns","traceEvents":[)";
     while (const auto step = walk_.next()) take(*step);
-    text_ += "\n],\"otherData\":" + dumped(other_data()) + "}\n";
+    text_ += "\n],\"otherData\":" + one_line(other_data()) + "}\n";
     return std::move(text_);
   }
 
  private:
-  static std::string dumped(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  }
-
   Json other_data() const {
     return {{"program", trace_.program},
             {"kernel", trace_.kernel},
@@ -76,7 +73,7 @@ class PerfettoWriter {
   void put(const Json& event) {
     text_ += is_first_ ? "\n" : ",\n";
     is_first_ = false;
-    text_ += dumped(event);
+    text_ += one_line(event);
   }
 
   Json begin_event(const char* phase, const std::string& name, const Event& event,
@@ -121,7 +118,7 @@ class PerfettoWriter {
       take_fault(step, slice);
     } else if (event.whole_ns > 0) {
       put_slice(title_of(step), event, slice,
-                {{"what", sentence_of(step, trace_.header.page_bytes)}, {"event", event.number}});
+                {{"what", sentence_of(step)}, {"event", event.number}});
     }
     if (is_moment(event.kind)) {
       Json json = begin_event("i", title_of(step), event, slice.end);
@@ -148,7 +145,7 @@ class PerfettoWriter {
     const Event& event = *step.event;
     put_slice("fault", event, slice,
               {{"store", title_of(step)},
-               {"what", sentence_of(step, trace_.header.page_bytes)},
+               {"what", sentence_of(step)},
                {"address", hex(event.address)},
                {"instruction", hex(event.instruction_pointer)},
                {"error_code", hex(event.error_code)},

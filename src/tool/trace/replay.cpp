@@ -1,5 +1,6 @@
 #include "tool/trace/replay.hpp"
 
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -32,15 +33,44 @@ Replay::Replay(const TraceFile& trace) : trace_(trace) {
       ++children_to_come_[{event.other, event.first_page}];
     }
   }
+  find_last_events();
+}
+
+// Backwards, as a process does not say that it ends: a later one may have its number. What that
+// one's entries say, it writes before it says that it has begun. Processes that were not begun by
+// another one in the trace are few, and stay.
+void Replay::find_last_events() {
+  std::set<std::uint32_t> children;
+  for (const Event& event : trace_.events) {
+    if (event.kind == EventKind::process_begun) children.insert(event.pid);
+  }
+  std::map<std::uint32_t, const Event*> begun;  // by the process that was looked at; null: earlier
+  for (std::size_t i = trace_.events.size(); i-- > 0;) {
+    const Event& event = trace_.events[i];
+    if (!children.contains(event.pid)) continue;
+    const auto [process, is_first_look] = begun.try_emplace(event.pid, nullptr);
+    const Event* const begins = process->second;
+    if (begins != nullptr && event.kind == EventKind::entries && event.tid == begins->tid) continue;
+    if (is_first_look || begins != nullptr) last_events_.insert(&event);
+    process->second = event.kind == EventKind::process_begun ? &event : nullptr;
+  }
+}
+
+void Replay::refuse(const char* why) const {
+  throw ToolError(fmt::format("'{}' cannot be replayed: {}; record less with --events N",
+                              printable(trace_.path), why));
 }
 
 void Replay::work(std::uint64_t runs) {
   work_done_ += runs + 1;
-  if (work_done_ < most_work && runs_held_ < most_runs_held) return;
-  throw ToolError(
-      fmt::format("'{}' cannot be replayed: too many pages lie scattered in too many regions and "
-                  "snapshots; record less with --events N",
-                  printable(trace_.path)));
+  if (runs_held_ >= most_runs_held) {
+    refuse("at one moment, the pages of all its processes are scattered so much that there is no "
+           "memory for them here");
+  }
+  if (work_done_ >= most_work) {
+    refuse("its clones, snapshots, restores and forks, of pages that are scattered, take more work "
+           "than is done here");
+  }
 }
 
 const ReplayedSpace* Replay::find(SpaceKey key) const {
@@ -95,7 +125,7 @@ std::vector<TouchedPages> Replay::take_touched(FamilyKey key) {
 }
 
 std::uint64_t Replay::waiting() const {
-  std::uint64_t count = 0;
+  std::uint64_t count = left_waiting_;
   for (const auto& [space, entries] : waiting_) count += entries.size();
   return count;
 }
@@ -223,6 +253,21 @@ void Replay::fork(const Event& event) {
   }
 }
 
+void Replay::forget_process(std::uint32_t pid) {
+  for (auto space = spaces_.lower_bound({pid, 0});
+       space != spaces_.end() && space->first.pid == pid; space = spaces_.erase(space)) {
+    runs_held_ -= space->second.runs.size() + 1;
+  }
+  families_.erase(families_.lower_bound({pid, 0}),
+                  families_.upper_bound({pid, std::numeric_limits<std::uint32_t>::max()}));
+  touched_.erase(touched_.lower_bound({pid, 0}),
+                 touched_.upper_bound({pid, std::numeric_limits<std::uint32_t>::max()}));
+  for (auto entries = waiting_.lower_bound({pid, 0});
+       entries != waiting_.end() && entries->first.pid == pid; entries = waiting_.erase(entries)) {
+    left_waiting_ += entries->second.size();
+  }
+}
+
 bool Replay::begin_child(const Event& event) {
   if (event.first_page == 0) return true;
   const ForkKey key{event.other, event.first_page};
@@ -253,6 +298,8 @@ bool Replay::restore(const Event& event) {
 }
 
 bool Replay::apply(const Event& event) {
+  if (ended_.has_value()) forget_process(*std::exchange(ended_, std::nullopt));
+  if (last_events_.contains(&event)) ended_ = event.pid;
   const SpaceKey key{event.pid, event.space};
   switch (event.kind) {
     case EventKind::entries: return apply_entries(event);

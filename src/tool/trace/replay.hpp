@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -58,7 +59,7 @@ struct TouchedPages {
 
 /// Follows a trace: after each event, which frame every page of every region and snapshot shows, as
 /// docs/trace-format.md defines what events do. Nothing in a trace is believed; what does not fit
-/// changes nothing.
+/// changes nothing. What a child process had is forgotten when the event after its last one comes.
 class Replay {
  public:
   /// The trace must outlive it.
@@ -100,16 +101,22 @@ class Replay {
   bool restore(const trace::Event& event);
   void fork(const trace::Event& event);
   bool begin_child(const trace::Event& event);
+  void find_last_events();
+  void forget_process(std::uint32_t pid);
   ReplayedSpace& add(SpaceKey key, ReplayedSpace space);
   void clear(SpaceKey key, ReplayedSpace& space, std::uint64_t first_page,
              std::uint64_t page_count);
   void show(SpaceKey key, ReplayedSpace& space, const PageRun& run);
   void work(std::uint64_t runs);
+  [[noreturn]] void refuse(const char* why) const;
 
   const TraceFile& trace_;
   Spaces spaces_;
   std::map<FamilyKey, Family> families_;
   std::map<SpaceKey, std::vector<const trace::Event*>> waiting_;
+  std::uint64_t left_waiting_ = 0;  ///< entries that their process did not live to see held
+  std::set<const trace::Event*> last_events_;  ///< of child processes, before another has their pid
+  std::optional<std::uint32_t> ended_;         ///< a process: what it had is still to be looked at
   std::map<ForkKey, std::size_t> children_to_come_;
   std::map<ForkKey, Spaces> at_fork_;  ///< what a parent had, for children to come
   std::map<FamilyKey, std::vector<TouchedPages>> touched_;

@@ -51,10 +51,6 @@ std::optional<Output> output(const std::optional<std::string>& path, const std::
   return Output(*path, option);
 }
 
-std::string dumped(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 // What `cow demo CHAPTER --json` wrote; nothing if it is not even JSON.
 std::optional<Json> read_json(const std::string& path) {
   std::error_code error;
@@ -102,7 +98,7 @@ void print_report(Screen& screen, const TraceFile& trace) {
                           architecture_text(trace.header.architecture), printable(trace.kernel),
                           printable(trace.library)));
   print_summary(screen, trace, summary);
-  print_details(screen, trace, summary);
+  print_details(screen, summary);
 }
 
 void print_ways_on(Screen& screen) {
@@ -133,9 +129,12 @@ void report_one(const std::string& path, const ReportOptions& options) {
   std::optional<PageFile> page;
   if (options.page.has_value()) page.emplace(*options.page, "-o");
   const TraceFile trace = read_trace(path);
-  if (json.has_value()) json->write(dumped(trace_json(trace)));
   if (perfetto.has_value()) perfetto->write(perfetto_json(trace));
-  if (page.has_value()) page->write(trace_json(trace));
+  if (json.has_value() || page.has_value()) {
+    const Json document = trace_json(trace);
+    if (json.has_value()) json->write(one_line(document) + "\n");
+    if (page.has_value()) page->write(document);
+  }
   if (json.has_value() || perfetto.has_value() || options.page.has_value()) return;
   Screen screen(stdout, wants_color(ColorChoice::automatic, stdout), Terminal::of(stdout));
   print_report(screen, trace);

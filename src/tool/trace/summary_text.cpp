@@ -32,6 +32,7 @@ using SpaceRow = std::pair<SpaceKey, SpaceSummary>;
 // Those that cost most first.
 std::vector<SpaceRow> rows_of(const TraceSummary& summary) {
   std::vector<SpaceRow> rows(summary.spaces.begin(), summary.spaces.end());
+  rows.insert(rows.end(), summary.earlier_spaces.begin(), summary.earlier_spaces.end());
   std::stable_sort(rows.begin(), rows.end(), [](const SpaceRow& left, const SpaceRow& right) {
     return std::pair(left.second.pages_copied, left.second.faults) >
            std::pair(right.second.pages_copied, right.second.faults);
@@ -125,7 +126,6 @@ void print_heat(Screen& screen, const TraceSummary& summary) {
 }  // namespace
 
 void print_summary(Screen& screen, const TraceFile& trace, const TraceSummary& summary) {
-  const std::uint64_t page_bytes = trace.header.page_bytes;
   screen.fact("program", printable(trace.program));
   const std::size_t processes = summary.processes.size();
   screen.fact("events", fmt::format("{} of {} {} in {}", with_commas(summary.steps), processes,
@@ -134,16 +134,9 @@ void print_summary(Screen& screen, const TraceFile& trace, const TraceSummary& s
   screen.fact("faults", fmt::format("{}, which took {}{}", with_commas(summary.faults),
                                     time_text(summary.fault_ns),
                                     share_text(summary.fault_ns, summary.duration_ns)));
-  screen.fact("copied",
-              fmt::format("{} ({}), {} of them by faults", counted(summary.pages_copied, "page"),
-                          bytes_text(summary.pages_copied * page_bytes),
-                          with_commas(summary.pages_copied_by_faults)));
+  screen.fact("copied", copied_text(summary));
   if (summary.pages_shared > 0) {
-    screen.fact("eagerly",
-                fmt::format("clones and snapshots, copied when they were made, would have "
-                            "been {}; {} % of that was copied",
-                            counted(summary.pages_shared, "page"),
-                            percent(summary.pages_copied, summary.pages_shared)));
+    screen.fact("eagerly", eagerly_text(summary));
   }
   const std::vector<SpaceRow> rows = rows_of(summary);
   if (!rows.empty() && rows.front().second.pages_copied > 0) {
@@ -152,15 +145,40 @@ void print_summary(Screen& screen, const TraceFile& trace, const TraceSummary& s
                 fmt::format("{}: {}, {}", Names(summary).of(key, space),
                             counted(space.pages_copied, "page"), counted(space.faults, "fault")));
   }
-  screen.fact("frames", fmt::format("{} at most ({})", with_commas(summary.most_frames),
-                                    bytes_text(summary.most_frames * page_bytes)));
+  screen.fact("frames", fmt::format("{} at most", with_commas(summary.most_frames)));
   print_missing(screen, trace, summary);
 }
 
-void print_details(Screen& screen, const TraceFile& /*trace*/, const TraceSummary& summary) {
+void print_details(Screen& screen, const TraceSummary& summary) {
   print_spaces(screen, summary);
   print_dearest(screen, summary);
   print_heat(screen, summary);
+}
+
+std::string copied_text(const TraceSummary& summary) {
+  std::string text = fmt::format("{}, {} of them by faults", counted(summary.pages_copied, "page"),
+                                 with_commas(summary.pages_copied_by_faults));
+  if (summary.pages_put_back > 0) {
+    text += fmt::format(" and {} back, by restores", with_commas(summary.pages_put_back));
+  }
+  return text;
+}
+
+// Pages that are shared without a clone or a snapshot are copied as well, and may be so again and
+// again: so there may be more copies than those would have taken.
+std::string eagerly_text(const TraceSummary& summary) {
+  const std::uint64_t copied = summary.pages_copied - summary.pages_put_back;
+  const std::string copies = copied == 1 ? "1 page was" : with_commas(copied) + " pages were";
+  const std::string which = summary.pages_put_back > 0 ? ", apart from those back" : "";
+  const std::string text =
+      fmt::format("clones and snapshots, copied when they were made, would have been {}; {} "
+                  "copied{}: ",
+                  counted(summary.pages_shared, "page"), copies, which);
+  if (copied <= summary.pages_shared) {
+    return text + fmt::format("{} % of that", percent(copied, summary.pages_shared));
+  }
+  return text + "more than that, as pages that are shared again after a restore, or with a child "
+                "or a file, are copied as well";
 }
 
 std::string heat_line(const std::vector<CopyMoment>& copies, std::uint64_t duration_ns,

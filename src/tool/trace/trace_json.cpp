@@ -205,7 +205,7 @@ Json event_json(const WalkedStep& step, const Replay& replay, const TraceFile& t
                      {"shared", step.family_after.shared}};
   }
   json["title"] = title_of(step);
-  json["sentence"] = sentence_of(step, trace.header.page_bytes);
+  json["sentence"] = sentence_of(step);
   if (!step.fits) json["fits"] = false;
   return json;
 }

@@ -36,11 +36,28 @@ class Summarizer {
     if (!step.agrees) ++summary_.disagreements;
     if (event.pages_copied > 0) {
       summary_.pages_copied += event.pages_copied;
+      if (event.kind == EventKind::restored) summary_.pages_put_back += event.pages_copied;
       summary_.copies.push_back({trace_.since_start(event), event.pages_copied});
     }
+    if (event.kind == EventKind::process_begun) begin_process(event);
     if (event.kind == EventKind::fault) take_fault(step);
     take_frames(step);
     take_space(step);
+  }
+
+  // Whatever had this pid before is another process, and is gone.
+  void begin_process(const Event& event) {
+    const std::uint32_t pid = event.pid;
+    frames_of_process_.erase(pid);
+    std::erase_if(frames_of_family_, [&](const auto& entry) { return entry.first.pid == pid; });
+    const auto begin = summary_.spaces.lower_bound({pid, 0});
+    auto end = begin;
+    for (; end != summary_.spaces.end() && end->first.pid == pid; ++end) {
+      SpaceSummary& space = end->second;
+      if (!space.gone_ns.has_value()) space.gone_ns = trace_.since_start(event);
+      summary_.earlier_spaces.emplace_back(end->first, space);
+    }
+    summary_.spaces.erase(begin, end);
   }
 
   void take_fault(const WalkedStep& step) {
@@ -76,7 +93,9 @@ class Summarizer {
       space.made_ns = trace_.since_start(event);
     }
     if (event.kind == EventKind::fault) ++space.faults;
-    const bool is_shared_anew = is_new && event.other != 0;
+    const bool is_shared_anew =
+        is_new && event.other != 0 &&
+        (event.kind == EventKind::region_made || event.kind == EventKind::snapshot_made);
     space.pages_copied += event.pages_copied;
     const ReplayedSpace* const now = walk_.replay().find({event.pid, event.space});
     if (now == nullptr) {

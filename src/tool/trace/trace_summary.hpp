@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tool/trace/trace_walk.hpp"
@@ -44,10 +45,13 @@ struct TraceSummary {
   std::uint64_t fault_ns = 0;
   std::uint64_t pages_copied = 0;  ///< by faults and calls
   std::uint64_t pages_copied_by_faults = 0;
+  std::uint64_t pages_put_back = 0;  ///< by restores: a snapshot's bytes copied back to a region
   std::uint64_t pages_shared = 0;  ///< that clones and snapshots had frames for when they were made
   std::uint64_t most_frames = 0;   ///< at once, in one process
   std::set<std::uint32_t> processes;
   std::map<SpaceKey, SpaceSummary> spaces;
+  /// Of processes whose pid another one had later.
+  std::vector<std::pair<SpaceKey, SpaceSummary>> earlier_spaces;
   std::vector<FaultSummary> dearest;  ///< at most `most_dear_faults`
   std::vector<CopyMoment> copies;
 

@@ -114,3 +114,22 @@ test("a clone of a region of 2^18 pages shares its pieces", () => {
   assert.deepEqual(family === replay.family(100, 1), false);
   assert.deepEqual(replay.family(100, 1).counts, { frames: pages, writable: pages, shared: 0 });
 });
+
+test("a process that has an earlier one's pid begins without what that one had", () => {
+  const made = new MadeUpProgram(1, randomNumbers(1)).run(1).events[0] as TraceEvent;
+  const process = { ...made, family: 0, space: 0, after: null, entries: [] };
+  const child = (): TraceEvent[] => [
+    { ...process, kind: "process_forked", other: 200 },
+    { ...process, kind: "process_begun", pid: 200, other: made.pid },
+  ];
+  const events: TraceEvent[] = [
+    ...child(), { ...made, pid: 200, family: 7, space: 7, after: null },
+    { ...made, after: null }, ...child(),
+  ];
+  const replay = new Replay({ about: new MadeUpProgram(1, randomNumbers(1)).run(1).about, events });
+  replay.seek(3);
+  assert.equal(replay.family(200, 7).spaces.size, 1);
+  replay.seek(events.length);
+  assert.equal(replay.family(200, 7).spaces.size, 0);
+  assert.equal(replay.family(200, made.family).spaces.size, 1);
+});
