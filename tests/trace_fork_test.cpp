@@ -4,15 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cow/cow.hpp>
 #include <string>
-#include <thread>
 
 #include "catch.hpp"
+#include "crew.hpp"
 #include "folder.hpp"
 #include "support.hpp"
 #include "trace_replay.hpp"
+#include "trace_rounds.hpp"
 
 using cow::Region;
 using support::EventKind;
@@ -87,29 +87,42 @@ TEST_CASE("a child that is forked while others are, and has children, is in the 
 
 TEST_CASE("a fork beside a thread that makes and drops regions leaves an exact replay", "[api]") {
   const Folder folder;
-  const cow::Trace trace(folder / "t", {.capacity_events = 1u << 18});
-  std::atomic<bool> done{false};
-  std::thread maker([&] {
-    for (unsigned i = 0; !done; ++i) {
+  const std::size_t forks = std::max<std::size_t>(10, support::scaled(40));
+  constexpr std::size_t rounds_a_fork = 60;
+  constexpr std::size_t most_events_a_round = 20;
+  const cow::Trace trace(folder / "t",
+                         {.capacity_events = forks * rounds_a_fork * most_events_a_round});
+  support::Rounds rounds(1);
+  support::Crew crew;
+  crew.repeat([&, i = 0u]() mutable {
+    rounds.go_on(0, [&] {
       Region region = Region::create((1 + i % 40) * support::page_bytes(), support::options());
       support::store(region, 0, i);
       const Region clone = region.clone();
-    }
+      ++i;
+    });
   });
-  for (std::size_t i = 0; i < std::max<std::size_t>(10, support::scaled(40)); ++i) {
+  for (std::size_t i = 0; i < forks; ++i) {
+    rounds.wait_for_all_but(0);
+    rounds.allow(rounds_a_fork);
+    rounds.wait_for_all_but(rounds_a_fork - 1 - i % 20);  // then it is at work
     const auto result = support::run_in_child([&]() -> std::string {
       TraceReplay replay(folder / "t");
+      std::string complaint;
       // The parent's maker may be in the middle of an event: this child's are behind it.
-      while (replay.count(EventKind::process_begun) <= i && replay.advance().empty())
+      while (complaint.empty() && replay.count(EventKind::process_begun) <= i) {
+        if (trace.lost() > 0) return "the trace is full";
+        complaint = replay.advance();
         ::sched_yield();
-      const std::string complaint = replay.advance();
+      }
+      if (complaint.empty()) complaint = replay.advance();
       return complaint.empty() ? replay.difference_from_tables() : complaint;
     });
     CHECK(result.complaint == "");
     CHECK(result.exited());
   }
-  done = true;
-  maker.join();
+  crew.stop();
+  CHECK(trace.lost() == 0);
   TraceReplay replay(folder / "t");
   CHECK(replay.advance() == "");
   CHECK(replay.unfinished() == 0);

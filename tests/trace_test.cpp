@@ -1,5 +1,6 @@
 // The recorded trace: bounded, complete, and safe whatever becomes of the process.
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -8,7 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cow/cow.hpp>
 #include <cstdlib>
@@ -21,9 +21,11 @@
 
 #include "call_filter.hpp"
 #include "catch.hpp"
+#include "crew.hpp"
 #include "folder.hpp"
 #include "support.hpp"
 #include "trace_replay.hpp"
+#include "trace_rounds.hpp"
 
 using cow::Region;
 using support::EventKind;
@@ -38,6 +40,13 @@ std::vector<support::Event> faults_of(const TraceReplay& replay) {
     if (event.kind == EventKind::fault) faults.push_back(event);
   }
   return faults;
+}
+
+/// Whether a child has not ended, which can be waited for as before.
+bool is_running(pid_t child) {
+  siginfo_t ended{};
+  const int error = ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT);
+  return error == 0 && ended.si_pid == 0;
 }
 
 }  // namespace
@@ -113,7 +122,8 @@ TEST_CASE("what a killed process has written is in the file", "[api]") {
       }
     });
     REQUIRE(child.peer().hear());
-    while (TraceReplay(folder / "t").header().claimed < 2000) ::sched_yield();
+    while (TraceReplay(folder / "t").header().claimed < 2000 && is_running(child.pid()))
+      ::sched_yield();
     ::kill(child.pid(), SIGKILL);
     CHECK(child.wait().died_of(SIGKILL));
     TraceReplay replay(folder / "t");
@@ -130,17 +140,19 @@ TEST_CASE("threads that store beside snapshots leave complete events and an exac
           "[api]") {
   const Folder folder;
   constexpr std::size_t threads = 4;
-  const std::size_t pages = 256;
+  constexpr std::size_t pages = 256;
+  constexpr std::size_t stores_a_snapshot = 64;  // of a thread
+  const std::size_t most_snapshots = 4 * std::max<std::size_t>(40, support::scaled(40));
   std::vector<Region> regions;
   Region shared = Region::create(threads * pages * support::page_bytes(), support::options());
-  const cow::Trace trace(folder / "t", {.capacity_events = 1u << 19});
+  const cow::Trace trace(folder / "t", {.capacity_events = most_snapshots * 3000});
   TraceReplay replay(folder / "t");
-  std::atomic<bool> done{false};
-  std::vector<std::thread> crew;
+  support::Rounds stores(threads);
+  support::Crew crew;
   for (std::size_t t = 0; t < threads; ++t) {
-    crew.emplace_back([&, t] {
-      support::Random random(t);
-      while (!done) support::store(shared, t * pages + random.below(pages), 1, random.below(64));
+    crew.repeat([&, t, random = support::Random(t)]() mutable {
+      stores.go_on(
+          t, [&] { support::store(shared, t * pages + random.below(pages), 1, random.below(64)); });
     });
   }
   std::vector<cow::Snapshot> snapshots;
@@ -150,17 +162,17 @@ TEST_CASE("threads that store beside snapshots leave complete events and an exac
     for (const support::Event& fault : faults_of(replay)) tids.insert(fault.tid);
     return support::kernel_copies() ? threads : tids.size();
   };
-  // Until every thread had a fault: whatever a test is given of the processor.
-  for (std::size_t i = 0; complaint.empty(); ++i) {
+  for (std::size_t i = 0; complaint.empty() && i < most_snapshots; ++i) {
     if (i >= support::scaled(40) && storing() == threads) break;
+    stores.wait_for_all_but(0);
+    stores.allow(stores_a_snapshot);
     snapshots.push_back(shared.snapshot());
     if (i % 3 == 0) regions.push_back(shared.clone());
     if (i % 7 == 0) regions.clear();
     if (i % 5 == 0) snapshots.clear();
     complaint = replay.advance();
   }
-  done = true;
-  for (std::thread& thread : crew) thread.join();
+  crew.stop();
   CHECK(complaint == "");
   CHECK(replay.advance() == "");
   REQUIRE(trace.lost() == 0);
@@ -215,32 +227,36 @@ TEST_CASE("traces begin and end while threads store and make regions", "[api]") 
   const std::size_t page = support::page_bytes();
   Region shared = Region::create(512 * page, support::options());
   shared.snapshot().save(folder / "image");
-  std::atomic<bool> done{false};
   std::vector<Region> last;
   for (int i = 0; i < 3; ++i) last.push_back(shared.clone());
-  std::vector<std::thread> crew;
+  support::Rounds rounds(last.size());
+  support::Crew crew;
   for (std::size_t t = 0; t < last.size(); ++t) {
-    crew.emplace_back([&, t] {
-      support::Random random(t);
-      for (unsigned i = 0; !done; ++i) {
+    crew.repeat([&, t, random = support::Random(t), i = 0u]() mutable {
+      rounds.go_on(t, [&] {
         support::store(shared, random.below(512), 1, t);
         if (i % 8 == 0) last[t] = shared.clone(static_cast<cow::CloneMode>(i / 8 % 2));
         if (i % 50 == 7) last[t] = Region::load(folder / "image");
         if (i % 20 == 3) last[t].restore(last[t].snapshot());
-      }
+        ++i;
+      });
     });
   }
+  constexpr std::size_t rounds_a_trace = 100;
   const std::size_t traces = support::scaled(60);
   for (std::size_t i = 0; i < traces; ++i) {
+    // They are at work, or may be, when a trace begins and when it ends.
+    rounds.wait_for_all_but(rounds_a_trace / 2);
+    rounds.allow(rounds_a_trace);
     const cow::Trace trace(folder / "t", {.capacity_events = 1u << 17});
     TraceReplay replay(folder / "t");
     for (unsigned looks = 0; looks < 4; ++looks) {
       std::this_thread::yield();
       REQUIRE(replay.advance() == "");
     }
+    REQUIRE(trace.lost() == 0);
     if (i + 1 < traces) continue;
-    done = true;
-    for (std::thread& thread : crew) thread.join();
+    crew.stop();
     REQUIRE(trace.lost() == 0);
     CHECK(replay.advance() == "");
     CHECK(replay.unfinished() == 0);
