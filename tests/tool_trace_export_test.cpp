@@ -333,10 +333,10 @@ TEST_CASE("What restores put back is no copy that copying eagerly would have sav
   const Folder folder;
   const TraceSummary usual = summarize(saved(folder, support::usual_trace()));
   CHECK(usual.pages_put_back == 1);
-  CHECK(copied_text(usual) == "4 pages, 3 of them by faults and 1 back, by restores");
+  CHECK(copied_text(usual) == "4 pages, 3 of them by faults, 1 put back by restores");
   CHECK(eagerly_text(usual) ==
         "clones and snapshots, copied when they were made, would have been 128 pages; 3 pages were "
-        "copied, apart from those back: 2.3 % of that");
+        "copied, without those put back: 2.3 % of that");
 
   TraceMaker rollbacks;
   rollbacks.made(1, 1);
@@ -352,6 +352,6 @@ TEST_CASE("What restores put back is no copy that copying eagerly would have sav
   CHECK(again.pages_put_back == 5);
   CHECK(eagerly_text(again) ==
         "clones and snapshots, copied when they were made, would have been 1 page; 5 pages were "
-        "copied, apart from those back: more than that, as pages that are shared again after a "
+        "copied, without those put back: more than that, as pages that are shared again after a "
         "restore, or with a child or a file, are copied as well");
 }

@@ -159,7 +159,7 @@ std::string copied_text(const TraceSummary& summary) {
   std::string text = fmt::format("{}, {} of them by faults", counted(summary.pages_copied, "page"),
                                  with_commas(summary.pages_copied_by_faults));
   if (summary.pages_put_back > 0) {
-    text += fmt::format(" and {} back, by restores", with_commas(summary.pages_put_back));
+    text += fmt::format(", {} put back by restores", with_commas(summary.pages_put_back));
   }
   return text;
 }
@@ -169,7 +169,7 @@ std::string copied_text(const TraceSummary& summary) {
 std::string eagerly_text(const TraceSummary& summary) {
   const std::uint64_t copied = summary.pages_copied - summary.pages_put_back;
   const std::string copies = copied == 1 ? "1 page was" : with_commas(copied) + " pages were";
-  const std::string which = summary.pages_put_back > 0 ? ", apart from those back" : "";
+  const std::string which = summary.pages_put_back > 0 ? ", without those put back" : "";
   const std::string text =
       fmt::format("clones and snapshots, copied when they were made, would have been {}; {} "
                   "copied{}: ",
