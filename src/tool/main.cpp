@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cow/version.hpp>
-#include <cstdio>
 #include <exception>
 #include <map>
 #include <optional>
@@ -132,12 +131,6 @@ int run(std::vector<std::string> arguments) {
     return app.exit(error) == 0 ? exit_success : exit_usage;
   }
   return exit_code;
-}
-
-// Where nobody can read it the exit code is all there is: fmt::print would throw.
-void say_on_stderr(const std::string& sentence) {
-  const std::string line = fmt::format("cow: {}\n", sentence);
-  std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdio>
 #include <stdexcept>
 #include <string>
 
@@ -22,5 +23,11 @@ class ToolError : public std::runtime_error {
  private:
   int exit_code_;
 };
+
+/// "cow: SENTENCE" on stderr. Where nobody can read that the exit code is all there is.
+inline void say_on_stderr(const std::string& sentence) {
+  const std::string line = "cow: " + sentence + "\n";
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
 
 }  // namespace cow::tool

@@ -160,6 +160,8 @@ int status_at_end(pid_t program) {
 
 ProgramEnd run_program(const std::vector<std::string>& command,
                        const std::vector<std::pair<std::string, std::string>>& variables) {
+  // Who ignores it has nobody to wait for. The program has the default as well then.
+  ::signal(SIGCHLD, SIG_DFL);
   const SignalsPassedOn signals;
   const pid_t program = start(command, environment_with(variables), signals.caught());
   SignalsPassedOn::to(program);

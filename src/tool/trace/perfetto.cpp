@@ -117,8 +117,7 @@ class PerfettoWriter {
     if (event.kind == EventKind::fault) {
       take_fault(step, slice);
     } else if (event.whole_ns > 0) {
-      put_slice(title_of(step), event, slice,
-                {{"what", sentence_of(step)}, {"event", event.number}});
+      put_slice(title_of(step), event, slice, {{"what", sentence_of(step)}, {"event", step.place}});
     }
     if (is_moment(event.kind)) {
       Json json = begin_event("i", title_of(step), event, slice.end);
@@ -149,7 +148,7 @@ class PerfettoWriter {
                {"address", hex(event.address)},
                {"instruction", hex(event.instruction_pointer)},
                {"error_code", hex(event.error_code)},
-               {"event", event.number}});
+               {"event", step.place}});
     const std::pair<const char*, std::uint32_t> parts[] = {{"locate", event.locate_ns},
                                                            {"allocate", event.allocate_ns},
                                                            {"copy", event.copy_ns},

@@ -121,7 +121,25 @@ void check(const ReportOptions& options) {
   }
 }
 
+// A trace that is written over is lost, and so is the first of two results.
+void check_outputs(const std::string& path, const ReportOptions& options) {
+  std::vector<std::string> files = {path};
+  for (const auto& output : {options.page, options.json, options.perfetto}) {
+    if (!output.has_value() || output == "-") continue;
+    for (const std::string& file : files) {
+      std::error_code ignored;
+      if (file != *output && !std::filesystem::equivalent(file, *output, ignored)) continue;
+      throw ToolError(
+          fmt::format("'{}' and '{}' are the same file; give each result one of its own",
+                      printable(file), printable(*output)),
+          exit_usage);
+    }
+    files.push_back(*output);
+  }
+}
+
 void report_one(const std::string& path, const ReportOptions& options) {
+  check_outputs(path, options);
   if (report_recorded_json(path, options)) return;
   // Whether they can be written is said before the work.
   const std::optional<Output> json = output(options.json, "--json");

@@ -69,16 +69,15 @@ std::optional<FileNumber> number_of(const std::string& file) {
 
 void say_end(const std::string& program, const ProgramEnd& end) {
   if (end.signal == 0) return;
-  fmt::print(stderr, "cow: signal {} ({}) ended '{}'\n", end.signal, end.signal_name,
-             printable(program));
+  say_on_stderr(
+      fmt::format("signal {} ({}) ended '{}'", end.signal, end.signal_name, printable(program)));
 }
 
 void say_no_trace(const std::string& program) {
-  fmt::print(
-      stderr,
-      "cow: '{}' made no trace: it makes no region, or is not linked to libcow, or to one that "
-      "is too old to record, or is set-user-ID\n",
-      printable(program));
+  say_on_stderr(fmt::format(
+      "'{}' made no trace: it makes no region, or is not linked to libcow, or to one that is too "
+      "old to record, or is set-user-ID, or left its work to a process that goes on",
+      printable(program)));
 }
 
 void say_summary(const TraceOptions& options, const std::string& file) {
@@ -114,8 +113,10 @@ int run_trace(const TraceOptions& options) {
   // What it returned counts more than what cannot be read.
   try {
     say_summary(options, file);
-  } catch (const ToolError& error) {
-    fmt::print(stderr, "cow: {}\n", error.what());
+  } catch (const std::exception& error) {
+    say_on_stderr(error.what());
+  } catch (const Screen::Stopped&) {
+    return end.status;  // whoever watches has seen enough
   }
   return end.status;
 }

@@ -14,6 +14,7 @@
 
 #include "tool/fault_decode.hpp"
 #include "tool/quantity.hpp"
+#include "tool/tool_error.hpp"
 #include "tool/trace/event_words.hpp"
 #include "tool/trace/trace_walk.hpp"
 
@@ -26,6 +27,16 @@ using trace::EventKind;
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+// More than a trace of the usual size takes, and some 500 MB of memory here.
+constexpr std::size_t most_entries = 2'000'000;
+
+[[noreturn]] void refuse_entries(const TraceFile& trace) {
+  throw ToolError(fmt::format("'{}' has too many pages that go to and fro for one document (more "
+                              "than {} entries); its text has no such limit, or record less of the "
+                              "program with --events N",
+                              printable(trace.path), with_commas(most_entries)));
+}
 
 Json run_json(std::uint32_t space, const PageRun& run) {
   return {space,          run.first_page,
@@ -251,12 +262,16 @@ nlohmann::ordered_json trace_json(const TraceFile& trace) {
   Json events = Json::array();
   std::set<std::uint32_t> processes;
   std::uint64_t misfits = 0;
+  std::size_t entries = 0;
   const Children children = children_of(trace);
   TraceWalk walk(trace);
   while (const auto step = walk.next()) {
     processes.insert(step->event->pid);
     if (!step->fits) ++misfits;
     events.push_back(event_json(*step, walk.replay(), trace, children));
+    const auto of_event = events.back().find("entries");
+    if (of_event != events.back().end()) entries += of_event->size();
+    if (entries > most_entries) refuse_entries(trace);
   }
   head["events"] = events.size();
   head["unfinished"] = trace.unfinished + walk.left_over();

@@ -70,7 +70,7 @@ class Summarizer {
     if (dearest.size() == most_dear_faults) dearest.pop_back();
     const auto dearer = [&](const FaultSummary& fault) { return fault.ns >= event.whole_ns; };
     dearest.insert(std::find_if_not(dearest.begin(), dearest.end(), dearer),
-                   {event.pid, event.number, event.whole_ns, event.pages_copied, title_of(step)});
+                   {event.pid, step.place, event.whole_ns, event.pages_copied, title_of(step)});
   }
 
   // Frames that parent and child share would count twice: so of one process.

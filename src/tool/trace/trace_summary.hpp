@@ -25,7 +25,7 @@ struct SpaceSummary {
 
 struct FaultSummary {
   std::uint32_t pid = 0;
-  std::uint64_t number = 0;
+  std::uint64_t number = 0;  ///< which step of the trace, from 1
   std::uint64_t ns = 0;
   std::uint64_t pages_copied = 0;
   std::string title;

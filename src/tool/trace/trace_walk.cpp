@@ -84,6 +84,7 @@ std::optional<WalkedStep> TraceWalk::next() {
     WalkedStep step = std::move(begun->second);
     begun_.erase(begun);
     end(step);
+    step.place = ++steps_;
     return step;
   }
   return std::nullopt;

@@ -18,6 +18,8 @@ struct PageBefore {
 
 /// One thing that happened, with what the replay knew before its first entries and found after it.
 struct WalkedStep {
+  std::uint64_t place =
+      0;  ///< 1 for the first: entries, which have numbers too, are parts of steps
   const trace::Event* event = nullptr;
   std::vector<const trace::Event*> entries;  ///< that are a part of it
   std::vector<TouchedPages> touched;  ///< of the family since its step before, also by others
@@ -57,6 +59,7 @@ class TraceWalk {
   std::map<const trace::Event*, WalkedStep> begun_;  ///< their entries are being read
   std::uint64_t left_over_ = 0;
   std::size_t next_ = 0;
+  std::uint64_t steps_ = 0;  ///< so far
 };
 
 }  // namespace cow::tool
