@@ -175,11 +175,24 @@ std::string difference(const cow::PageTable& table, const ReplayedSpace& space) 
 
 }  // namespace
 
-std::string TraceReplay::difference_from_tables() const {
+std::string TraceReplay::entries_of_none(const std::set<std::uint32_t>& in_the_making) const {
+  for (const auto& [of, entries] : pending_) {
+    const auto& [pid, space] = of;
+    if (pid != static_cast<std::uint32_t>(::getpid()) || in_the_making.contains(space)) continue;
+    return std::to_string(entries.size()) + " events, from " +
+           std::to_string(entries.front().number) + " on, are entries of space " +
+           std::to_string(space) + ", which is none";
+  }
+  return "";
+}
+
+std::string TraceReplay::difference_from_tables(Unmade unmade) const {
   const auto pid = static_cast<std::uint32_t>(::getpid());
   std::string complaint;
   std::size_t there = 0;
+  std::set<std::uint32_t> in_the_making;
   const auto compare = [&](const char* kind, const cow::PageTable& table) {
+    if (!table.trace_mark().is_made) in_the_making.insert(table.trace_mark().number);
     if (!table.trace_mark().is_made || !complaint.empty()) return;
     ++there;
     const auto found = spaces_.find({pid, table.trace_mark().number});
@@ -191,10 +204,13 @@ std::string TraceReplay::difference_from_tables() const {
   cow::FamilyList::instance().for_each([&](cow::Family& family) {
     const cow::Section section(family, cow::Section::Intent::look);
     family.for_each_shown([&](cow::ShownTable& shown) {
-      if (shown.space->is_region()) compare("region", shown.table);
+      if (shown.space->is_region()) return compare("region", shown.table);
+      const std::uint32_t number = shown.table.trace_mark().number;
+      if (number != 0) complaint = "a view is told of, as space " + std::to_string(number);
     });
     family.for_each_kept([&](cow::KeptTable& kept) { compare("snapshot", kept.table); });
   });
+  if (complaint.empty() && unmade == Unmade::wrong) complaint = entries_of_none(in_the_making);
   const auto known = static_cast<std::size_t>(std::count_if(
       spaces_.begin(), spaces_.end(), [&](const auto& one) { return one.first.first == pid; }));
   if (complaint.empty() && known != there) {

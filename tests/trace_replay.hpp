@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,8 +53,11 @@ class TraceReplay {
   [[nodiscard]] std::uint64_t unfinished() const { return unfinished_ + end_ - read_; }
   [[nodiscard]] const std::map<Name, ReplayedSpace>& spaces() const { return spaces_; }
 
+  /// What entries of a space are that was not made. Those of a call that failed, or began anew, are
+  /// left over: with copies where mappings run out, or as a trace began meanwhile.
+  enum class Unmade { wrong, left_over };
   /// Empty if this process's page tables show exactly what the replay does, else a sentence.
-  [[nodiscard]] std::string difference_from_tables() const;
+  [[nodiscard]] std::string difference_from_tables(Unmade unmade = Unmade::wrong) const;
 
  private:
   void apply(const Event& event);
@@ -61,6 +65,7 @@ class TraceReplay {
   void begin_process(const Event& event);
   void apply_pending(const Name& name, ReplayedSpace& space);
   void change_entries(ReplayedSpace& space, const Event& event);
+  [[nodiscard]] std::string entries_of_none(const std::set<std::uint32_t>& in_the_making) const;
   ReplayedSpace* known(const Event& event);
   void wrong(const Event& event, const std::string& what);
 
