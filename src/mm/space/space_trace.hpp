@@ -18,7 +18,7 @@ class TracedCall {
 
   /// What it has done to `region`. `other`: a snapshot, or null.
   struct Done {
-    trace::EventKind kind;
+    trace::EventKind kind = trace::EventKind::none;
     PageSpan pages{};
     const PageTable* other = nullptr;
     std::uint64_t pages_copied = 0;
