@@ -7,7 +7,10 @@
 #include <cstddef>
 #include <vector>
 
+#include <cow/region.hpp>
+
 #include "forking.hpp"
+#include "session.hpp"
 #include "stores.hpp"
 
 namespace cow_bench {
@@ -21,6 +24,13 @@ struct RoundPages {
     return draw_pages(pages, stores, same_every_round ? 0 : round);
   }
 };
+
+/// What fork() is compared with: one clone, which goes afterwards. Nanoseconds.
+[[nodiscard]] inline double time_clone(const cow::Region& region) {
+  const std::uint64_t start = now_ns();
+  const cow::Region clone = region.clone();
+  return elapsed_ns(start);
+}
 
 /// Two figures: until fork() returns, and until the child, which ends at once, is reaped.
 [[nodiscard]] SideProcess::Measure prepare_forks(std::size_t bytes);

@@ -11,16 +11,6 @@
 
 namespace cow_bench {
 
-namespace {
-
-double time_clone(const cow::Region& region) {
-  const std::uint64_t start = now_ns();
-  const cow::Region clone = region.clone();
-  return elapsed_ns(start);
-}
-
-}  // namespace
-
 Group kernel_clone_against_fork() {
   const std::size_t bytes = full_or_quick(gib, 4 * mib);
   Row reaped{.what = "clone of 1 GiB that has been cloned before",

@@ -23,12 +23,6 @@ namespace cow_bench {
 
 namespace {
 
-double time_clone(const cow::Region& region) {
-  const std::uint64_t start = now_ns();
-  const cow::Region clone = region.clone();
-  return elapsed_ns(start);
-}
-
 Group clone_against_fork() {
   const std::size_t bytes = full_or_quick(gib, 4 * mib);
   Row returned{.what = "lazy clone of 1 GiB, already protected",

@@ -19,12 +19,6 @@ namespace cow_bench {
 
 namespace {
 
-double time_clone(const cow::Region& region) {
-  const std::uint64_t start = now_ns();
-  const cow::Region clone = region.clone();
-  return elapsed_ns(start);
-}
-
 double time_memcpy(const PlainMemory& from) {
   const std::uint64_t start = now_ns();
   const PlainMemory copy = PlainMemory::untouched(from.size());

@@ -181,6 +181,10 @@ TEST_CASE("a file's name cannot send anything but text to the terminal", "[tool]
   CHECK(printable("/tmp/a file") == "/tmp/a file");
   CHECK(printable("a\x1b[31mb\nc\x7f") == "a?[31mb?c?");
   CHECK(printable("/tmp/\xc3\xa9") == "/tmp/\xc3\xa9");
+  CHECK(printable("a\xc2\x9b"
+                  "31m\xe2\x80\xae"
+                  "b\xe2\x81\xa6") == "a?31m?b?");
+  CHECK(printable("\xc2\xa0\xe2\x80\x94\xe2\x80") == "\xc2\xa0\xe2\x80\x94\xe2\x80");
 }
 
 TEST_CASE("the steps of a store add up to its time", "[tool]") {

@@ -61,13 +61,26 @@ namespace cow::tool {
   return text.size() <= width ? text : time_text(ns);
 }
 
+/// Whether UTF-8 `text` begins with a control character beyond ASCII's (C1), or with one that turns
+/// the direction of what follows: how many bytes it has, or 0.
+[[nodiscard]] inline std::size_t wide_control_bytes(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (text.size() >= 2 && byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0) return 2;
+  if (text.size() < 3 || byte(0) != 0xe2) return 0;
+  const bool turns = (byte(1) == 0x80 && byte(2) >= 0xaa && byte(2) <= 0xae) ||  // U+202A to 202E
+                     (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9);    // U+2066 to 2069
+  return turns ? 3 : 0;
+}
+
 /// A name from outside with its control characters replaced, so that it cannot move the cursor,
-/// change colours, or break the line it is printed on.
+/// change colours, turn the line around or break it.
 [[nodiscard]] inline std::string printable(std::string_view name) {
-  std::string text(name);
-  for (char& character : text) {
-    const auto code = static_cast<unsigned char>(character);
-    if (code < 0x20 || code == 0x7f) character = '?';
+  std::string text;
+  for (std::size_t i = 0; i < name.size();) {
+    const auto code = static_cast<unsigned char>(name[i]);
+    const std::size_t wide = wide_control_bytes(name.substr(i));
+    text += code < 0x20 || code == 0x7f || wide > 0 ? '?' : name[i];
+    i += wide > 0 ? wide : 1;
   }
   return text;
 }

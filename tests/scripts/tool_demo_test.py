@@ -14,7 +14,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from program import COMMAND, main
+from program import COMMAND, Refusals, main
 
 FRACTIONS = [0.001, 0.01, 0.1, 1.0]
 STEPS = ["page_fault", "allocate", "copy", "map", "return"]
@@ -177,20 +177,13 @@ class Demo(unittest.TestCase):
                              2 * result["file"]["bytes_used"])
 
 
-class CommandLine(unittest.TestCase):
+class CommandLine(Refusals):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         self.one_byte = self.folder / "one byte"
         self.one_byte.write_bytes(b"x")
-
-    def assert_refused(self, run, code, *words):
-        self.assertEqual(run.returncode, code, run.stderr)
-        self.assertEqual(len(run.stderr.splitlines()), 1, run.stderr)
-        self.assertTrue(run.stderr.startswith("cow: "), run.stderr)
-        for word in words:
-            self.assertIn(word, run.stderr)
 
     def test_version_and_help(self):
         self.assertRegex(cow("--version").stdout, r"^cow \d+\.\d+\.\d+\n$")

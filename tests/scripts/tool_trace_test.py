@@ -12,10 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
-import unittest
 from pathlib import Path
 
-from program import COMMAND, main
+from program import COMMAND, Refusals, main
 
 HEADER_BYTES = 512
 EVENT_BYTES = 136
@@ -72,7 +71,7 @@ class Replay:
                 "shared": sum(count > 1 for count in frames.values())}
 
 
-class InFolder(unittest.TestCase):
+class InFolder(Refusals):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -85,13 +84,6 @@ class InFolder(unittest.TestCase):
 
     def names(self):
         return sorted(os.listdir(self.folder))
-
-    def assert_refused(self, run, code, *words):
-        self.assertEqual(run.returncode, code, run.stderr)
-        self.assertEqual(len(run.stderr.splitlines()), 1, run.stderr)
-        self.assertTrue(run.stderr.startswith("cow: "), run.stderr)
-        for word in words:
-            self.assertIn(word, run.stderr)
 
     def record(self, *command, name="t"):
         run = self.cow("trace", "-o", name, "--", *command)
@@ -304,12 +296,27 @@ class Reports(InFolder):
         (self.folder / "text").write_text("hello")
         (self.folder / "empty").touch()
         (self.folder / "results").write_text('{"program": "cow", "command": "bench"}')
+        depth = 100_000
+        (self.folder / "deep").write_text('{"program": "cow", "command": "demo", "chapters": ' +
+                                          "[" * depth + "]" * depth + "}")
         os.mkfifo(self.folder / "pipe")
         for name, words in (("text", "is not a trace"), ("empty", "is empty"),
                             ("none", "does not exist"), ("pipe", "is not a regular file"),
-                            (".", "is a directory"), ("results", "is a result of cow bench")):
+                            (".", "is a directory"), ("results", "is a result of cow bench"),
+                            ("deep", "is not a trace")):
             with self.subTest(name=name):
                 self.assert_refused(self.cow("report", name, timeout=20), 1, name, words)
+
+    def test_a_trace_is_not_written_over_by_its_report(self):
+        self.record(traced())
+        before = (self.folder / "t").read_bytes()
+        os.link(self.folder / "t", self.folder / "same")
+        for options in (["--json", "t"], ["--perfetto", "same"], ["-o", "./t"],
+                        ["--json", "x", "--perfetto", "x"]):
+            with self.subTest(options=options):
+                self.assert_refused(self.cow("report", "t", *options), 2, "same file")
+        self.assertEqual((self.folder / "t").read_bytes(), before)
+        self.assertEqual(self.names(), ["same", "t"])
 
     def test_a_trace_that_is_cut_off_anywhere(self):
         self.record(traced())

@@ -56,7 +56,15 @@ std::optional<Json> read_json(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) return std::nullopt;
   std::ifstream stream(path, std::ios::binary);
-  Json json = Json::parse(stream, nullptr, false);
+  // Deeper than any result of cow: to write it out again would take all of the stack.
+  constexpr int most_depth = 64;
+  bool is_too_deep = false;
+  const auto look = [&](int depth, Json::parse_event_t, const Json&) {
+    is_too_deep = is_too_deep || depth > most_depth;
+    return !is_too_deep;
+  };
+  Json json = Json::parse(stream, look, false);
+  if (is_too_deep) return std::nullopt;
   if (json.is_discarded() || !json.is_object()) return std::nullopt;
   return json;
 }
