@@ -71,6 +71,17 @@ function isFault(step: Step): boolean {
     step.facts.some((fact) => fact.name === "fault" && !fact.value.startsWith("none"));
 }
 
+/** Whether a page became writable between two steps: a store in steps has its own for the fault. */
+function hasFaultsUnseen(step: Step, before: Step | undefined): boolean {
+  if (before === undefined || !["event", "table", "overview"].includes(step.focus)) return false;
+  const earlier = pagesOf(before);
+  return [...pagesOf(step)].some(([key, cell]) => {
+    const page = earlier.get(key);
+    return page !== undefined && cell.state === "private" && page.state !== "leased" &&
+      (page.state !== "private" || !sameFrame(cell.frame, page.frame));
+  });
+}
+
 export class ChapterShow implements Show {
   readonly unit = "step";
   readonly hidesWhatComes = true;
@@ -81,7 +92,8 @@ export class ChapterShow implements Show {
 
   constructor(private readonly chapter: Chapter) {
     this.heat = heatOf(chapter.steps);
-    this.faults = chapter.steps.flatMap((step, i) => (isFault(step) ? [i] : []));
+    this.faults = chapter.steps.flatMap((step, i, all) =>
+      (isFault(step) || hasFaultsUnseen(step, all[i - 1]) ? [i] : []));
   }
 
   get name(): string {

@@ -48,7 +48,8 @@ export function HeatMap(props: {
       <h3>
         What was copied when
         <span class="aside">
-          {` ${counted(copies, "page")} ${props.isWhole ? "in all" : "so far"}; ` +
+          {` ${props.isWhole ? `${counted(copies, "page")} in all`
+            : `${copies} of these pages so far`}; ` +
             `pages down, ${props.unit}s to the right`}
         </span>
       </h3>

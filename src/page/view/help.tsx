@@ -1,6 +1,6 @@
 // The keys, over the page.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { JSX } from "preact";
 import { keyTable } from "./keys";
 
@@ -8,7 +8,8 @@ export function Help({ isOpen, onClose }: {
   isOpen: boolean; onClose: () => void;
 }): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the next key: what is pressed then belongs to the dialog.
+  useLayoutEffect(() => {
     if (isOpen && !dialog.current?.open) dialog.current?.showModal();
     if (!isOpen && dialog.current?.open) dialog.current.close();
   }, [isOpen]);

@@ -1,6 +1,6 @@
 // The keys. Those of `cow demo` do the same here, and so do a presenter's remote control's.
 
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import type { Move } from "./player";
 
 export interface KeyActions {
@@ -42,7 +42,8 @@ function belongsToFocus(key: string, target: EventTarget | null): boolean {
 }
 
 export function useKeys(actions: KeyActions): void {
-  useEffect(() => {
+  // A layout effect, here and in the other parts: nothing that is pressed meets an older picture.
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.altKey || event.metaKey) return;
       if (event.key === "Escape") {

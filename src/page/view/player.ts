@@ -1,6 +1,6 @@
 // Where in which chapter one is, and how one gets elsewhere.
 
-import { useEffect, useReducer } from "preact/hooks";
+import { useLayoutEffect, useReducer } from "preact/hooks";
 import type { Show } from "../show/show";
 
 export interface Place {
@@ -84,17 +84,17 @@ export function usePlayer(shows: readonly Show[]): [Place, (move: Move) => void]
   const show = shows[place.show];
   const isAtEnd = show === undefined || place.step === show.length - 1;
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     history.replaceState(null, "", `#${show?.name ?? ""}/${place.step + 1}`);
   }, [show, place.step]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onHash = (): void => go({ to: "show", ...placeIn(location.hash, shows) });
     addEventListener("hashchange", onHash);
     return () => removeEventListener("hashchange", onHash);
   }, [shows]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!place.isPlaying) return undefined;
     if (isAtEnd) {
       go({ to: "play or pause" });

@@ -1,18 +1,18 @@
 // Light or dark: as the system says, unless the reader says otherwise.
 
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 export function useTheme(): [isDark: boolean, toggle: () => void] {
   const system = matchMedia("(prefers-color-scheme: dark)");
   const [chosen, setChosen] = useState<boolean | null>(null);
   const [isSystemDark, setSystemDark] = useState(system.matches);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onChange = (): void => setSystemDark(system.matches);
     system.addEventListener("change", onChange);
     return () => system.removeEventListener("change", onChange);
   }, []);
   const isDark = chosen ?? isSystemDark;
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.documentElement.dataset.theme = isDark ? "dark" : "light";
   }, [isDark]);
   return [isDark, () => setChosen(!isDark)];

@@ -116,11 +116,11 @@ test("keys alone reach every control, and help opens and closes", async () => {
   assert.deepEqual(wanted.filter((control) => !reached.has(control)), []);
   await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
   await page.keyboard.press("?");
-  assert.ok(await page.isVisible("dialog"));
+  await page.waitForSelector("dialog[open]");
   await page.keyboard.press("ArrowRight");  // the page behind it stays where it is
   assert.equal(await page.getAttribute("main", "data-step"), "4");
   await page.keyboard.press("Escape");
-  assert.ok(!(await page.isVisible("dialog")));
+  await page.waitForSelector("dialog", { state: "hidden" });
   await page.close();
 });
 
