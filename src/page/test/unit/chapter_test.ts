@@ -16,13 +16,15 @@ const faultsOf = (...steps: Step[]): readonly number[] =>
   new ChapterShow({ chapter: "c", title: "C", steps }).faults;
 
 test("a page that has become writable between two steps had a fault", () => {
-  assert.deepEqual(faultsOf(stepWith("overview", "shared", 0), stepWith("event", "private", 1)), [1]);
+  assert.deepEqual(faultsOf(stepWith("overview", "shared", 0), stepWith("event", "private", 1)),
+    [1]);
   assert.deepEqual(faultsOf(stepWith("overview", "sole owner", 0), stepWith("table", "private", 0)),
     [1]);
 });
 
 test("what was writable, is leased, or was put back, had none", () => {
-  assert.deepEqual(faultsOf(stepWith("overview", "private", 0), stepWith("event", "private", 0)), []);
+  assert.deepEqual(faultsOf(stepWith("overview", "private", 0), stepWith("event", "private", 0)),
+    []);
   assert.deepEqual(faultsOf(stepWith("overview", "shared", 0), stepWith("event", "leased", 1),
     stepWith("event", "private", 1)), []);
   assert.deepEqual(faultsOf(stepWith("event", "private", 1), stepWith("event", "shared", 0)), []);
