@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Checks that #include lines go one way.
 
-Layers, lowest first: base, os, trace, mm, fault, api, tool, demo (folders of src); within mm:
-resources, frames, tables, space, watch, fault, control; on top of tool: child, trace; within demo:
-record, kernel, chapters, view. On top is src/tool/main.cpp, which puts the program together. A file
+Layers, lowest first: base, os, trace, mm, fault, api, measure, tool, demo (folders of src); within
+mm: resources, frames, tables, space, watch, fault, control; on top of measure: figures, host,
+mechanisms, experiments, engine; on top of tool: child, trace, bench, doctor; within demo: record,
+kernel, chapters, view. On top is src/tool/main.cpp, which puts the program together. A file
 includes its own layer and lower ones. include/cow includes nothing of src. Only src/os includes the
 headers of the operating system's mappings and signals, and src/demo/kernel, which shows what the
-kernel's own calls do, and src/tool/child, which runs a program and passes signals on to it. No file
-includes itself, by whatever way round.
+kernel's own calls do, src/measure/host and mechanisms, which measure them, and src/tool/child,
+which runs a program and passes signals on to it. No file includes itself, by whatever way round.
 
 src/reads is a library of its own: it includes itself and include/cow, and stands in for functions
 of libc, whose headers it needs.
@@ -19,8 +20,10 @@ import tempfile
 from pathlib import Path
 
 LAYERS = ["base", "os", "trace", "mm/resources", "mm/frames", "mm/tables", "mm/space", "mm/watch",
-          "mm/fault", "mm/control", "fault", "api", "tool", "tool/child", "tool/trace",
-          "demo/record", "demo/kernel", "demo/chapters", "demo/view", "demo", "main"]
+          "mm/fault", "mm/control", "fault", "api", "measure", "measure/figures", "measure/host",
+          "measure/mechanisms", "measure/experiments", "measure/engine", "tool", "tool/child",
+          "tool/trace", "tool/bench", "tool/doctor", "demo/record", "demo/kernel", "demo/chapters",
+          "demo/view", "demo", "main"]
 FOLDERS = {layer.split("/")[0] for layer in LAYERS}
 APART = "reads"
 SUFFIXES = {".hpp", ".cpp", ".h", ".ipp"}
@@ -29,6 +32,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 # Headers that only src/os may include, and the part of them that matters for src/tool.
 SYSTEM = re.compile(r"(sys/mman\.h|signal\.h|csignal|sys/ioctl\.h|sys/syscall\.h|linux/.*|"
                     r"ucontext\.h|sys/ucontext\.h|sys/signal\.h)$")
+SYSTEM_LAYERS = ("os", "demo/kernel", "measure/host", "measure/mechanisms", "tool/child", APART)
 TOOL_SYSTEM = re.compile(r"(sys/mman\.h|signal\.h|csignal)$")
 
 
@@ -71,7 +75,7 @@ def layer_of(root, path):
 def check_line(root, path, name, target):
     """Why this #include is wrong, or None."""
     layer = layer_of(root, path)
-    if SYSTEM.match(name) and layer not in ("os", "demo/kernel", "tool/child", APART):
+    if SYSTEM.match(name) and layer not in SYSTEM_LAYERS:
         if layer == "tool" and not TOOL_SYSTEM.match(name):
             return None
         return f"<{name}> is for src/os alone"
