@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "measure/result.hpp"
@@ -39,6 +40,8 @@ struct Side {
   /// page tables of all there is, and handlers of signals do not meet. Throws Unavailable where it
   /// cannot be had; anything else it throws, and the death of its process, fail the row.
   std::function<Turn()> prepare;
+  /// What is other than the comparison says: the row has these in place of those.
+  nlohmann::ordered_json parameters = nlohmann::ordered_json::object();
 };
 
 /// Sides that take turns in random order, under one workload.
@@ -50,9 +53,12 @@ struct Comparison {
   std::string against;  ///< the mechanism that the others are compared with
   std::optional<double> at_most{};
   std::vector<Side> sides;
-  std::size_t memory_bytes = 0;   ///< that one side needs; too much is a skipped row
-  std::size_t least_turns = 5;    ///< however long they take
-  std::size_t most_turns = 1000;  ///< however short they are
+  bool has_company = false;  ///< threads or processes of a side run at the same time: not pinned
+  std::size_t memory_bytes = 0;         ///< that one side needs; too much is a skipped row
+  std::size_t least_turns = 5;          ///< however long they take, unless the run's time is over
+  std::size_t most_turns = 1000;        ///< however short they are
+  std::vector<std::string> warnings{};  ///< of every row: sentences
+  std::vector<std::pair<std::string, std::string>> counters_absent{};  ///< as in Row
 };
 
 /// How large and how long.
@@ -60,6 +66,7 @@ struct Scale {
   bool is_full = false;
   bool is_quick = false;   ///< COW_BENCH_QUICK=1: to see that it runs
   std::string trace_file;  ///< --trace; empty if there is none
+  std::string file;        ///< to open, in `file`; empty: one that most systems have
 
   template <typename T>
   [[nodiscard]] T pick(T quick, T usual, T full) const {

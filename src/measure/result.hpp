@@ -2,6 +2,7 @@
 
 // What was measured, where, and how: what docs/bench-format.md says of a result file, in memory.
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
@@ -29,10 +30,15 @@ struct Row {
   std::string unit = "ns";  ///< of a sample: ns, bytes, frames, mappings, faults
   std::string sample;       ///< what one sample is, in words: "a snapshot, the stores, its end"
   Status status = Status::measured;
-  std::string reason;               ///< why it was skipped or failed: a sentence
-  std::vector<double> samples;      ///< every one, in the order in which they were taken
+  std::string reason;           ///< why it was skipped or failed: a sentence
+  std::vector<double> samples;  ///< every one, in the order in which they were taken
+  /// How many samples each turn gave, in their order; empty: each sample is a turn by itself.
+  std::vector<std::size_t> turn_sizes;
   std::vector<NamedSamples> parts;  ///< what a sample is made of, where that was measured
   std::vector<std::pair<std::string, double>> counts;  ///< beside it: faults, TLB flushes, pages
+  /// Counts that cannot be had here, each with its reason: of the machine and of who measures, and
+  /// so no parameter.
+  std::vector<std::pair<std::string, std::string>> counters_absent;
   std::vector<std::string> warnings;  ///< why the figure is to be taken with care: sentences
   std::string against;            ///< the mechanism of the same workload that it is compared with
   std::optional<double> at_most;  ///< the ratio to `against` that was to be reached
