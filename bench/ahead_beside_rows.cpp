@@ -96,12 +96,8 @@ Group stores_beside_snapshots() {
     const auto side = [&](Companion companion, Samples& samples, bool wanted) {
       keep(wanted, samples, time_beside(companion, overwrite, turn));
     };
-    take_turns(
-        rounds(5),
-        [&](bool wanted) {
-          ++turn;
-          side(Companion::clone, read.their_samples, wanted);
-        },
+    take_numbered_turns(
+        rounds(5), turn, [&](bool wanted) { side(Companion::clone, read.their_samples, wanted); },
         [&](bool wanted) { side(Companion::read_snapshot, read.our_samples, wanted); },
         [&](bool wanted) { side(Companion::clone_of_snapshot, cloned.our_samples, wanted); },
         [&](bool wanted) { side(Companion::unread_snapshot, unread.our_samples, wanted); });

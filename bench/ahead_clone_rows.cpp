@@ -28,11 +28,11 @@ Group stores_against_kernel(const std::string& what, std::size_t per_mille, Orde
   const cow::Region region = protected_region(bytes);
   const std::size_t count = share_of(region.size() / region.page_bytes(), per_mille);
   std::uint64_t seed = 0;
-  take_turns(
-      rounds(7),
+  take_numbered_turns(
+      rounds(7), seed,
       [&](bool wanted) {
         cow::Region clone = region.clone();
-        keep(wanted, child.our_samples, time_per_store(pages_of(clone), count, order, ++seed));
+        keep(wanted, child.our_samples, time_per_store(pages_of(clone), count, order, seed));
       },
       [&](bool wanted) {
         const std::vector<double> times = other.measure().values();
@@ -100,14 +100,14 @@ Group lazy_against_eager() {
     std::uint64_t turn = 0;
     const auto side = [&](cow::CloneMode mode, Samples& samples, bool wanted) {
       const std::size_t pages = region.size() / region.page_bytes();
-      const auto chosen = choose_pages(pages, pages, order, turn++ / 2);
+      const auto chosen = choose_pages(pages, pages, order, turn);
       const std::uint64_t start = now_ns();
       cow::Region clone = region.clone(mode);
       time_stores(pages_of(clone), chosen, 2);
       keep(wanted, samples, elapsed_ns(start));
     };
-    take_turns(
-        rounds(7), [&](bool wanted) { side(cow::CloneMode::lazy, row.our_samples, wanted); },
+    take_numbered_turns(
+        rounds(7), turn, [&](bool wanted) { side(cow::CloneMode::lazy, row.our_samples, wanted); },
         [&](bool wanted) { side(cow::CloneMode::eager, row.their_samples, wanted); });
     group.rows.push_back(row);
   }

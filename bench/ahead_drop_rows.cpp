@@ -159,10 +159,10 @@ Group drops(const std::string& what, const std::string& action, Beside (*ours)(s
               .theirs = "first stores to other plain memory",
               .at_most = millisecond_ns};
   std::uint64_t seed = 0;
-  take_turns(
-      rounds(7),
+  take_numbered_turns(
+      rounds(7), seed,
       [&](bool wanted) {
-        const Beside times = ours(++seed);
+        const Beside times = ours(seed);
         keep(wanted, dropping.our_samples, times.action_ns);
         keep(wanted, waiting.our_samples, times.longest_wait_ns);
       },

@@ -55,8 +55,9 @@ Group loaded_against_written() {
              .theirs = "the region was made and written"};
     Row open{.what = work.name, .ours = "it is a file's (open)", .theirs = load.theirs};
     std::uint64_t turn = 0;
-    take_turns(
-        rounds(7), [&](bool wanted) { keep(wanted, load.our_samples, work.time(loaded, ++turn)); },
+    take_numbered_turns(
+        rounds(7), turn,
+        [&](bool wanted) { keep(wanted, load.our_samples, work.time(loaded, turn)); },
         [&](bool wanted) { keep(wanted, open.our_samples, work.time(opened, turn)); },
         [&](bool wanted) { keep(wanted, load.their_samples, work.time(written, turn)); });
     open.their_samples = load.their_samples;

@@ -91,10 +91,9 @@ Group pauses_against_fork() {
       time_stores(pages, draw_pages(pages.count, stores, turn), turn);
       return result;
     };
-    take_turns(
-        rounds(7),
+    take_numbered_turns(
+        rounds(7), turn,
         [&](bool wanted) {
-          ++turn;
           keep(wanted, unread.our_samples, pause(unread_region, false).taking_ns);
         },
         [&](bool wanted) {

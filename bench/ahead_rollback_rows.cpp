@@ -60,8 +60,8 @@ std::vector<Row> rollbacks_of(std::size_t bytes, const RoundPages& round, std::s
     time_one(other_pages + i);
   }
   std::uint64_t turn = 0;
-  take_turns(
-      turns - 1, [&](bool wanted) { keep(wanted, private_file.our_samples, time_one(++turn)); },
+  take_numbered_turns(
+      turns - 1, turn, [&](bool wanted) { keep(wanted, private_file.our_samples, time_one(turn)); },
       [&](bool wanted) {
         keep(wanted, private_file.their_samples,
              time_private_rollback(others.memory, round.of(pages.count, turn), turn));

@@ -51,8 +51,8 @@ void measure_rounds(Row& row, std::size_t bytes, RoundPages round, TakeSnapshot 
   SideProcess other(1, [=] { return prepare_fork_snapshots(bytes, round); });
   SnapshotRounds ours(written_region(bytes), round, std::move(take));
   std::uint64_t turn = 0;
-  take_turns(
-      rounds(turns), [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(++turn)); },
+  take_numbered_turns(
+      rounds(turns), turn, [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(turn)); },
       [&](bool wanted) { keep(wanted, row.their_samples, other.measure().median()); });
 }
 

@@ -2,13 +2,18 @@
 
 // One figure as a measurement of two sides that take turns: what `targets` and `ahead` are made of.
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "measure/engine/order.hpp"
+#include "measure/result.hpp"
 #include "samples.hpp"
 #include "session.hpp"
 
@@ -39,7 +44,7 @@ struct Row {
 /// Rows measured together, and the parts of a fault where they belong to it.
 struct Group {
   std::vector<Row> rows;
-  std::vector<std::pair<std::string, double>> fault_parts_ns{};
+  std::vector<cow::measure::NamedSamples> fault_parts_ns{};  ///< of the first row's our side
 };
 
 struct NamedGroup {
@@ -47,14 +52,29 @@ struct NamedGroup {
   Group (*measure)();
 };
 
-/// Calls the sides in turn, A B A B …, so that whatever slows the machine down meets both. The
-/// first turn of each is a rehearsal that no sample comes from.
-template <typename Side, typename... Sides>
-void take_turns(std::size_t rounds, const Side& side, const Sides&... sides) {
+/// One for the whole program: the same in each run.
+[[nodiscard]] inline cow::measure::Order& order_of_turns() {
+  static cow::measure::Order order(1);
+  return order;
+}
+
+/// Every side once in each round, in another order each time, so that whatever slows the machine
+/// down, and whatever one side leaves to the next, meets all of them. The first turn of each is a
+/// rehearsal that no sample comes from. `turn` is how many rounds have begun: what sides that do
+/// the same in the same round go by.
+template <typename... Sides>
+void take_numbered_turns(std::size_t rounds, std::uint64_t& turn, const Sides&... sides) {
+  const std::array<std::function<void(bool)>, sizeof...(sides)> all = {std::cref(sides)...};
   for (std::size_t round = 0; round <= rounds; ++round) {
-    side(round > 0);
-    (sides(round > 0), ...);
+    ++turn;
+    for (const std::size_t side : order_of_turns().next(all.size())) all[side](round > 0);
   }
+}
+
+template <typename... Sides>
+void take_turns(std::size_t rounds, const Sides&... sides) {
+  std::uint64_t turn = 0;
+  take_numbered_turns(rounds, turn, sides...);
 }
 
 inline void keep(bool wanted, Samples& samples, double value) {

@@ -2,96 +2,78 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <exception>
-#include <fstream>
 #include <iostream>
-#include <optional>
+#include <iterator>
 #include <string>
 
-#include "command_line.hpp"
 #include "comparison_report.hpp"
+#include "comparison_result.hpp"
+#include "measure/figures/result_json.hpp"
+#include "result_program.hpp"
 
 namespace cow_bench {
 
 namespace {
 
-struct Arguments {
-  std::string json_file;
-  std::vector<std::string> only;
-};
+namespace measure = cow::measure;
 
-class Program {
+class Run {
  public:
-  Program(std::string_view name, const std::vector<NamedGroup>& groups)
-      : name_(name), groups_(groups) {}
+  Run(std::string_view program, const ResultArguments& arguments) : arguments_(arguments) {
+    measured_.result = new_result(program, arguments.words);
+  }
 
-  [[nodiscard]] int run(const Arguments& arguments) const {
-    int status = EXIT_SUCCESS;
-    std::vector<Group> measured;
-    for (const NamedGroup& group : groups_) {
-      if (!wanted(arguments, group.name)) {
-        continue;
-      }
-      const std::uint64_t start = now_ns();
-      std::cerr << group.name << " …" << std::flush;
-      try {
-        measured.push_back(group.measure());
-        std::cerr << ' ' << elapsed_ns(start) * 1e-9 << " s, ratios:";
-        for (const Row& row : measured.back().rows) {
-          if (row.left_out.empty()) {
-            std::cerr << ' ' << row.ratio();
-          } else {
-            std::cerr << " left out";
-          }
-        }
-        std::cerr << '\n';
-      } catch (const std::exception& error) {
-        std::cerr << " failed: " << error.what() << '\n';
-        status = EXIT_FAILURE;
+  /// The file after each group: what was measured before somebody ends the program is kept.
+  [[nodiscard]] Measured all(const std::vector<NamedGroup>& groups) {
+    const std::uint64_t start = now_ns();
+    for (const NamedGroup& group : groups) {
+      if (!arguments_.wants(group.name)) continue;
+      measure_one(group);
+      measured_.result.duration_s = elapsed_ns(start) * 1e-9;
+      if (!arguments_.json_file.empty()) {
+        measure::save(measured_.result, arguments_.json_file);
       }
     }
-    std::cout << as_markdown(measured) << std::flush;
-    if (!arguments.json_file.empty()) {
-      std::ofstream file(arguments.json_file);
-      file << as_json(measured) << std::flush;
-      if (!file) {
-        std::cerr << name_ << ": cannot write " << arguments.json_file << '\n';
-        status = EXIT_FAILURE;
-      }
-    }
-    return status;
+    measured_.result.is_complete = true;
+    std::cout << as_markdown(groups_, measured_.result.warnings) << std::flush;
+    return measured_;
   }
 
  private:
-  static bool wanted(const Arguments& arguments, std::string_view name) {
-    return arguments.only.empty() ||
-           std::ranges::find(arguments.only, name) != arguments.only.end();
+  void measure_one(const NamedGroup& group) {
+    const std::uint64_t start = now_ns();
+    std::cerr << group.name << " …" << std::flush;
+    std::vector<measure::Row> rows;
+    try {
+      groups_.push_back(group.measure());
+      rows = as_rows(group.name, groups_.back());
+      std::cerr << ' ' << elapsed_ns(start) * 1e-9 << " s\n";
+    } catch (const std::exception& error) {
+      std::cerr << " failed: " << error.what() << '\n';
+      rows = {failed_row(group.name, error.what())};
+      measured_.has_failed = true;
+    }
+    std::ranges::move(rows, std::back_inserter(measured_.result.rows));
   }
 
-  std::string_view name_;
-  const std::vector<NamedGroup>& groups_;
+  const ResultArguments& arguments_;
+  Measured measured_;
+  std::vector<Group> groups_;
 };
 
 }  // namespace
 
 int run_comparisons(int argc, char** argv, std::string_view program,
                     const std::vector<NamedGroup>& groups, std::size_t peak_bytes) {
-  Arguments arguments;
   std::vector<std::string> names;
   for (const NamedGroup& group : groups) names.emplace_back(group.name);
-  CommandLine command_line(std::string(program), arguments.json_file);
-  command_line.app()
-      .add_option("--only", arguments.only, "measure this group only")
-      ->check(CLI::IsMember(names))
-      ->type_name("GROUP");
-  command_line.app().footer("COW_BENCH_QUICK=1 makes everything tiny, to see that it runs.");
-  if (const auto status = command_line.parse(argc, argv)) {
-    return *status;
-  }
-  std::cerr << "touching memory, so that the host has provided it\n";
-  warm_up(peak_bytes);
-  return Program(program, groups).run(arguments);
+  return run_result_program(argc, argv, program, names, [&](const ResultArguments& arguments) {
+    Run run(program, arguments);
+    std::cerr << "touching memory, so that the host has provided it\n";
+    warm_up(peak_bytes);
+    return run.all(groups);
+  });
 }
 
 }  // namespace cow_bench

@@ -10,8 +10,9 @@
 namespace cow_bench {
 
 /// Measures the groups in order (those that `--only` names, if it is there), prints a Markdown
-/// table and writes JSON where `--json` says. Touches `peak_bytes` of memory first. Measures only:
-/// a figure that is not reached does not make it fail. Returns the exit status.
+/// table and writes a result (docs/bench-format.md) where `--json` says. Touches `peak_bytes` of
+/// memory first. A figure that is not reached does not make it fail; with `--check` one that became
+/// slower than in the baseline does. Returns the exit status.
 int run_comparisons(int argc, char** argv, std::string_view program,
                     const std::vector<NamedGroup>& groups, std::size_t peak_bytes);
 

@@ -3,15 +3,18 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "figures.hpp"
 #include "machine.hpp"
+#include "measure/figures/rank_test.hpp"
+#include "measure/figures/statistics.hpp"
 #include "session.hpp"
 
 namespace cow_bench {
 
 namespace {
+
+namespace measure = cow::measure;
 
 std::string value_text(Unit unit, double value) {
   switch (unit) {
@@ -46,46 +49,27 @@ std::string verdict(const Row& row) {
   return row.is_met() ? "met" : "**not met**";
 }
 
-const char* name_of(Unit unit) {
-  switch (unit) {
-    case Unit::nanoseconds: return "ns";
-    case Unit::frames: return "frames";
-    case Unit::bytes: return "bytes";
-    case Unit::mappings: return "mappings";
-  }
-  return "";
+bool is_too_few(const Row& row) {
+  const std::size_t ours = row.our_samples.size();
+  const std::size_t theirs = row.their_samples.size();
+  return row.left_out.empty() && ours + theirs > 2 && !measure::are_enough(ours, theirs);
 }
 
-nlohmann::ordered_json side_as_json(const std::string& what, const Samples& samples) {
-  return {{"what", what},
-          {"median", samples.median()},
-          {"p25", samples.percentile(25)},
-          {"p75", samples.percentile(75)},
-          {"samples", samples.values()}};
-}
-
-nlohmann::ordered_json row_as_json(const Row& row) {
-  if (!row.left_out.empty()) {
-    return {{"what", row.what}, {"left_out", row.left_out}};
-  }
-  nlohmann::ordered_json json = {{"what", row.what},
-                                 {"unit", name_of(row.unit)},
-                                 {"ours", side_as_json(row.ours, row.our_samples)},
-                                 {"theirs", side_as_json(row.theirs, row.their_samples)},
-                                 {"ratio", row.ratio()}};
-  if (row.most) {
-    json["most"] = *row.most;
-  }
-  if (row.at_most) {
-    json["at_most"] = *row.at_most;
-  }
-  if (row.has_reach() && !quick()) {
-    json["met"] = row.is_met();
-  }
-  if (!row.note.empty()) {
-    json["note"] = row.note;
-  }
-  return json;
+/// The ratio of the medians with the interval that holds it with 95 %, or that there is nothing to
+/// see. Of what was counted once there is the ratio alone.
+std::string ratio_cell(const Row& row) {
+  if (!row.left_out.empty()) return "–";
+  if (row.our_samples.size() == 0 || row.their_samples.size() == 0) return "no sample";
+  const measure::Against against =
+      measure::compare(row.our_samples.values(), row.their_samples.values());
+  if (!against.has_ratio()) return "no ratio";
+  const std::string ratio = ratio_text(against.ratio);
+  if (row.our_samples.size() == 1 && row.their_samples.size() == 1) return ratio;
+  const std::string interval =
+      fmt::format("{} to {}", ratio_text(against.interval.low), ratio_text(against.interval.high));
+  return against.difference == measure::Difference::none
+             ? fmt::format("no difference seen ({}, {})", ratio, interval)
+             : fmt::format("{} ({})", ratio, interval);
 }
 
 std::string as_table_row(const Row& row) {
@@ -94,13 +78,13 @@ std::string as_table_row(const Row& row) {
            (row.left_out.empty() ? ": " + value_text(row.unit, samples.median()) : "");
   };
   return "| " + row.what + side(row.ours, row.our_samples) + side(row.theirs, row.their_samples) +
-         " | " + (row.left_out.empty() ? ratio_text(row.ratio()) : "–") + " | " + target_text(row) +
-         " | " + verdict(row) + " |\n";
+         " | " + ratio_cell(row) + " | " + target_text(row) + " | " + verdict(row) + " |\n";
 }
 
 }  // namespace
 
-std::string as_markdown(const std::vector<Group>& groups) {
+std::string as_markdown(const std::vector<Group>& groups,
+                        const std::vector<std::string>& warnings) {
   std::string text;
   for (const auto& [key, value] : describe_machine()) {
     text.append("- ").append(key).append(": ").append(value).append("\n");
@@ -108,7 +92,8 @@ std::string as_markdown(const std::vector<Group>& groups) {
   if (quick()) {
     text += "- COW_BENCH_QUICK is set: the sizes are tiny, whatever the rows say\n";
   }
-  text += "\n| what | libcow | against | ratio | reach | |\n"
+  for (const std::string& warning : warnings) text.append("- ").append(warning).append("\n");
+  text += "\n| what | libcow | against | ratio of medians (its 95 % interval) | reach | |\n"
           "|---|---|---|---|---|---|\n";
   std::string parts;
   std::string notes;
@@ -118,12 +103,17 @@ std::string as_markdown(const std::vector<Group>& groups) {
       if (!row.note.empty()) {
         notes += "\n" + row.what + ": " + row.note + ".\n";
       }
+      if (is_too_few(row)) {
+        notes +=
+            fmt::format("\n{}, against {}: too few samples to tell apart: {} and {}.\n", row.what,
+                        row.theirs, row.our_samples.size(), row.their_samples.size());
+      }
       if (!row.left_out.empty()) {
         notes += "\n" + row.what + ": left out, since " + row.left_out + ".\n";
       }
     }
     for (const auto& [name, ns] : group.fault_parts_ns) {
-      parts += "| " + name + " | " + time_text(ns) + " |\n";
+      if (!ns.empty()) parts += "| " + name + " | " + time_text(measure::median(ns)) + " |\n";
     }
   }
   if (!parts.empty()) {
@@ -134,22 +124,26 @@ std::string as_markdown(const std::vector<Group>& groups) {
   return text + notes;
 }
 
-std::string as_json(const std::vector<Group>& groups) {
-  nlohmann::ordered_json json;
-  for (const auto& [key, value] : describe_machine()) {
-    json["machine"][key] = value;
+std::string as_text(const measure::Check& check) {
+  std::string text;
+  for (const std::string& difference : check.environment_differences) {
+    text += "! " + difference + '\n';
   }
-  json["quick"] = quick();
-  json["rows"] = nlohmann::ordered_json::array();
-  for (const Group& group : groups) {
-    for (const Row& row : group.rows) {
-      json["rows"].push_back(row_as_json(row));
+  std::size_t same = 0;
+  for (const measure::Change& change : check.changes) {
+    if (!change.is_slower && !change.is_faster) {
+      ++same;
+      continue;
     }
-    for (const auto& [name, ns] : group.fault_parts_ns) {
-      json["fault_parts_ns"][name] = ns;
-    }
+    const bool is_time = change.unit == "ns";
+    text += fmt::format(
+        "{}: {}: {:.6g} {} before, {:.6g} now, p {:.2g}\n",
+        change.is_slower ? (is_time ? "slower" : "more") : (is_time ? "faster" : "less"),
+        change.name, change.before, change.unit, change.after, change.against.p);
   }
-  return json.dump(2) + "\n";
+  for (const std::string& name : check.missing) text += "missing: " + name + '\n';
+  for (const std::string& note : check.notes) text += "! " + note + '\n';
+  return text + fmt::format("{} rows did not change beyond noise; {}\n", same, check.limit_words());
 }
 
 }  // namespace cow_bench

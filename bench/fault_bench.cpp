@@ -15,6 +15,7 @@
 #include "bare_faults.hpp"
 #include "fault_parts.hpp"
 #include "forking.hpp"
+#include "machine.hpp"
 #include "plain_memory.hpp"
 #include "samples.hpp"
 #include "session.hpp"
@@ -143,11 +144,11 @@ void region_first_store(benchmark::State& state) {
 
 /// The write fault in its parts, medians and 99th percentiles in nanoseconds.
 void region_fault_parts(benchmark::State& state, Order order) {
-  const cow::Region region = protected_region(memory_bytes(), {.max_window_pages = 1});
+  const auto clones = cow::measure::timed_handler(memory_bytes(), cow::measure::Kept::region);
   FaultParts all;
   run_in_rounds(state, [&] {
-    cow::Region clone = region.clone();
-    const FaultParts parts = record_faults(clone, pages_to_store(pages_of(clone).count, order));
+    const FaultParts parts =
+        record_faults(*clones, pages_to_store(memory_bytes() / host_page_bytes(), order));
     all.add(parts);
     return parts.total;
   });

@@ -2,14 +2,13 @@
 
 // The write fault of a region taken apart, from the store that is refused to the line after it.
 
-#include <cow/region.hpp>
-
 #include <cstddef>
 #include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "measure/mechanisms/timed_faults.hpp"
 #include "samples.hpp"
 
 namespace cow_bench {
@@ -23,15 +22,14 @@ struct FaultParts {
   Samples map;       ///< the frame mapped over the page, the entry updated
   Samples back;      ///< the handler returns, the store runs again (and enters the page table)
   Samples total;
-  std::size_t pages_copied = 0;  ///< by all of them, windows included
 
   /// Name and samples of each part, in the order of time.
   [[nodiscard]] std::vector<std::pair<std::string_view, const Samples*>> in_order() const;
   void add(const FaultParts& others);
 };
 
-/// Stores to each page of `which` with a cow::FaultRecorder alive, which makes a fault a little
-/// slower. Stores that did not fault (a window had taken the page along) leave no sample.
-[[nodiscard]] FaultParts record_faults(cow::Region& region, std::span<const std::size_t> which);
+/// Stores to each page of `which` of one more clone. `clones` is what measure::timed_handler made.
+[[nodiscard]] FaultParts record_faults(cow::measure::TimedFaults& clones,
+                                       std::span<const std::size_t> which);
 
 }  // namespace cow_bench

@@ -72,11 +72,10 @@ Group delta_against_full() {
   std::uint64_t turn = 0;
   cow::Snapshot before = region.snapshot();
   cow::Snapshot after = before;
-  take_turns(
-      rounds(9),
+  take_numbered_turns(
+      rounds(9), turn,
       [&](bool wanted) {
         before = region.snapshot();
-        ++turn;
         time_stores(
             pages, choose_pages(pages.count, share_of(pages.count, 10), Order::random, turn), turn);
         after = region.snapshot();

@@ -1,6 +1,5 @@
 #include "forking.hpp"
 
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "measure/mechanisms/numbers_of_child.hpp"
 #include "session.hpp"
 
 namespace cow_bench {
@@ -126,24 +126,7 @@ double time_trial(const std::function<void()>& body) {
 }
 
 Samples in_child(std::size_t count, const std::function<void(std::span<double>)>& body) {
-  const std::size_t bytes = count * sizeof(double);
-  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-  if (memory == MAP_FAILED) {
-    refused("mmap");
-  }
-  const std::span<double> shared(static_cast<double*>(memory), count);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    end_after([&] { body(shared); });
-  }
-  const bool well = child > 0 && reap(child);
-  Samples results(std::vector<double>(shared.begin(), shared.end()));
-  ::munmap(memory, bytes);
-  if (!well) {
-    throw std::runtime_error("a child process of a benchmark failed");
-  }
-  return results;
+  return Samples(cow::measure::numbers_of_child(count, body));
 }
 
 SleepingChild::SleepingChild() {

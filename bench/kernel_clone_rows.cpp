@@ -57,12 +57,9 @@ Group kernel_store_against_fork() {
     cow::Region clone = of.clone();
     return time_per_store(pages_of(clone), count, Order::random, seed);
   };
-  take_turns(
-      rounds(41),
-      [&](bool wanted) {
-        ++seed;
-        keep(wanted, child.our_samples, time_clone_stores(region));
-      },
+  take_numbered_turns(
+      rounds(41), seed,
+      [&](bool wanted) { keep(wanted, child.our_samples, time_clone_stores(region)); },
       [&](bool wanted) { keep(wanted, handler.their_samples, time_clone_stores(handled)); },
       [&](bool wanted) {
         const std::vector<double> times = other.measure().values();
@@ -97,12 +94,9 @@ Group kernel_lazy_against_better() {
       time_stores(pages_of(clone), chosen, 2);
       keep(wanted, samples, elapsed_ns(start));
     };
-    take_turns(
-        rounds(9),
-        [&](bool wanted) {
-          ++turn;
-          side(region, cow::CloneMode::lazy, eager.our_samples, wanted);
-        },
+    take_numbered_turns(
+        rounds(9), turn,
+        [&](bool wanted) { side(region, cow::CloneMode::lazy, eager.our_samples, wanted); },
         [&](bool wanted) { side(region, cow::CloneMode::eager, eager.their_samples, wanted); },
         [&](bool wanted) {
           side(handled, cow::CloneMode::eager, eager_handler.their_samples, wanted);

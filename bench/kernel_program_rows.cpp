@@ -88,8 +88,9 @@ Group kernel_requests() {
   Template ours(cow::Mechanism::kernel);
   Template handled(cow::Mechanism::handler);
   std::uint64_t seed = 0;
-  take_turns(
-      rounds(300), [&](bool wanted) { keep(wanted, row.our_samples, ours.time_request(++seed)); },
+  take_numbered_turns(
+      rounds(300), seed,
+      [&](bool wanted) { keep(wanted, row.our_samples, ours.time_request(seed)); },
       [&](bool wanted) { keep(wanted, handler.their_samples, handled.time_request(seed)); },
       [&](bool wanted) { keep(wanted, row.their_samples, other.measure().median()); });
   handler.our_samples = row.our_samples;
@@ -156,20 +157,17 @@ Group kernel_game() {
   RegionState ours(cow::Mechanism::kernel, bytes, cow::SnapshotMode::quiescent);
   RegionState handled(cow::Mechanism::handler, bytes, cow::SnapshotMode::quiescent);
   CopiedState copied(bytes);
-  std::uint64_t frame = 0;
+  std::uint64_t turn = 0;
   // Each side four frames at once, of which one goes back.
   const auto four = [&](auto& state) {
     double sum = 0;
-    for (std::uint64_t i = 0; i < 4; ++i) sum += time_frame(state, frame + i);
+    for (std::uint64_t i = 0; i < 4; ++i) sum += time_frame(state, 4 * (turn - 1) + i);
     return sum;
   };
-  take_turns(
-      rounds(400), [&](bool wanted) { keep(wanted, row.our_samples, four(ours)); },
+  take_numbered_turns(
+      rounds(400), turn, [&](bool wanted) { keep(wanted, row.our_samples, four(ours)); },
       [&](bool wanted) { keep(wanted, handler.their_samples, four(handled)); },
-      [&](bool wanted) {
-        keep(wanted, row.their_samples, four(copied));
-        frame += 4;
-      });
+      [&](bool wanted) { keep(wanted, row.their_samples, four(copied)); });
   handler.our_samples = row.our_samples;
   return {.rows = {row, handler}};
 }

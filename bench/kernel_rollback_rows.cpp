@@ -53,16 +53,12 @@ std::vector<Row> rows_of(const Loop& loop, const FilledMemfd& file, std::size_t 
   const PlainMemory memory = file.map_private();
   if (loop.read_first) load_all(memory.pages());
   std::uint64_t turn = 0;
-  std::vector<std::size_t> pages;
-  take_turns(
-      all,
+  const auto pages = [&] { return loop.round.of(memory.pages().count, turn); };
+  take_numbered_turns(
+      all, turn, [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(pages(), turn)); },
+      [&](bool wanted) { keep(wanted, handler.their_samples, handled.time_one(pages(), turn)); },
       [&](bool wanted) {
-        pages = loop.round.of(memory.pages().count, ++turn);
-        keep(wanted, row.our_samples, ours.time_one(pages, turn));
-      },
-      [&](bool wanted) { keep(wanted, handler.their_samples, handled.time_one(pages, turn)); },
-      [&](bool wanted) {
-        keep(wanted, row.their_samples, time_private_rollback(memory, pages, turn));
+        keep(wanted, row.their_samples, time_private_rollback(memory, pages(), turn));
       });
   handler.our_samples = row.our_samples;
   return {row, handler};

@@ -39,8 +39,8 @@ Group kernel_rounds_against_fork() {
     const SideProcess other(1, [=] { return prepare_fork_snapshots(round_bytes(), round); });
     auto ours = rounds_with(cow::Mechanism::kernel, round);
     std::uint64_t turn = 0;
-    take_turns(
-        rounds(31), [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(++turn)); },
+    take_numbered_turns(
+        rounds(31), turn, [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(turn)); },
         [&](bool wanted) { keep(wanted, row.their_samples, other.measure().median()); });
     group.rows.push_back(row);
   }
@@ -59,8 +59,9 @@ Group kernel_rounds_against_handler() {
       auto ours = rounds_with(cow::Mechanism::kernel, round);
       auto theirs = rounds_with(cow::Mechanism::handler, round);
       std::uint64_t turn = 0;
-      take_turns(
-          rounds(11), [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(++turn)); },
+      take_numbered_turns(
+          rounds(11), turn,
+          [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(turn)); },
           [&](bool wanted) { keep(wanted, row.their_samples, theirs.time_one(turn)); });
       group.rows.push_back(row);
     }

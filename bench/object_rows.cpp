@@ -151,9 +151,9 @@ Group clone_of_objects() {
   StandardMap standard_map;
   fill(standard_map, entries);
   std::uint64_t seed = 0;
-  take_turns(
-      rounds(15),
-      [&](bool wanted) { keep(wanted, standard.our_samples, time_clone(region, entries, ++seed)); },
+  take_numbered_turns(
+      rounds(15), seed,
+      [&](bool wanted) { keep(wanted, standard.our_samples, time_clone(region, entries, seed)); },
       [&](bool wanted) {
         if (!huge_region) return;
         keep(wanted, huge.our_samples, time_clone(*huge_region, entries, seed));
@@ -193,11 +193,9 @@ Group map_in_a_region() {
     Map& other_map = other.new_map();
     for (Map* const each : {&map, &plain_map, &other_map}) mix(*each, keys, 2 * keys, placement);
     std::uint64_t seed = 0;
-    take_turns(
-        rounds(9),
-        [&](bool wanted) {
-          keep(wanted, row.our_samples, time_mix(map, keys, operations, ++seed));
-        },
+    take_numbered_turns(
+        rounds(9), seed,
+        [&](bool wanted) { keep(wanted, row.our_samples, time_mix(map, keys, operations, seed)); },
         [&](bool wanted) {
           keep(wanted, row.their_samples, time_mix(plain_map, keys, operations, seed));
         },

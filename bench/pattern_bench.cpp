@@ -1,7 +1,7 @@
 // What a clone costs in the end, for every pattern of stores and every part of the pages: all lazy
 // (windows off), all eager, and as libcow does it. The three take turns, and what counts is the
 // processor time of the one thread that clones and stores. Prints the ratio to the
-// better of the first two; `--json FILE` has every median, for bench/pattern_plot.py.
+// better of the first two; `--json FILE` has every sample, for bench/pattern_plot.py.
 
 #include <fmt/format.h>
 #include <cow/cow.hpp>
@@ -10,23 +10,23 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <exception>
-#include <fstream>
-#include <iostream>
-#include <nlohmann/json.hpp>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
-#include "command_line.hpp"
 #include "comparison.hpp"
-#include "machine.hpp"
-#include "store_patterns.hpp"
+#include "comparison_result.hpp"
+#include "measure/experiments/store_patterns.hpp"
+#include "measure/result.hpp"
+#include "result_program.hpp"
 #include "stores.hpp"
 
 namespace cow_bench {
 namespace {
+
+constexpr const char* eager = "eager";
+
+std::size_t pattern_bytes() { return full_or_quick(64 * mib, 2 * mib); }
 
 /// Processor time from before the clone until so many pages were stored to, for each checkpoint.
 using Curve = std::vector<Samples>;
@@ -70,17 +70,26 @@ Curves measure_pattern(const cow::Region& windows, const cow::Region& no_windows
   return curves;
 }
 
-std::vector<double> medians(const Curve& curve) {
-  std::vector<double> values(curve.size());
-  std::ranges::transform(curve, values.begin(), &Samples::median);
-  return values;
-}
-
-nlohmann::ordered_json as_json(const std::string& name, const Curves& curves) {
-  return {{"pattern", name},
-          {"lazy_ns", medians(curves.lazy)},
-          {"eager_ns", medians(curves.eager)},
-          {"libcow_ns", medians(curves.libcow)}};
+/// A row for each of the three, at each checkpoint.
+void add_rows(const std::string& name, const Curves& curves,
+              const std::vector<std::size_t>& checkpoints, std::vector<cow::measure::Row>& rows) {
+  for (std::size_t i = 0; i < checkpoints.size(); ++i) {
+    const auto add = [&](const char* mechanism, const Curve& curve) {
+      cow::measure::Row row;
+      row.experiment = name;
+      row.workload = fmt::format("{} of {} pages", checkpoints[i], checkpoints.back());
+      row.mechanism = mechanism;
+      row.parameters = {
+          {"pattern", name}, {"pages", checkpoints.back()}, {"stores", checkpoints[i]}};
+      row.sample = "processor time of the thread, from before the clone until the last store";
+      row.samples = curve[i].values();
+      if (row.mechanism != eager) row.against = eager;
+      rows.push_back(std::move(row));
+    };
+    add("lazy", curves.lazy);
+    add(eager, curves.eager);
+    add("libcow", curves.libcow);
+  }
 }
 
 /// Where the ratio to the better of lazy and eager is greatest.
@@ -103,53 +112,39 @@ void print_worst(const std::string& name, const Curves& curves,
              curves.libcow.back().median() / curves.lazy.back().median());
 }
 
-int run(const std::string& json_file) {
+Measured run(const ResultArguments& arguments) {
+  Measured measured{.result = new_result("pattern_bench", arguments.words)};
   warm_up(gib);
-  const std::size_t bytes = full_or_quick(64 * mib, 2 * mib);
-  const cow::Region windows = protected_region(bytes);
-  const cow::Region no_windows = protected_region(bytes, {.max_window_pages = 1});
-  const std::size_t pages = bytes / windows.page_bytes();
+  const std::uint64_t start = now_ns();
+  const cow::Region windows = protected_region(pattern_bytes());
+  const cow::Region no_windows = protected_region(pattern_bytes(), {.max_window_pages = 1});
+  const std::size_t pages = windows.size() / windows.page_bytes();
   const auto checkpoints = store_patterns::checkpoints(pages, full_or_quick<std::size_t>(8, 2));
-  nlohmann::ordered_json json;
-  for (const auto& [key, value] : describe_machine()) {
-    json["machine"][key] = value;
-  }
-  json["quick"] = quick();
-  json["pages"] = pages;
-  json["stored"] = checkpoints;
   std::puts("Cost of libcow's clone against the better of all lazy and all eager:\n\n"
             "| pattern | worst | at, of the pages | all pages | all pages, against lazy |\n"
             "|---|---|---|---|---|");
   for (const auto& [name, order] : store_patterns::all(pages, 1)) {
+    if (!arguments.wants(name)) continue;
     const Curves curves = measure_pattern(windows, no_windows, order, checkpoints);
     print_worst(name, curves, checkpoints);
-    json["patterns"].push_back(as_json(name, curves));
+    add_rows(name, curves, checkpoints, measured.result.rows);
   }
-  if (json_file.empty()) {
-    return EXIT_SUCCESS;
-  }
-  std::ofstream file(json_file);
-  file << json.dump(1) << '\n' << std::flush;
-  if (!file) {
-    std::cerr << "pattern_bench: cannot write " << json_file << '\n';
-    return EXIT_FAILURE;
-  }
-  return EXIT_SUCCESS;
+  measured.result.duration_s = elapsed_ns(start) * 1e-9;
+  measured.result.is_complete = true;
+  return measured;
+}
+
+std::vector<std::string> names() {
+  std::vector<std::string> all;
+  for (const auto& [name, order] : store_patterns::all(store_patterns::block_pages, 1))
+    all.push_back(name);
+  return all;
 }
 
 }  // namespace
 }  // namespace cow_bench
 
 int main(int argc, char** argv) {
-  std::string json_file;
-  cow_bench::CommandLine command_line("pattern_bench", json_file);
-  if (const auto status = command_line.parse(argc, argv)) {
-    return *status;
-  }
-  try {
-    return cow_bench::run(json_file);
-  } catch (const std::exception& error) {
-    std::cerr << "pattern_bench: " << error.what() << '\n';
-    return EXIT_FAILURE;
-  }
+  return cow_bench::run_result_program(argc, argv, "pattern_bench", cow_bench::names(),
+                                       cow_bench::run);
 }

@@ -17,9 +17,9 @@ LEFT, TOP = 40, 108
 LEAST_SHARE, MOST_RATIO = 0.001, 3.0
 INK, FAINT, BAND = "#222222", "#c8c8c8", "#eef3ea"
 # Told apart by dash and width as well as by colour.
-LINES = (("lazy_ns", "all lazy: windows off", "#0072b2", 1.6, "5 3"),
-         ("eager_ns", "all eager: copied when cloned", "#d55e00", 1.6, "1.5 2.5"),
-         ("libcow_ns", "libcow", "#000000", 2.4, ""))
+LINES = (("lazy", "all lazy: windows off", "#0072b2", 1.6, "5 3"),
+         ("eager", "all eager: copied when cloned", "#d55e00", 1.6, "1.5 2.5"),
+         ("libcow", "libcow", "#000000", 2.4, ""))
 
 
 def x_of(share):
@@ -63,7 +63,18 @@ def curve(points, colour, width, dash):
             f'{dashes} stroke-linejoin="round"/>')
 
 
-def panel(results, pattern):
+def curves(results):
+    """{pattern: {mechanism: {share of the pages: median}}} of a result (docs/bench-format.md)."""
+    patterns = {}
+    for row in results["benchmarks"]:
+        known = row["parameters"]
+        of_pattern = patterns.setdefault(known["pattern"], {})
+        share = known["stores"] / known["pages"]
+        of_pattern.setdefault(row["mechanism"], {})[share] = row["median"]
+    return patterns
+
+
+def panel(name, costs):
     parts = [f'<rect width="{PANEL_WIDTH}" height="{PANEL_HEIGHT}" fill="#ffffff"/>',
              f'<rect y="{y_of(2):.1f}" width="{PANEL_WIDTH}" height="{y_of(0) - y_of(2):.1f}" '
              f'fill="{BAND}"/>']
@@ -75,19 +86,16 @@ def panel(results, pattern):
         parts.append(line(0, y_of(ratio), PANEL_WIDTH, y_of(ratio),
                           "#6a8f4f" if strong else FAINT, 1.2 if strong else 1.0))
         parts.append(text(-6, y_of(ratio) + 3.5, str(ratio), "end", size=10))
-    parts.append(text(0, -7, pattern["pattern"], "start", size=12, weight="bold"))
-    better = [min(pair) for pair in zip(pattern["lazy_ns"], pattern["eager_ns"])]
-    shares = [count / results["pages"] for count in results["stored"]]
+    parts.append(text(0, -7, name, "start", size=12, weight="bold"))
     for key, _, colour, width, dash in LINES:
-        points = [(x_of(share), cost / least)
-                  for share, cost, least in zip(shares, pattern[key], better)
-                  if share >= LEAST_SHARE]
+        points = [(x_of(share), cost / min(costs["lazy"][share], costs["eager"][share]))
+                  for share, cost in sorted(costs[key].items()) if share >= LEAST_SHARE]
         parts.append(curve(points, colour, width, dash))
     return parts
 
 
 def picture(results):
-    patterns = results["patterns"]
+    patterns = curves(results)
     rows = math.ceil(len(patterns) / COLUMNS)
     width = LEFT + COLUMNS * (PANEL_WIDTH + GAP_X)
     height = TOP + rows * (PANEL_HEIGHT + GAP_Y) + 6
@@ -103,11 +111,11 @@ def picture(results):
         x += 60 + 7 * len(label)
     parts.append(text(14, 73, "Across: the share of the pages stored to, each once. "
                       "Shaded: at most twice the better.", "start", 12))
-    for i, pattern in enumerate(patterns):
+    for i, (name, costs) in enumerate(patterns.items()):
         left = LEFT + i % COLUMNS * (PANEL_WIDTH + GAP_X)
         top = TOP + i // COLUMNS * (PANEL_HEIGHT + GAP_Y)
         parts.append(f'<g transform="translate({left} {top})">')
-        parts += panel(results, pattern)
+        parts += panel(name, costs)
         parts.append("</g>")
     return "\n".join(parts + ["</svg>"]) + "\n"
 

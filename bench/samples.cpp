@@ -1,7 +1,6 @@
 #include "samples.hpp"
 
-#include <algorithm>
-#include <cmath>
+#include "measure/figures/statistics.hpp"
 
 namespace cow_bench {
 
@@ -10,15 +9,7 @@ void Samples::add(const Samples& others) {
 }
 
 double Samples::percentile(double percent) const {
-  if (values_.empty()) {
-    return 0;
-  }
-  std::vector<double> sorted = values_;
-  const double rank = std::ceil(percent / 100 * static_cast<double>(sorted.size()));
-  const auto index = std::min(sorted.size(), static_cast<std::size_t>(std::max(rank, 1.0))) - 1;
-  std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(index),
-                   sorted.end());
-  return sorted[index];
+  return values_.empty() ? 0 : cow::measure::percentile(values_, percent);
 }
 
 void record(benchmark::State& state, Samples& samples, double ns) {

@@ -21,7 +21,7 @@ class Samples {
   [[nodiscard]] std::size_t size() const { return values_.size(); }
   [[nodiscard]] const std::vector<double>& values() const { return values_; }
 
-  /// The smallest sample that `percent` of them do not exceed; 0 if there are none.
+  /// As cow::measure::percentile; 0 if there are none.
   [[nodiscard]] double percentile(double percent) const;
   [[nodiscard]] double median() const { return percentile(50); }
 

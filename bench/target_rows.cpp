@@ -12,6 +12,7 @@
 #include "fault_parts.hpp"
 #include "fork_sides.hpp"
 #include "forking.hpp"
+#include "machine.hpp"
 #include "memory_use.hpp"
 #include "object_rows.hpp"
 #include "plain_memory.hpp"
@@ -115,14 +116,14 @@ Group clone_and_store() {
   std::uint64_t turn = 0;
   const auto side = [&](cow::CloneMode mode, Samples& samples, bool wanted) {
     const std::size_t pages = region.size() / region.page_bytes();
-    const auto chosen = choose_pages(pages, share_of(pages, 10), Order::random, turn++ / 3);
+    const auto chosen = choose_pages(pages, share_of(pages, 10), Order::random, turn);
     const std::uint64_t start = now_ns();
     cow::Region clone = region.clone(mode);
     time_stores(pages_of(clone), chosen, 2);
     keep(wanted, samples, elapsed_ns(start));
   };
-  take_turns(
-      rounds(21), [&](bool wanted) { side(cow::CloneMode::lazy, row.our_samples, wanted); },
+  take_numbered_turns(
+      rounds(21), turn, [&](bool wanted) { side(cow::CloneMode::lazy, row.our_samples, wanted); },
       [&](bool wanted) { side(cow::CloneMode::eager, again.their_samples, wanted); },
       [&](bool wanted) {
         cow::trim();
@@ -151,15 +152,16 @@ Group fault_against_fork() {
   SideProcess other(2, [=] { return prepare_fork_stores(bytes, per_mille, Order::random); });
   const cow::Region region = protected_region(bytes);
   const FilledMemfd file(bytes);
+  const auto clones = cow::measure::timed_handler(bytes, cow::measure::Kept::region);
   const std::size_t count = share_of(region.size() / region.page_bytes(), per_mille);
   FaultParts parts;
   std::uint64_t seed = 0;
-  take_turns(
-      rounds(21),
+  take_numbered_turns(
+      rounds(21), seed,
       [&](bool wanted) {
         cow::Region clone = region.clone();
         keep(wanted, child.our_samples,
-             time_per_store(pages_of(clone), count, Order::random, ++seed));
+             time_per_store(pages_of(clone), count, Order::random, seed));
       },
       [&](bool wanted) {
         const std::vector<double> times = other.measure().values();
@@ -177,9 +179,8 @@ Group fault_against_fork() {
         keep(wanted, least.our_samples, sum / static_cast<double>(bare.size()));
       },
       [&](bool wanted) {
-        cow::Region clone = region.clone();
-        const auto chosen = choose_pages(pages_of(clone).count, count, Order::random, seed);
-        const FaultParts recorded = record_faults(clone, chosen);
+        const auto chosen = choose_pages(bytes / host_page_bytes(), count, Order::random, seed);
+        const FaultParts recorded = record_faults(*clones, chosen);
         if (wanted) {
           parts.add(recorded);
         }
@@ -189,9 +190,9 @@ Group fault_against_fork() {
   least.their_samples = child.their_samples;
   Group group{.rows = {child, parent, private_file, least}};
   for (const auto& [name, samples] : parts.in_order()) {
-    group.fault_parts_ns.emplace_back(name, samples->median());
+    group.fault_parts_ns.push_back({std::string(name), samples->values()});
   }
-  group.fault_parts_ns.emplace_back("whole fault", parts.total.median());
+  group.fault_parts_ns.push_back({"whole fault", parts.total.values()});
   return group;
 }
 

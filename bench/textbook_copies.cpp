@@ -11,9 +11,9 @@
 #include "kernel_counts.hpp"
 #include "kernel_rows.hpp"
 #include "machine.hpp"
+#include "measure/experiments/store_patterns.hpp"
 #include "plain_memory.hpp"
 #include "session.hpp"
-#include "store_patterns.hpp"
 #include "textbook.hpp"
 
 namespace cow_bench {

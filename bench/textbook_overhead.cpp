@@ -80,12 +80,8 @@ AllStoreTimes time_all_stores() {
     cow::Region clone = of.clone();
     into.add(pages_of(clone), chosen_pages(turn), wanted);
   };
-  take_turns(
-      rounds(21),
-      [&](bool wanted) {
-        ++turn;
-        clone_and_store(handled, times.handler, wanted);
-      },
+  take_numbered_turns(
+      rounds(21), turn, [&](bool wanted) { clone_and_store(handled, times.handler, wanted); },
       [&](bool wanted) {
         if (watched) clone_and_store(*watched, *times.kernel, wanted);
       },
@@ -99,12 +95,10 @@ AllStoreTimes time_all_stores() {
 }
 
 FaultParts record_parts() {
-  const cow::Region region = protected_region(
-      store_bytes(), {.max_window_pages = 1, .mechanism = cow::Mechanism::handler});
+  const auto clones = cow::measure::timed_handler(store_bytes(), cow::measure::Kept::region);
   FaultParts all;
   for (std::uint64_t turn = 1; turn <= rounds(5); ++turn) {
-    cow::Region clone = region.clone();
-    all.add(record_faults(clone, chosen_pages(turn)));
+    all.add(record_faults(*clones, chosen_pages(turn)));
   }
   return all;
 }

@@ -1,8 +1,8 @@
 // What windows cost: the bound of docs/windows.md, by counting what faults did and weighing it with
 // measured prices.
 
-#include "../bench/store_patterns.hpp"
 #include "catch.hpp"
+#include "measure/experiments/store_patterns.hpp"
 #include "support.hpp"
 
 #include <algorithm>

@@ -1,35 +1,23 @@
 #include "tool/input_file.hpp"
 
 #include <fcntl.h>
-#include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 
 #include <fmt/format.h>
 
 #include "base/check.hpp"
+#include "measure/host/large_file.hpp"
+#include "measure/shortened.hpp"
 #include "tool/quantity.hpp"
 #include "tool/tool_error.hpp"
 
 namespace cow::tool {
 namespace {
-
-// Patterns of glob(7).
-constexpr const char* default_candidates[] = {
-    "/usr/lib/gcc/*-linux-gnu/*/cc1plus",
-    "/usr/bin/python3",
-    "/usr/bin/perl",
-    "/usr/lib/*-linux-gnu/libcrypto.so.*",
-    "/usr/lib/*-linux-gnu/libstdc++.so.6",
-    "/usr/lib/*-linux-gnu/libc.so.6",
-    "/usr/lib/locale/locale-archive",
-};
 
 class FileDescriptor {
  public:
@@ -48,7 +36,7 @@ class FileDescriptor {
 
 [[noreturn]] void refuse(const std::string& path, const char* what) {
   throw ToolError(fmt::format("'{}' {}; give --file a readable file with some bytes in it",
-                              printable(path), what));
+                              measure::shortened(path), what));
 }
 
 [[noreturn]] void refuse_errno(const std::string& path, int error) {
@@ -56,30 +44,10 @@ class FileDescriptor {
   refuse(path, fmt::format("cannot be read ({})", std::strerror(error)).c_str());
 }
 
-std::string largest_candidate() {
-  std::string largest;
-  std::uintmax_t largest_bytes = 0;
-  for (const char* pattern : default_candidates) {
-    glob_t matches{};
-    if (::glob(pattern, 0, nullptr, &matches) == 0) {
-      for (std::size_t i = 0; i < matches.gl_pathc; ++i) {
-        const char* path = matches.gl_pathv[i];
-        std::error_code error;
-        const std::uintmax_t bytes = std::filesystem::file_size(path, error);
-        if (error || bytes <= largest_bytes || ::access(path, R_OK) != 0) continue;
-        // The file itself, where the pattern found a symbolic link to it.
-        const auto resolved = std::filesystem::canonical(path, error);
-        largest = error ? std::string(path) : resolved.string();
-        largest_bytes = bytes;
-      }
-    }
-    ::globfree(&matches);
-  }
-  if (largest.empty()) {
-    throw ToolError(
-        "none of the large files that a system should have is here; name one with --file");
-  }
-  return largest;
+std::string usual_file() {
+  if (std::optional<std::string> path = measure::large_file()) return *path;
+  throw ToolError(
+      "none of the large files that a system should have is here; name one with --file");
 }
 
 std::vector<std::byte> read_all(const std::string& path, int descriptor) {
@@ -105,7 +73,7 @@ std::vector<std::byte> read_all(const std::string& path, int descriptor) {
 InputFile read_input_file(const std::optional<std::string>& path) {
   InputFile file;
   file.chosen_by_default = !path.has_value();
-  file.path = path.has_value() ? *path : largest_candidate();
+  file.path = path.has_value() ? *path : usual_file();
 
   // Asked before opening: opening a pipe would wait for someone to write to it.
   struct stat status {};

@@ -8,7 +8,6 @@
 
 #include "tool/quantity.hpp"
 #include "tool/tool_error.hpp"
-#include "tool/trace/report.hpp"
 #include "tool/trace/trace_command.hpp"
 #include "tool/trace/trace_file.hpp"
 
@@ -28,6 +27,22 @@ std::optional<std::size_t> place_of_program(const std::vector<std::string>& argu
   throw ToolError(fmt::format("the program stands behind --; say cow trace -- {}",
                               printable(fmt::format("{}", fmt::join(words, " ")))),
                   exit_usage);
+}
+
+}  // namespace
+
+std::vector<std::string> take_command(std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments.front() != "trace") return {};
+  const auto separator = std::find(arguments.begin(), arguments.end(), "--");
+  if (separator == arguments.end()) {
+    const std::optional<std::size_t> program = place_of_program(arguments);
+    if (!program.has_value()) return {};
+    refuse_without_separator(
+        {arguments.begin() + static_cast<std::ptrdiff_t>(*program), arguments.end()});
+  }
+  std::vector<std::string> command(separator + 1, arguments.end());
+  arguments.erase(separator, arguments.end());
+  return command;
 }
 
 void add_trace(CLI::App& app, const std::vector<std::string>& command, int& exit_code) {
@@ -56,51 +71,6 @@ void add_trace(CLI::App& app, const std::vector<std::string>& command, int& exit
     }
     exit_code = run_trace(options);
   });
-}
-
-void add_report(CLI::App& app, int& exit_code) {
-  static ReportOptions options;
-  CLI::App* report =
-      app.add_subcommand("report", "Read what cow trace recorded: a summary, a page, an export");
-  report
-      ->add_option("FILE", options.files,
-                   "A trace; for -o also what cow demo CHAPTER --json FILE wrote")
-      ->required();
-  report
-      ->add_option("-o", options.page,
-                   "Make a page that replays it, step by step and back, in any browser")
-      ->type_name("OUT.html");
-  report
-      ->add_option("--json", options.json,
-                   "Write every event, and what it did, to FILE (-: the output)")
-      ->type_name("FILE");
-  report
-      ->add_option("--perfetto", options.perfetto,
-                   "Write a trace for ui.perfetto.dev to FILE (-: the output)")
-      ->type_name("FILE");
-  report->footer("Without these options, a summary as text.");
-  report->callback([&exit_code] { exit_code = run_report(options); });
-}
-
-}  // namespace
-
-std::vector<std::string> take_command(std::vector<std::string>& arguments) {
-  if (arguments.empty() || arguments.front() != "trace") return {};
-  const auto separator = std::find(arguments.begin(), arguments.end(), "--");
-  if (separator == arguments.end()) {
-    const std::optional<std::size_t> program = place_of_program(arguments);
-    if (!program.has_value()) return {};
-    refuse_without_separator(
-        {arguments.begin() + static_cast<std::ptrdiff_t>(*program), arguments.end()});
-  }
-  std::vector<std::string> command(separator + 1, arguments.end());
-  arguments.erase(separator, arguments.end());
-  return command;
-}
-
-void add_trace_commands(CLI::App& app, const std::vector<std::string>& command, int& exit_code) {
-  add_trace(app, command, exit_code);
-  add_report(app, exit_code);
 }
 
 }  // namespace cow::tool

@@ -13,8 +13,7 @@ namespace cow::tool {
 /// `arguments`. Nothing is taken from another subcommand. Throws ToolError if "--" was forgotten.
 [[nodiscard]] std::vector<std::string> take_command(std::vector<std::string>& arguments);
 
-/// Adds `cow trace`, which runs `command`, and `cow report`. They set `exit_code` when they have
-/// run.
-void add_trace_commands(CLI::App& app, const std::vector<std::string>& command, int& exit_code);
+/// Adds `cow trace`, which runs `command`. It sets `exit_code` when it has run.
+void add_trace(CLI::App& app, const std::vector<std::string>& command, int& exit_code);
 
 }  // namespace cow::tool

@@ -4,12 +4,13 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "measure/shortened.hpp"
 #include "tool/json_file.hpp"
+#include "tool/json_input.hpp"
 #include "tool/page.hpp"
 #include "tool/quantity.hpp"
 #include "tool/tool_error.hpp"
@@ -51,34 +52,11 @@ std::optional<Output> output(const std::optional<std::string>& path, const std::
   return Output(*path, option);
 }
 
-// What `cow demo CHAPTER --json` wrote; nothing if it is not even JSON.
-std::optional<Json> read_json(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) return std::nullopt;
-  std::ifstream stream(path, std::ios::binary);
-  // Deeper than any result of cow: to write it out again would take all of the stack.
-  constexpr int most_depth = 64;
-  bool is_too_deep = false;
-  const auto look = [&](int depth, Json::parse_event_t, const Json&) {
-    is_too_deep = is_too_deep || depth > most_depth;
-    return !is_too_deep;
-  };
-  Json json = Json::parse(stream, look, false);
-  if (is_too_deep) return std::nullopt;
-  if (json.is_discarded() || !json.is_object()) return std::nullopt;
-  return json;
-}
-
-std::string text_in(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 // Whether the file is a result of cow rather than a trace. Throws ToolError if -o can do nothing
 // with it.
-bool report_recorded_json(const std::string& path, const ReportOptions& options) {
+bool report_recorded_json(const std::string& path, const TraceReportOptions& options) {
   if (is_trace(path)) return false;
-  const std::optional<Json> json = read_json(path);
+  const std::optional<Json> json = read_json_object(path);
   if (!json.has_value() || text_in(*json, "program") != "cow") return false;
   const std::string command = text_in(*json, "command");
   const bool can_be_replayed = (command == "demo" && json->contains("chapters")) ||
@@ -86,12 +64,12 @@ bool report_recorded_json(const std::string& path, const ReportOptions& options)
   if (!can_be_replayed) {
     throw ToolError(fmt::format("'{}' is a result of cow {}, which cannot be replayed; give a "
                                 "trace, or what cow demo CHAPTER --json FILE wrote",
-                                printable(path), printable(command)));
+                                measure::shortened(path), printable(command)));
   }
   if (!options.page.has_value() || options.json.has_value() || options.perfetto.has_value()) {
     throw ToolError(fmt::format("'{}' is what cow {} recorded, of which a page can be made and "
                                 "nothing else; give -o OUT.html alone",
-                                printable(path), command),
+                                measure::shortened(path), command),
                     exit_usage);
   }
   write_page(*json, *options.page, "-o");
@@ -116,7 +94,7 @@ void print_ways_on(Screen& screen) {
               "in ui.perfetto.dev; --json OUT.json has every event and what it did.");
 }
 
-void check(const ReportOptions& options) {
+void check(const TraceReportOptions& options) {
   const int outputs = int{options.page.has_value()} + int{options.json.has_value()} +
                       int{options.perfetto.has_value()};
   if (outputs > 0 && options.files.size() > 1) {
@@ -130,7 +108,7 @@ void check(const ReportOptions& options) {
 }
 
 // A trace that is written over is lost, and so is the first of two results.
-void check_outputs(const std::string& path, const ReportOptions& options) {
+void check_outputs(const std::string& path, const TraceReportOptions& options) {
   std::vector<std::string> files = {path};
   for (const auto& output : {options.page, options.json, options.perfetto}) {
     if (!output.has_value() || output == "-") continue;
@@ -146,7 +124,7 @@ void check_outputs(const std::string& path, const ReportOptions& options) {
   }
 }
 
-void report_one(const std::string& path, const ReportOptions& options) {
+void report_one(const std::string& path, const TraceReportOptions& options) {
   check_outputs(path, options);
   if (report_recorded_json(path, options)) return;
   // Whether they can be written is said before the work.
@@ -170,7 +148,7 @@ void report_one(const std::string& path, const ReportOptions& options) {
 
 }  // namespace
 
-int run_report(const ReportOptions& options) {
+int report_traces(const TraceReportOptions& options) {
   check(options);
   try {
     for (const std::string& path : options.files) report_one(path, options);

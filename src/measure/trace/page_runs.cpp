@@ -1,9 +1,9 @@
-#include "tool/trace/page_runs.hpp"
+#include "measure/trace/page_runs.hpp"
 
 #include <algorithm>
 #include <iterator>
 
-namespace cow::tool {
+namespace cow::measure {
 namespace {
 
 PageRun part_of(const PageRun& run, std::uint64_t first_page, std::uint64_t page_count) {
@@ -77,4 +77,4 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> pieces_of(const PageRuns& l
   return pieces;
 }
 
-}  // namespace cow::tool
+}  // namespace cow::measure
