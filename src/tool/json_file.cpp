@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "measure/shortened.hpp"
 #include "tool/quantity.hpp"
 #include "tool/tool_error.hpp"
 
@@ -66,6 +67,14 @@ int set_mode(int descriptor, mode_t mode) {
   return ::fchmod(descriptor, mode & 0777) == 0 ? 0 : errno;
 }
 
+// 0 or an errno value of what a write would fail with, too. Some filesystems cannot do it, and a
+// filter of system calls may refuse it with any error.
+int take_room(int descriptor, std::size_t bytes) {
+  const int error = ::posix_fallocate(descriptor, 0, static_cast<off_t>(bytes));
+  const bool is_of_room = error == ENOSPC || error == EFBIG || error == EDQUOT || error == EIO;
+  return is_of_room ? error : 0;
+}
+
 // A file name need not be UTF-8, a JSON document must be.
 constexpr auto replaced = nlohmann::ordered_json::error_handler_t::replace;
 
@@ -77,6 +86,15 @@ std::string one_line(const nlohmann::ordered_json& document) {
 
 JsonFile::JsonFile(std::string path, std::string option, std::size_t room_bytes)
     : path_(std::move(path)), option_(std::move(option)), target_(path_) {
+  if (path_.empty()) {
+    throw ToolError(fmt::format("{} names no file; give it the name of one", option_), exit_usage);
+  }
+  if (path_ == "-") {
+    throw ToolError(fmt::format("{} needs a file here, and '-' is the output; for a file of that "
+                                "name give './-'",
+                                option_),
+                    exit_usage);
+  }
   std::error_code ignored;
   if (std::filesystem::is_symlink(path_, ignored)) {
     target_ = std::filesystem::weakly_canonical(path_, ignored).string();
@@ -91,8 +109,8 @@ JsonFile::JsonFile(std::string path, std::string option, std::size_t room_bytes)
   if (!is_replaced()) return;
   const FileBeside trial(target_);
   if (!trial.is_there()) refuse(errno);
-  const int error = ::posix_fallocate(trial.descriptor(), 0, static_cast<off_t>(room_bytes));
-  if (error != 0 && error != EOPNOTSUPP && error != EINVAL) refuse(error);
+  const int error = take_room(trial.descriptor(), room_bytes);
+  if (error != 0) refuse(error);
 }
 
 // A pipe or a device is written to. So is a file of somebody else's, one that has other names too,
@@ -130,7 +148,7 @@ void JsonFile::write_in_place(const std::string& text) const {
   const int descriptor = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC);
   if (descriptor < 0) refuse(errno);
   int error = 0;
-  if (S_ISREG(mode_)) error = ::posix_fallocate(descriptor, 0, static_cast<off_t>(text.size()));
+  if (S_ISREG(mode_)) error = take_room(descriptor, text.size());
   if (error == 0) error = write_all(descriptor, text);
   if (error == 0 && S_ISREG(mode_) && ::ftruncate(descriptor, static_cast<off_t>(text.size()))) {
     error = errno;
@@ -140,8 +158,8 @@ void JsonFile::write_in_place(const std::string& text) const {
 }
 
 void JsonFile::refuse(int error) const {
-  throw ToolError(fmt::format("'{}' cannot be written ({}); give {} another file", printable(path_),
-                              std::strerror(error), option_));
+  throw ToolError(fmt::format("'{}' cannot be written ({}); give {} another file",
+                              measure::shortened(path_), std::strerror(error), option_));
 }
 
 }  // namespace cow::tool

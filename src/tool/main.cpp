@@ -13,7 +13,11 @@
 #include <CLI/CLI.hpp>
 
 #include "demo/show.hpp"
+#include "measure/host/process_start.hpp"
+#include "tool/bench/command_line.hpp"
 #include "tool/demo.hpp"
+#include "tool/doctor/doctor.hpp"
+#include "tool/report/command_line.hpp"
 #include "tool/suggestion.hpp"
 #include "tool/tool_error.hpp"
 #include "tool/trace/command_line.hpp"
@@ -60,6 +64,7 @@ void add_demo_text_options(CLI::App& demo, DemoCommand& command) {
 }
 
 int run_demo_command(DemoCommand& command) {
+  const cow::measure::FileSizeErrors errors;
   if (command.lists) {
     cow::demo::list_chapters();
     return exit_success;
@@ -123,7 +128,10 @@ int run(std::vector<std::string> arguments) {
   });
   int exit_code = exit_success;
   add_demo(app, exit_code);
-  add_trace_commands(app, command, exit_code);
+  add_trace(app, command, exit_code);
+  add_report(app, exit_code);
+  add_bench(app, words, exit_code);
+  add_doctor(app, exit_code);
   try {
     std::reverse(arguments.begin(), arguments.end());  // parse() takes the last one first
     app.parse(std::move(arguments));
@@ -136,6 +144,7 @@ int run(std::vector<std::string> arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  cow::measure::open_standard_descriptors();
   try {
     return run({argv + 1, argv + argc});
   } catch (const ToolError& error) {

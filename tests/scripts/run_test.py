@@ -255,6 +255,38 @@ class Run(unittest.TestCase):
         if self.asked_for():  # this system is Debian or Ubuntu
             self.assertIn("nodejs", self.asked_for())
 
+    def test_bench_without_a_name_is_the_programs_and_needs_what_the_demo_needs(self):
+        (self.tree / "src/tool/bench").mkdir()
+        (self.tree / "src/tool/bench/bench_command.cpp").touch()
+        (self.tree / "bench/old_bench.cpp").touch()
+        for arguments in ([], ["--list"], ["--only", "clone", "--json", "r.json"]):
+            result = self.run_it(self.tree / "run", "bench", *arguments)
+            self.assertEqual((result.returncode, result.stdout),
+                             (0, " ".join(["cow bench", *arguments]) + "\n"), result.stderr)
+        calls = (self.folder / "cmake-calls").read_text(encoding="utf-8")
+        self.assertIn("-DCOW_BUILD_BENCHMARKS=OFF", calls)
+        self.assertNotIn("libbenchmark-dev", self.asked_for())
+        result = self.run_it(self.tree / "run", "bench", "nwe")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("no benchmark 'nwe'; there is: all old", result.stderr)
+
+    def test_a_benchmark_by_name_and_all_of_them_are_built_and_run(self):
+        (self.tree / "src/tool/bench").mkdir()
+        (self.tree / "src/tool/bench/bench_command.cpp").touch()
+        for name in ("new", "old"):
+            (self.tree / f"bench/{name}_bench.cpp").touch()
+        (self.folder / "tools/ninja").write_text(
+            '#!/usr/bin/env bash\nmkdir -p "$2/bin"\nfor target in "${@:3}"; do\n'
+            '  name=${target/cow_tool/cow}\n'
+            '  printf \'#!/bin/sh\\necho "%s $*"\\n\' "$name" >"$2/bin/$name"\n'
+            '  chmod +x "$2/bin/$name"\ndone\n', "utf-8")
+        result = self.run_it(self.tree / "run", "bench", "old", "--json", "r.json")
+        self.assertEqual((result.returncode, result.stdout), (0, "old_bench --json r.json\n"),
+                         result.stderr)
+        result = self.run_it(self.tree / "run", "bench", "all")
+        self.assertEqual((result.returncode, result.stdout),
+                         (0, "cow bench\nnew_bench \nold_bench \n"), result.stderr)
+
     def test_in_a_pipe_it_says_now_and_then_how_far_it_is(self):
         told = [line for line in self.demo().splitlines() if "building" in line]
         self.assertEqual(told, ["run: building, 1 of 3"])
