@@ -4,6 +4,7 @@ import { render } from "preact";
 import { Unreadable } from "./data/check";
 import { readInput } from "./data/read";
 import type { Input } from "./data/types";
+import { printReportOn, ReportPage } from "./report/report_page";
 import { ChapterShow } from "./show/chapter_show";
 import type { Show } from "./show/show";
 import { TraceShow } from "./show/trace_show";
@@ -11,7 +12,7 @@ import { App } from "./view/app";
 import { Contents, Sorry } from "./view/other_pages";
 import { printOn } from "./view/paper";
 
-function showsOf(input: Exclude<Input, { kind: "contents" }>): Show[] {
+function showsOf(input: Extract<Input, { kind: "trace" | "chapters" }>): Show[] {
   return input.kind === "trace" ? [new TraceShow(input.trace)]
     : input.chapters.map((chapter) => new ChapterShow(chapter));
 }
@@ -22,6 +23,12 @@ function start(root: HTMLElement, paper: HTMLElement, text: string): void {
     if (input.kind === "contents") {
       document.title = "Copy on write";
       render(<Contents pages={input.pages} />, root);
+      return;
+    }
+    if (input.kind === "results") {
+      document.title = input.results.title;
+      render(<ReportPage results={input.results} />, root);
+      printReportOn(paper, input.results);
       return;
     }
     const shows = showsOf(input);

@@ -46,3 +46,35 @@ export function asCount(value: unknown, where: string): number {
   if (Number.isSafeInteger(number) && number >= 0) return number;
   throw new Unreadable(`${where} is ${number}, which is no count`);
 }
+
+/** A number of many: its place is put into words only where it is none. */
+export function asNumbers(value: unknown, where: string): number[] {
+  return asArray(value, where).map((number, i) =>
+    (typeof number === "number" && Number.isFinite(number) ? number
+      : asNumber(number, `${where}[${i}]`)));
+}
+
+export function asTexts(value: unknown, where: string): string[] {
+  return asArray(value, where).map((text, i) => asText(text, `${where}[${i}]`));
+}
+
+export function listOr<T>(value: unknown, where: string,
+  read: (item: unknown, where: string) => T): T[] {
+  return value === undefined ? []
+    : asArray(value, where).map((item, i) => read(item, `${where}[${i}]`));
+}
+
+/** One of a few words. `what` says what it is that this page may not know. */
+export function asOneOf<T extends string>(value: unknown, known: readonly T[], what: string,
+  where: string): T {
+  const word = asText(value, where);
+  if ((known as readonly string[]).includes(word)) return word as T;
+  throw new Unreadable(`${where} is '${word}', ${what} that this page does not know`);
+}
+
+/** Numbers by name, where there are any. */
+export function namedNumbers(value: unknown, where: string): { name: string; value: number }[] {
+  if (value === undefined) return [];
+  return Object.entries(asObject(value, where)).map(([name, number]) =>
+    ({ name, value: asNumber(number, `${where}.${name}`) }));
+}

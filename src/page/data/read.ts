@@ -2,6 +2,7 @@
 // wrongly: a page may be made by an older or newer program than this one.
 
 import { asArray, asNumber, asObject, asText, Unreadable } from "./check";
+import { readResults } from "./read_results";
 import { readTrace } from "./read_trace";
 import {
   looks, type Chapter, type Fact, type FrameBox, type FrameId, type Input, type Look, type Mapping,
@@ -150,6 +151,7 @@ export function readInput(text: string): Input {
     throw new Unreadable("what was recorded cannot be read: the file is damaged or was cut short");
   }
   const document = asObject(parsed, "the document");
+  if (document.kind === "results") return { kind: "results", results: readResults(document) };
   if (document.trace !== undefined) return { kind: "trace", trace: readTrace(document) };
   if (document.command === "contents") return readContents(document);
   if (document.chapters === undefined) {

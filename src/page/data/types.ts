@@ -1,5 +1,7 @@
 // The documents that a page is given, as `cow demo --json` and `cow report` write them.
 
+import type { Results } from "./results";
+
 /** What a page is to the region that shows it. */
 export const looks = [
   "unmapped", "zero", "shared", "sole owner", "private", "leased", "kept",
@@ -149,4 +151,5 @@ export interface PageLink {
 export type Input =
   | { kind: "chapters"; chapters: Chapter[]; contents: string | null }
   | { kind: "trace"; trace: Trace }
-  | { kind: "contents"; pages: PageLink[] };
+  | { kind: "contents"; pages: PageLink[] }
+  | { kind: "results"; results: Results };

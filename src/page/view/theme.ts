@@ -12,8 +12,7 @@ export function useTheme(): [isDark: boolean, toggle: () => void] {
     return () => system.removeEventListener("change", onChange);
   }, []);
   const isDark = chosen ?? isSystemDark;
-  useLayoutEffect(() => {
-    document.documentElement.dataset.theme = isDark ? "dark" : "light";
-  }, [isDark]);
+  // At once, and not in an effect: what is drawn by parts of the page reads its colours there.
+  document.documentElement.dataset.theme = isDark ? "dark" : "light";
   return [isDark, () => setChosen(!isDark)];
 }
