@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "each_mechanism.hpp"
 #include "folder.hpp"
 #include "measure/experiments.hpp"
 #include "measure/experiments/part_of.hpp"
@@ -141,19 +142,7 @@ TEST_CASE("processes of a crowd store to copies of their own", "[measure]") {
 }
 
 TEST_CASE("threads store to each page once under every mechanism", "[measure]") {
-  for (const Mechanism& mechanism : mechanisms()) {
-    const auto done = support::run_in_child([&]() -> std::string {
-      if (const std::string why = mechanism.why_not(); !why.empty()) return "skipped: " + why;
-      return complaint_about(mechanism);
-    });
-    INFO(mechanism.name << ": " << done.complaint);
-    if (done.complaint.starts_with("skipped: ")) {
-      WARN(mechanism.name << " " << done.complaint);
-      continue;
-    }
-    CHECK(done.exited());
-    CHECK(done.complaint.empty());
-  }
+  support::check_each_mechanism(complaint_about);
 }
 
 TEST_CASE("threads are compared with as many processes", "[measure]") {

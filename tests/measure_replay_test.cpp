@@ -9,6 +9,7 @@
 #include <cow/cow.hpp>
 
 #include "catch.hpp"
+#include "each_mechanism.hpp"
 #include "folder.hpp"
 #include "measure/experiments.hpp"
 #include "measure/experiments/recorded_rounds.hpp"
@@ -200,17 +201,5 @@ TEST_CASE("a replay under the handler has the faults of the recorded program, ea
 
 TEST_CASE("under every mechanism a replay stores to the recorded pages and no others",
           "[measure]") {
-  for (const Mechanism& mechanism : mechanisms()) {
-    const auto done = support::run_in_child([&]() -> std::string {
-      if (const std::string why = mechanism.why_not(); !why.empty()) return "skipped: " + why;
-      return complaint_about(mechanism);
-    });
-    INFO(mechanism.name << ": " << done.complaint);
-    if (done.complaint.starts_with("skipped: ")) {
-      WARN(mechanism.name << " " << done.complaint);
-      continue;
-    }
-    CHECK(done.exited());
-    CHECK(done.complaint.empty());
-  }
+  support::check_each_mechanism(complaint_about);
 }

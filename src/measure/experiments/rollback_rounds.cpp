@@ -1,8 +1,7 @@
 // A program that stores to some pages and goes back to where it was, again and again.
 
 #include "measure/experiments.hpp"
-#include "measure/experiments/sides.hpp"
-#include "measure/experiments/workload.hpp"
+#include "measure/experiments/rounds.hpp"
 #include "measure/host/clock.hpp"
 #include "measure/mechanisms/mapping.hpp"
 
@@ -20,30 +19,11 @@ TurnResult time_round(Memory& memory, const RoundPages& round, std::uint64_t num
   return turn_of(elapsed_ns(start), memory, faults_before);
 }
 
-Turn rounds_of(const std::shared_ptr<Memory>& memory, const RoundPages& round) {
-  for (std::uint64_t i = 0; i < rounds_to_settle(round.stores); ++i) {
-    static_cast<void>(time_round(*memory, round, settling_rounds + i));
-  }
-  return [memory, round](std::uint64_t turn) { return time_round(*memory, round, turn); };
-}
-
 }  // namespace
 
 std::vector<Comparison> rollback_rounds(const Scale& scale) {
-  const std::size_t bytes = scale.pick(4 * mib, 64 * mib, 256 * mib);
-  std::vector<Comparison> all;
-  for (const RoundPages& round : every_round(scale, bytes / host_page_bytes())) {
-    all.push_back({.workload = words_of(round, bytes),
-                   .parameters = parameters_of(round, bytes),
-                   .sample = "the stores, and the bytes as they were before them",
-                   .against = "fork",
-                   .sides = sides_that_go_back({.bytes = bytes},
-                                               [round](const std::shared_ptr<Memory>& memory) {
-                                                 return rounds_of(memory, round);
-                                               }),
-                   .memory_bytes = memory_of_a_side(bytes)});
-  }
-  return all;
+  return comparisons_of_rounds(scale, "the stores, and the bytes as they were before them",
+                               sides_that_go_back, time_round);
 }
 
 }  // namespace cow::measure
