@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <ctime>
 
+#include "measure/host/clock.hpp"
+
 namespace cow_bench {
 
 inline constexpr std::size_t kib = std::size_t{1} << 10;
@@ -24,16 +26,8 @@ template <typename T>
 }
 
 /// CLOCK_MONOTONIC, the clock of cow::FaultRecord.
-[[nodiscard]] inline std::uint64_t now_ns() {
-  timespec time{};
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
-         static_cast<std::uint64_t>(time.tv_nsec);
-}
-
-[[nodiscard]] inline double elapsed_ns(std::uint64_t since) {
-  return static_cast<double>(now_ns() - since);
-}
+using cow::measure::elapsed_ns;
+using cow::measure::now_ns;
 
 /// The processor time this thread has had. For work that one thread does without ever waiting: what
 /// others do on the machine is not in it, but for the caches.
