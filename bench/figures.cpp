@@ -19,19 +19,9 @@ std::string bytes_text(double bytes) {
                                      : fmt::format("{:.1f} MiB", bytes / mib);
 }
 
-std::string count_text(std::uint64_t count) {
-  std::string text = std::to_string(count);
-  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
-    text.insert(static_cast<std::size_t>(at), 1, ',');
-  }
-  return text;
-}
-
 std::string ratio_text(double ratio) {
   if (ratio > 0 && ratio < 0.095) return fmt::format("1/{:.0f}", 1 / ratio);
   return ratio < 100 ? fmt::format("{:.2f}", ratio) : fmt::format("{:.0f}", ratio);
 }
-
-std::string percent_text(double share) { return fmt::format("{:.3g} %", share * 100); }
 
 }  // namespace cow_bench

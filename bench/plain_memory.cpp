@@ -64,12 +64,6 @@ FilledMemfd::FilledMemfd(std::size_t bytes)
   store_to_all(map_shared().pages(), 1);
 }
 
-void FilledMemfd::extend(std::size_t bytes) const {
-  if (::ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) {
-    refused("ftruncate");
-  }
-}
-
 FilledMemfd::~FilledMemfd() { ::close(descriptor_); }
 
 PlainMemory FilledMemfd::map_private() const {

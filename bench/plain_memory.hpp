@@ -47,8 +47,6 @@ class FilledMemfd {
   [[nodiscard]] PlainMemory map_private() const;
   [[nodiscard]] PlainMemory map_shared() const;
   [[nodiscard]] int descriptor() const { return descriptor_; }
-  /// Adds a hole at the end.
-  void extend(std::size_t bytes) const;
 
  private:
   int descriptor_ = -1;

@@ -20,6 +20,7 @@ What no result has stays as it is, and is said. Words beside the markers stay as
 anything is wrong, nothing is written.
 """
 import argparse
+import functools
 import json
 import os
 import re
@@ -181,8 +182,9 @@ def content(name, results, document, root, used):
     return None
 
 
-def renewed(document, text, results, root, used):
-    """(the text with new content, names that were left as they are)"""
+def renewed(document, text, content_of):
+    """(the text with what `content_of(name)` returns between the markers of each name, names that
+    were left as they are: those of which it is None)"""
     lines, left, inside, old = [], [], None, []
     for number, line in enumerate(text.splitlines(), 1):
         found = MARKER.match(line)
@@ -199,7 +201,7 @@ def renewed(document, text, results, root, used):
             continue
         if name != inside:
             raise Refused(f"{where}: the end of '{name}', which did not begin")
-        new = content(name, results, document, root, used)
+        new = content_of(name)
         if new is None:
             left.append(f"{document}: {name}")
         lines += old if new is None else ["", new, ""]
@@ -233,7 +235,10 @@ def regenerate(cow, paths, root):
         texts, left, used = {}, [], {}
         for document in DOCUMENTS:
             text = (root / document).read_text(encoding="utf-8")
-            texts[document], more = renewed(document, text, results, root, used)
+            texts[document], more = renewed(
+                document, text,
+                functools.partial(content, results=results, document=document, root=root,
+                                  used=used))
             left += more
         for target, path in used.items():
             replace(target, path.read_bytes())

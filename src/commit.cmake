@@ -1,7 +1,11 @@
 # Writes the header that says which commit is built: cmake -DSOURCES=… -DHEADER=… -P commit.cmake.
+# -DSAID=… is the commit where SOURCES are no repository, which a package was made of say.
 # A header that says the same stays untouched, so that nothing is compiled for it.
 
 set(commit unknown)
+if(SAID)
+  set(commit ${SAID})
+endif()
 set(modified "")
 find_program(git git)
 if(git)

@@ -1,10 +1,9 @@
 // Random operations on a forest of regions and snapshots, held against plain vectors of bytes.
 #pragma once
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -13,7 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "forest_backup.hpp"
+#include "forest_grow.hpp"
 #include "forest_image.hpp"
+#include "forest_lease.hpp"
+#include "forest_limit.hpp"
+#include "forest_template.hpp"
 #include "support.hpp"
 
 namespace support {
@@ -30,16 +34,25 @@ class Forest {
   /// reads all mappings of the process.
   void look_at_mappings_every(std::size_t steps) { steps_a_look_ = steps; }
 
+  /// Backups are among the operations, and end at some later one.
+  void make_backups() { backups_ = std::make_unique<ForestBackups>(); }
+
+  /// Limits on a family's memory are among the operations.
+  void set_limits() { limits_ = std::make_unique<ForestLimits>(); }
+
   /// Does one random operation and checks what it touched. Empty, or what is wrong.
   std::string step() {
     ++steps_;
     if (regions_.empty() || (regions_.size() < 4 && random_.one_in(20))) return create();
+    if (backups_ != nullptr && random_.one_in(50)) return backup();
+    if (limits_ != nullptr && random_.one_in(100)) return limit();
     const std::size_t dice = random_.below(100);
     if (dice < 36) return store();
     if (dice < 40) return scatter();
     if (dice < 47) return fill_run();
-    if (dice < 52) return lease();
-    if (dice < 55) return discard();
+    if (dice < 51) return lease();
+    if (dice < 52) return drop_leased();
+    if (dice < 55) return random_.one_in(2) ? discard() : grow();
     if (dice < 58) return read();
     if (dice < 66) return clone(random_.one_in(5) ? CloneMode::eager : CloneMode::lazy);
     if (dice < 74) return take_snapshot();
@@ -67,7 +80,7 @@ class Forest {
   /// Whether every region's count of mappings is what the kernel says, or more where that copies.
   [[nodiscard]] std::string count_mappings() const {
     for (const LiveRegion& live : regions_) {
-      const std::size_t lines = support::count_mappings(live.region);
+      const std::size_t lines = support::count_mappings(addresses_of(live, room_of(live)));
       const std::size_t counted = live.region.stats().mappings;
       if (support::kernel_copies() ? lines > counted : lines != counted) {
         return "the kernel shows " + std::to_string(lines) + " mappings, stats() says " +
@@ -83,12 +96,15 @@ class Forest {
   [[nodiscard]] const std::string& last_operation() const { return operation_; }
   /// Drops everything in random order, looking at the rest now and then.
   std::string fell() {
+    if (backups_ != nullptr) {
+      if (std::string complaint = backups_->end_all(); !complaint.empty()) return complaint;
+    }
     while (!regions_.empty() || !snapshots_.empty()) {
       std::string complaint = random_.one_in(2) ? drop_region() : drop_snapshot();
       if (complaint.empty()) complaint = sweep();
       if (!complaint.empty()) return complaint;
     }
-    return "";
+    return limits_ == nullptr ? "" : limits_->end();
   }
 
  private:
@@ -107,6 +123,15 @@ class Forest {
     return complaint.empty() ? "" : "region: " + complaint;
   }
 
+  /// No other thread gives frames back, nor has a family for a moment longer.
+  [[nodiscard]] bool nobody_else_frees() const { return are_done(backups_) && limits_ == nullptr; }
+
+  /// The most bytes that it may have, or 0.
+  [[nodiscard]] std::size_t room_of(const LiveRegion& live) const {
+    const auto room = families_with_room_.find(live.family);
+    return room == families_with_room_.end() ? 0 : room->second;
+  }
+
   /// Says that the pages with [offset, offset + length) were stored to.
   void mark(LiveRegion& live, std::size_t offset, std::size_t length) {
     mark_stored(live.image, live.region.page_bytes(), offset, length, last_version_);
@@ -115,6 +140,7 @@ class Forest {
   /// Gives all pages versions of their own: a restore or an eager clone may have given them frames
   /// without a store.
   void relink(LiveRegion& live) {
+    live.image.versions.resize(pages_in(live.image.bytes.size()));
     for (std::uint64_t& version : live.image.versions) version = ++last_version_;
   }
 
@@ -131,10 +157,20 @@ class Forest {
     options.huge_pages = random_.one_in(3);
     options.keep_out_of_cores = random_.one_in(4);
     options.reserve_frames = size <= 24 * page && random_.one_in(4);
+    options.most_bytes = room_to_grow(random_, size);
     regions_.push_back({Region::create(size, options),
                         {Bytes(size), std::vector<std::uint64_t>((size + page - 1) / page)},
                         ++last_family_});
+    families_with_room_[last_family_] = options.most_bytes;
     return check(regions_.back());
+  }
+
+  std::string grow() {
+    const std::size_t index = any_region();
+    begin("grow", index);
+    LiveRegion& live = regions_[index];
+    const std::string wrong = grow_some(random_, live, room_of(live), last_version_);
+    return wrong.empty() ? check(live) : wrong;
   }
 
   /// A store of any length to any place, which may straddle pages.
@@ -161,66 +197,32 @@ class Forest {
   std::string fill_run() {
     const std::size_t index = any_region();
     begin("run", index);
-    LiveRegion& live = regions_[index];
-    const std::size_t page = support::page_bytes();
-    const std::size_t pages = live.image.versions.size();
-    const std::size_t first = random_.below(pages);
-    const std::size_t count = std::min(random_.between(1, 40), pages - first);
-    const bool backwards = random_.one_in(4);
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t target = first + (backwards ? count - 1 - i : i);
-      const std::size_t at =
-          std::min(target * page + random_.below(page), live.image.bytes.size() - 1);
-      const auto value = static_cast<std::byte>(random_.word());
-      live.region.bytes()[at] = value;
-      live.image.bytes[at] = value;
-      mark(live, at, 1);
-    }
-    return check(live);
+    store_run(random_, regions_[index], last_version_);
+    return check(regions_[index]);
   }
 
   /// Stores to pages that lie apart, the way that takes most mappings.
   std::string scatter() {
     const std::size_t index = any_region();
     begin("scatter", index);
-    LiveRegion& live = regions_[index];
-    const std::size_t page = support::page_bytes();
-    const std::size_t step = random_.between(2, 5) * page;
-    const std::size_t first = random_.below(live.image.bytes.size());
-    for (std::size_t at = first; at < live.image.bytes.size() && at < first + 600 * page;
-         at += step) {
-      const auto value = static_cast<std::byte>(random_.word());
-      live.region.bytes()[at] = value;
-      live.image.bytes[at] = value;
-      mark(live, at, 1);
-    }
-    return check(live);
+    store_scattered(random_, regions_[index], last_version_);
+    return check(regions_[index]);
   }
 
   /// Begins or ends a lease, or lets the kernel write into one.
   std::string lease() {
     const std::size_t index = any_region();
     begin("lease", index);
-    LiveRegion& live = regions_[index];
-    const std::size_t size = live.image.bytes.size();
-    if (live.leases.size() < 3 && random_.one_in(2)) {
-      const std::size_t offset = random_.below(size);
-      const std::size_t length = random_.below(std::min(size - offset, 40 * std::size_t{4000}) + 1);
-      live.leases.push_back(live.region.write_lease(offset, length));
-    } else if (!live.leases.empty() && random_.one_in(3)) {
-      live.leases.erase(live.leases.begin());
-    }
-    for (const cow::WriteLease& lease : live.leases) {
-      if (lease.size() == 0) continue;
-      const auto offset = static_cast<std::size_t>(lease.data() - live.region.data());
-      if (::getrandom(lease.data(), std::min<std::size_t>(lease.size(), 256), 0) < 0) {
-        return "the kernel could not write to leased bytes";
-      }
-      const std::size_t length = std::min<std::size_t>(lease.size(), 256);
-      std::memcpy(live.image.bytes.data() + offset, lease.data(), length);
-      mark(live, offset, length);
-    }
-    return check(live);
+    const std::string wrong = lease_some(random_, regions_[index], last_version_);
+    return wrong.empty() ? check(regions_[index]) : wrong;
+  }
+
+  std::string drop_leased() {
+    const std::size_t index = any_region();
+    begin("drop of leased pages", index);
+    snapshots_.push_back(snapshot_of_leased(random_, regions_[index], last_version_));
+    std::string wrong = drop_as_predicted(snapshots_, snapshots_.size() - 1, nobody_else_frees());
+    return wrong.empty() ? check(regions_[index]) : wrong;
   }
 
   std::string discard() {
@@ -284,10 +286,11 @@ class Forest {
       }
       return "a snapshot of another family was not refused";
     }
+    drop_leases_for(live, *past.image);
     live.region.restore(past.snapshot);
     if (random_.one_in(4)) {
       try {
-        const std::string wrong = rollback_rounds(live, past);
+        const std::string wrong = rollback_rounds(random_, live, past);
         if (!wrong.empty()) return wrong;
       } catch (const std::system_error&) {  // in the middle of a round
         live.image.bytes = support::plain_copy(live.region.bytes());
@@ -300,37 +303,25 @@ class Forest {
     return check(live);
   }
 
-  /// A loop, now and then long enough for pages to become hot and to come to rest: some pages are
-  /// the same ones in every round, others are not.
-  std::string rollback_rounds(LiveRegion& live, const LiveSnapshot& past) {
-    const std::size_t bytes = past.image->bytes.size();
-    const std::size_t others = random_.below(12);
-    for (std::size_t left = random_.between(1, 100); left > 0; --left) {
-      live.region.data()[random_.below(bytes) / left] = std::byte{1};
-      for (std::size_t i = 0; i < others; ++i) {
-        live.region.data()[random_.below(bytes)] = static_cast<std::byte>(left);
-      }
-      if (random_.one_in(32)) (void)Region::from_snapshot(past.snapshot);
-      if (random_.one_in(64)) (void)past.snapshot.bytes();
-      if (random_.one_in(64)) (void)live.region.snapshot();
-      if (random_.one_in(16)) {
-        const std::size_t from = random_.below(bytes);
-        live.region.discard(from, random_.below(bytes - from + 1));
-      }
-      live.region.restore(past.snapshot);
-      if (std::memcmp(live.region.data(), past.image->bytes.data(), bytes) != 0) {
-        return "a round of a rollback loop did not go back";
-      }
-    }
-    return "";
+  std::string backup() {
+    const std::size_t index = any_region();
+    begin("backup", index);
+    const std::string complaint = backups_->step(random_, regions_[index]);
+    return complaint.empty() ? check(regions_[index]) : complaint;
+  }
+
+  std::string limit() {
+    const std::size_t index = any_region();
+    begin("limit", index);
+    const std::string complaint = limits_->step(random_, regions_[index], last_version_);
+    return complaint.empty() ? check(regions_[index]) : complaint;
   }
 
   std::string from_snapshot() {
     if (snapshots_.empty() || regions_.size() >= most_regions) return drop_region();
     const std::size_t index = random_.below(snapshots_.size());
     begin("from_snapshot", index);
-    const LiveSnapshot& past = snapshots_[index];
-    regions_.push_back({Region::from_snapshot(past.snapshot), *past.image, past.family});
+    regions_.push_back(region_of(random_, snapshots_[index], last_family_, operation_));
     return check(regions_.back());
   }
 
@@ -347,8 +338,8 @@ class Forest {
       }
       return "snapshots of two families were compared";
     }
-    const std::vector<cow::PageRange> ranges = cow::diff(from.snapshot, to.snapshot);
-    return check_diff(ranges, *from.image, *to.image);
+    if (std::string wrong = check_changes(regions_, from); !wrong.empty()) return wrong;
+    return check_diff(cow::diff(from.snapshot, to.snapshot), *from.image, *to.image);
   }
 
   std::string move() {
@@ -381,16 +372,19 @@ class Forest {
     if (snapshots_.empty()) return "";
     const std::size_t index = random_.below(snapshots_.size());
     begin("drop of snapshot", index);
-    snapshots_.erase(snapshots_.begin() + static_cast<std::ptrdiff_t>(index));
+    const std::string wrong = drop_as_predicted(snapshots_, index, nobody_else_frees());
     if (random_.one_in(8)) cow::trim();
-    return regions_.empty() ? "" : check(regions_[any_region()]);
+    return !wrong.empty() || regions_.empty() ? wrong : check(regions_[any_region()]);
   }
 
   support::Random random_;
   std::size_t most_pages_;
   std::vector<LiveRegion> regions_;
   std::vector<LiveSnapshot> snapshots_;
+  std::unique_ptr<ForestBackups> backups_;
+  std::unique_ptr<ForestLimits> limits_;
   std::size_t last_family_ = 0;
+  std::map<std::size_t, std::size_t> families_with_room_;  ///< and the most bytes of a region
   std::uint64_t last_version_ = 0;
   std::size_t steps_ = 0;
   std::size_t steps_a_look_ = 1;

@@ -86,48 +86,21 @@ void load(World& world) {
 
 std::string verify_loaded(World& world) { return take_over(world, g_files->image); }
 
-/// What becomes of the file when a save is refused something: it is the one before, or, where only
-/// the folder's entry could not be made durable, the new one.
 std::string complaint_about_save(const Window& window, bool delta) {
   const support::Folder folder;
   const fs::path path = folder / "image";
-  std::string wrong;
-  {
-    World world(24);
-    world.keep(world.regions[0].snapshot(), world.plain[0], false);
-    const Snapshot& base = world.pasts[0].snapshot;
-    const World::Past& past = world.pasts[3];
-    base.save(folder / "base");
-    support::write_file(path, Bytes(77, std::byte{9}));
-    const injection::Held before = injection::Held::now();
-    const auto save = [&] {
-      delta ? past.snapshot.save_delta(base, path) : past.snapshot.save(path);
-    };
-    const auto saved = [&] {
-      std::vector<fs::path> files{path};
-      if (delta) files.insert(files.begin(), folder / "base");
-      return support::difference(past.bytes,
-                                 std::as_const(*world.made = Region::load(files)).bytes());
-    };
-    const std::exception_ptr error = window.run(save);
-    if (error) wrong = injection::complaint_about(error);
-    if (wrong.empty()) wrong = before.difference(injection::Held::now());
-    if (wrong.empty() && folder.names() != std::vector<std::string>{"base", "image"}) {
-      wrong = "a file is left behind";
-    }
-    world.made = Region::create(1);
-    const bool is_old = support::read_file(path) == Bytes(77, std::byte{9});
-    if (wrong.empty() && error && !is_old && !window.refused("fsync")) wrong = "the file changed";
-    if (wrong.empty() && !error && is_old) wrong = "the file did not change";
-    if (wrong.empty() && !is_old) wrong = saved();
-    save();
-    if (wrong.empty()) wrong = saved();
-    world.made.reset();
-    if (wrong.empty()) wrong = world.store_everywhere();
-    if (wrong.empty()) wrong = world.complaint_about_unseen();
-    if (wrong.empty()) wrong = world.drop_everything(window.refused("fallocate"));
-  }
-  return wrong;
+  World world(24);
+  world.keep(world.regions[0].snapshot(), world.plain[0], false);
+  const Snapshot& base = world.pasts[0].snapshot;
+  const World::Past& past = world.pasts[3];
+  base.save(folder / "base");
+  std::vector<fs::path> chain{path};
+  if (delta) chain.insert(chain.begin(), folder / "base");
+  const auto save = [&] {
+    delta ? past.snapshot.save_delta(base, path) : past.snapshot.save(path);
+  };
+  return injection::complaint_about_writing(
+      world, {folder, {"base", "image"}, chain, past.bytes, save}, window);
 }
 
 void check_save(bool delta) {

@@ -4,10 +4,13 @@
 
 #include <cow/cow.hpp>
 #include <cstddef>
+#include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "folder.hpp"
 #include "injection.hpp"
 
 namespace injection {
@@ -108,5 +111,19 @@ std::string complaint_about_call(const Scenario& scenario, const Window& window,
 /// The same in a world that is there already.
 std::string complaint_in(World& world, const Scenario& scenario, const Window& window,
                          bool stores_first);
+
+/// A call that writes an image of `bytes` to a file.
+struct Writing {
+  const support::Folder& folder;   ///< that the file is in
+  std::vector<std::string> names;  ///< of all that is to be in there, "image" the last one
+  std::vector<std::filesystem::path> chain;  ///< to load
+  const std::vector<std::byte>& bytes;
+  std::function<void()> call;
+};
+
+/// What becomes of the file when the call is refused something: it is the one before, which this
+/// makes, or, where only the folder's entry could not be made durable, the new one. Then the same
+/// call again, without failures.
+std::string complaint_about_writing(World& world, const Writing& writing, const Window& window);
 
 }  // namespace injection

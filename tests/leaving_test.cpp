@@ -162,25 +162,31 @@ TEST_CASE("recycled frames that no control call needed go back in pieces", "[mm]
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("who takes a lock piece by piece lets those go first who wait for it", "[mm]") {
-  cow::os::Lock lock{cow::os::LockRank::family};
+TEST_CASE("a store that waits for the family has it before the next control call or piece of one",
+          "[mm]") {
+  const Region region = Region::create(2 * 512 * support::page_bytes(), support::options());
+  const cow::AddressSpace* space = nullptr;
+  cow::FamilyList::instance().for_each([&](cow::Family& family) {
+    const cow::Section section(family, cow::Section::Intent::look);
+    family.for_each_shown([&](cow::ShownTable& shown) { space = shown.space; });
+  });
+  REQUIRE(space != nullptr);
+  cow::FamilyLock lock;
   for (int round = 0; round < 20; ++round) {
     std::atomic<int> served{0};
-    const auto take = [&] {
-      const cow::os::LockGuard guard(lock);
+    const auto store = [&](std::uint64_t leaf) {
+      const cow::LeafLock mine(lock, *space, leaf);
       ++served;
     };
-    lock.lock();
-    support::WaitingThread one(take);
-    support::WaitingThread other(take);
+    lock.lock_alone();
+    support::WaitingThread one([&] { store(0); });
+    support::WaitingThread other([&] { store(1); });
     one.wait_for_sleep();
     other.wait_for_sleep();
     lock.unlock();
-    lock.let_waiters_go_first();
-    lock.lock();
+    lock.lock_alone();
     CHECK(served == 2);
     lock.unlock();
-    lock.let_waiters_go_first();  // nobody waits: it returns
     one.wait_for_end();
     other.wait_for_end();
   }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 using boost::interprocess::bad_alloc;
 using cow::ManagedRegion;
@@ -131,6 +132,31 @@ TEST_CASE("a segment grows when asked, up to its limit", "[managed]") {
   CHECK(region.check_sanity());
 }
 
+TEST_CASE("a segment grows to the end of a region that has become longer", "[managed]") {
+  cow::RegionOptions options = support::options();
+  options.mechanism = cow::Mechanism::handler;  // Region::grow is not for the other
+  options.most_bytes = 4 * mib;
+  ManagedRegion region = ManagedRegion::create(64 * kib, options);
+  const int* const made = region.construct<int>("n")(7);
+  const ManagedSnapshot shorter = region.snapshot();
+  CHECK_THROWS_AS(region.grow(kib), bad_alloc);
+  region.region().grow(mib + 100);
+  CHECK_THROWS_AS(region.construct<char>("large")[100 * kib](), bad_alloc);
+  CHECK_THROWS_AS(region.grow(mib), bad_alloc);
+  CHECK(region.get_max_size() == 64 * kib);
+  region.grow(kib);
+  CHECK(region.get_size() == 65 * kib);
+  CHECK(region.get_max_size() == mib + 96);
+  region.construct<char>("large")[900 * kib]();
+  CHECK(*made == 7);
+  CHECK(region.check_sanity());
+  CHECK(region.clone().get_max_size() == mib + 96);
+  region.restore(shorter);
+  CHECK(region.get_max_size() == 64 * kib);
+  CHECK_THROWS_AS(region.grow(kib), bad_alloc);
+  CHECK(region.check_sanity());
+}
+
 TEST_CASE("a full region throws bad_alloc and harms nothing", "[managed]") {
   ManagedRegion region = growing(32 * kib, 256 * kib);
   auto* const map = region.construct<cow::map<int, cow::string>>("m")(region.get_allocator<int>());
@@ -192,6 +218,63 @@ TEST_CASE("a request that can never be served leaves the segment as small as it 
   CHECK_THROWS_AS(static_cast<void>(region.allocate(~std::size_t{0})), bad_alloc);
   CHECK_THROWS_AS(region.construct<int>("n")[~std::size_t{0}](), bad_alloc);
   CHECK(region.get_size() == size);
+}
+
+TEST_CASE("a request that growth cannot serve leaves the segment as small as it was", "[managed]") {
+  ManagedRegion region = growing(64 * kib, mib);
+  std::vector<void*> blocks;
+  while (region.get_free_memory() > 4 * kib) blocks.push_back(region.allocate(48));
+  for (std::size_t i = 0; i < blocks.size(); i += 2) region.deallocate(blocks[i]);
+  const std::size_t size = region.get_size();
+  const std::size_t free_bytes = region.get_free_memory();
+  // More than the end can have; with what is free between the blocks it would seem to be enough.
+  const std::size_t bytes = region.get_max_size() - size + free_bytes / 2;
+  const auto is_unchanged = [&] {
+    return region.get_size() == size && region.get_free_memory() == free_bytes &&
+           region.get_num_named_objects() == 0 && region.check_sanity();
+  };
+  CHECK(region.allocate(bytes, std::nothrow) == nullptr);
+  CHECK(is_unchanged());
+  CHECK_THROWS_AS(region.construct<char>("large")[bytes](), bad_alloc);
+  CHECK(is_unchanged());
+  cow::SegmentManager::multiallocation_chain chain;
+  CHECK_THROWS_AS(region.allocate_many(bytes / 2 - kib, 2, chain), bad_alloc);
+  CHECK(is_unchanged());
+  CHECK(region.allocate_aligned(100, 48, std::nothrow) == nullptr);
+  CHECK_THROWS_AS(static_cast<void>(region.allocate_aligned(100, 48)), bad_alloc);
+  CHECK(is_unchanged());
+  std::size_t received = 200 * kib;
+  char* reuse = static_cast<char*>(blocks[1]);
+  namespace ipc = boost::interprocess;
+  constexpr auto contradiction = ipc::allocate_new | ipc::shrink_in_place | ipc::nothrow_allocation;
+  CHECK(region.allocation_command(contradiction, 400 * kib, received, reuse) == nullptr);
+  CHECK(is_unchanged());
+  CHECK(region.allocate(bytes - free_bytes, std::nothrow) != nullptr);
+  CHECK(region.get_size() > size);
+}
+
+TEST_CASE("an empty segment is shrunk as often as one likes, and grows again", "[managed]") {
+  const std::size_t least = ManagedRegion::create(1, support::options()).get_size();
+  for (std::size_t more = 0; more < 256; more += 16) {
+    CAPTURE(more);
+    ManagedRegion region = growing(least + more, mib);
+    for (int i = 0; i < 3; ++i) {
+      region.shrink_to_fit();
+      REQUIRE(region.check_sanity());
+      REQUIRE(region.get_size() >= least);
+    }
+    REQUIRE(region.allocate(2 * mib, std::nothrow) == nullptr);
+    const std::size_t all = mib - region.get_size() + region.get_free_memory();
+    REQUIRE(region.allocate(all, std::nothrow) == nullptr);
+    REQUIRE(region.get_size() < least + 256);
+    region.construct<char>("large")[100 * kib]();
+    region.destroy<char>("large");
+    region.shrink_to_fit();
+    region.shrink_to_fit();
+    REQUIRE(region.get_size() < least + 256);
+    REQUIRE(region.check_sanity());
+    REQUIRE(region.all_memory_deallocated());
+  }
 }
 
 TEST_CASE("clones grow by themselves, and restore takes growth back", "[managed]") {

@@ -2,6 +2,7 @@
 
 #include "catch.hpp"
 #include "support.hpp"
+#include "template_support.hpp"
 
 #include <cow/managed_region.hpp>
 
@@ -87,6 +88,16 @@ TEST_CASE("a region that holds a managed segment is opened, wherever it lies", "
   CHECK(*taken.find<int>("n").first == 41);
 }
 
+TEST_CASE("a segment has the layout that it has had since the first, so that images stay readable",
+          "[managed]") {
+  const cow::detail::ManagedLayout layout = cow::detail::managed_layout();
+  CHECK(layout.manager_bytes == 19 * sizeof(void*));
+  CHECK(layout.block_alignment == 2 * sizeof(void*));
+  ManagedRegion region = small_region();
+  CHECK(static_cast<void*>(region.get_segment_manager()) ==
+        static_cast<std::byte*>(region.get_address()) + 64);
+}
+
 TEST_CASE("a region without a managed segment is not opened, and says so", "[managed]") {
   Region empty = Region::create(std::size_t{64} << 10, support::options());
   CHECK(says(refusal(empty), "holds no managed segment"));
@@ -119,7 +130,7 @@ TEST_CASE("a part of a managed segment is not opened, and says so", "[managed]")
 
 TEST_CASE("a managed segment with impossible sizes is not opened, and says so", "[managed]") {
   ManagedRegion region = small_region();
-  const std::uint64_t size = region.get_size();
+  const std::uint64_t size = region.get_segment_manager()->get_size();
   Region damaged = std::move(region).release();
   // Wherever the segment manager keeps its size: both words that have this value.
   const auto head = damaged.bytes().first(512);
@@ -135,4 +146,33 @@ TEST_CASE("a managed segment with impossible sizes is not opened, and says so", 
   }
   CHECK(changed == 2);
   CHECK(says(refusal(damaged), "damaged"));
+}
+
+TEST_CASE("objects in a template are found and changed in a process that attaches it",
+          "[managed]") {
+  const support::TemplateName name;
+  support::ForkedChild child([&](support::Peer& peer) -> std::string {
+    if (!peer.hear()) return "nobody published";
+    ManagedRegion region = ManagedRegion::open(cow::attach(name, support::options()));
+    auto* const numbers = region.find<cow::vector<int>>("numbers").first;
+    if (numbers == nullptr || numbers->size() != 5000) return "no numbers";
+    for (int& number : *numbers) ++number;
+    numbers->resize(9000, 1);
+    region.construct<int>("m")(1);
+    if (!region.check_sanity()) return "its books are not in order";
+    return numbers->front() == 8 && *region.find<int>("n").first == 41 ? "" : "other objects";
+  });
+  {
+    ManagedRegion region =
+        ManagedRegion::create(std::size_t{64} << 10, std::size_t{64} << 20, support::options());
+    region.construct<int>("n")(41);
+    region.construct<cow::vector<int>>("numbers")(std::size_t{5000}, 7,
+                                                  region.get_allocator<int>());
+    cow::publish(name, region.region().snapshot());
+  }
+  child.peer().say();
+  CHECK(child.wait().complaint == "");
+  ManagedRegion again = ManagedRegion::open(cow::attach(name, support::options()));
+  CHECK(again.find<cow::vector<int>>("numbers").first->size() == 5000);
+  CHECK(again.find<int>("m").first == nullptr);
 }

@@ -46,6 +46,8 @@ TEST_CASE("random operations on a forest of regions and snapshots match plain co
   for (std::size_t round = 0; round < rounds; ++round) {
     const cow::ProcessStats before = cow::process_stats();
     Forest forest(seed + round);
+    if (round % 2 == 1) forest.make_backups();
+    if (round % 4 >= 2) forest.set_limits();
     for (std::size_t step = 0; step < steps_a_round; ++step) {
       std::string complaint = forest.step();
       if (complaint.empty() && step % 97 == 0) complaint = forest.sweep();

@@ -28,12 +28,6 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-Bytes pattern(std::size_t bytes, std::uint64_t number) {
-  Bytes content(bytes);
-  support::fill(content, number);
-  return content;
-}
-
 std::string refusal(const std::filesystem::path& path) {
   return support::words_of<std::system_error>([&] { (void)Region::open(path); });
 }
@@ -45,7 +39,7 @@ TEST_CASE("an opened region shows the file's bytes, and zeros behind its end", "
   const std::size_t page = support::page_bytes();
   for (const std::size_t size :
        {std::size_t{1}, page - 1, page, page + 1, 3 * page, 700 * page + 123}) {
-    const Bytes content = pattern(size, size);
+    const Bytes content = support::filled_bytes(size, size);
     support::write_file(folder / "file", content);
     Region region = Region::open(folder / "file", support::options());
     CAPTURE(size);
@@ -60,7 +54,7 @@ TEST_CASE("an opened region shows the file's bytes, and zeros behind its end", "
 TEST_CASE("stores to an opened region never reach the file", "[api]") {
   const Folder folder;
   const std::size_t page = support::page_bytes();
-  const Bytes content = pattern(600 * page + 77, 3);
+  const Bytes content = support::filled_bytes(600 * page + 77, 3);
   support::write_file(folder / "file", content);
   Region region = Region::open(folder / "file", support::options());
   Bytes expected = content;
@@ -78,7 +72,7 @@ TEST_CASE("stores to an opened region never reach the file", "[api]") {
 TEST_CASE("opening a file reads none of its whole pages", "[api]") {
   const Folder folder;
   const std::size_t size = 64 * support::page_bytes();
-  support::write_file(folder / "file", pattern(size, 1));
+  support::write_file(folder / "file", support::filled_bytes(size, 1));
   const int file = ::open((folder / "file").c_str(), O_RDONLY | O_CLOEXEC);
   ::fsync(file);
   ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
@@ -103,7 +97,7 @@ TEST_CASE("opening a file reads none of its whole pages", "[api]") {
 
 TEST_CASE("one store to an opened region copies one page", "[api][handler]") {
   const Folder folder;
-  support::write_file(folder / "file", pattern(2000 * support::page_bytes(), 9));
+  support::write_file(folder / "file", support::filled_bytes(2000 * support::page_bytes(), 9));
   Region region = Region::open(folder / "file", support::single_page_options());
   CHECK(region.stats().pages_shared == 2000);
   CHECK(region.stats().mappings == 1);
@@ -118,7 +112,7 @@ TEST_CASE("one store to an opened region copies one page", "[api][handler]") {
 TEST_CASE("control calls work on an opened region as on any", "[api]") {
   const Folder folder;
   const std::size_t page = support::page_bytes();
-  const Bytes content = pattern(1100 * page + 5, 4);
+  const Bytes content = support::filled_bytes(1100 * page + 5, 4);
   support::write_file(folder / "file", content);
   Region region = Region::open(folder / "file", support::single_page_options());
   const Snapshot opened = region.snapshot();
@@ -155,7 +149,7 @@ TEST_CASE("control calls work on an opened region as on any", "[api]") {
 
 TEST_CASE("an eager clone of an opened region does not need the file", "[api]") {
   const Folder folder;
-  const Bytes content = pattern(520 * support::page_bytes(), 5);
+  const Bytes content = support::filled_bytes(520 * support::page_bytes(), 5);
   support::write_file(folder / "file", content);
   Region copy = [&] {
     Region region = Region::open(folder / "file", support::options());
@@ -171,7 +165,7 @@ TEST_CASE("an eager clone of an opened region does not need the file", "[api]") 
 TEST_CASE("a lease on an opened region is filled by the kernel and does not reach the file",
           "[api]") {
   const Folder folder;
-  const Bytes content = pattern(30 * support::page_bytes(), 6);
+  const Bytes content = support::filled_bytes(30 * support::page_bytes(), 6);
   support::write_file(folder / "file", content);
   Region region = Region::open(folder / "file", support::options());
   const Snapshot before = region.snapshot();
@@ -189,7 +183,7 @@ TEST_CASE("a lease on an opened region is filled by the kernel and does not reac
 
 TEST_CASE("a child made by fork keeps an opened region, apart from its parent's", "[api]") {
   const Folder folder;
-  const Bytes content = pattern(600 * support::page_bytes(), 7);
+  const Bytes content = support::filled_bytes(600 * support::page_bytes(), 7);
   support::write_file(folder / "file", content);
   Region region = Region::open(folder / "file", support::options());
   support::flip(region, 1);
@@ -214,10 +208,10 @@ TEST_CASE("a child made by fork keeps an opened region, apart from its parent's"
 TEST_CASE("what replaces an opened file does not change the region, but what is written to it may",
           "[api]") {
   const Folder folder;
-  const Bytes content = pattern(20 * support::page_bytes(), 8);
+  const Bytes content = support::filled_bytes(20 * support::page_bytes(), 8);
   support::write_file(folder / "file", content);
   Region region = Region::open(folder / "file", support::options());
-  support::write_file(folder / "other", pattern(7, 1));
+  support::write_file(folder / "other", support::filled_bytes(7, 1));
   std::filesystem::rename(folder / "other", folder / "file");
   CHECK(support::difference(content, region.bytes()) == "");
 
@@ -240,7 +234,7 @@ TEST_CASE("a page that was cut off an opened file is SIGBUS when touched, as wit
   }
   const Folder folder;
   const std::size_t page = std::max<std::size_t>(support::page_bytes(), 65536);
-  support::write_file(folder / "file", pattern(20 * page, 8));
+  support::write_file(folder / "file", support::filled_bytes(20 * page, 8));
   Region region = Region::open(folder / "file", support::options());
   std::filesystem::resize_file(folder / "file", 2 * page);
   const support::ChildResult child = support::run_in_child([&]() -> std::string {
@@ -277,7 +271,7 @@ TEST_CASE("files that cannot be opened as a region are refused in a sentence tha
           std::string::npos);
   }
   if (::geteuid() != 0) {
-    support::write_file(folder / "secret", pattern(10, 1));
+    support::write_file(folder / "secret", support::filled_bytes(10, 1));
     ::chmod((folder / "secret").c_str(), 0);
     CHECK(refusal(folder / "secret").find("secret") != std::string::npos);
   }
@@ -286,7 +280,7 @@ TEST_CASE("files that cannot be opened as a region are refused in a sentence tha
 
 TEST_CASE("an opened region with reserved frames stores without asking for more", "[api]") {
   const Folder folder;
-  const Bytes content = pattern(600 * support::page_bytes() + 1, 2);
+  const Bytes content = support::filled_bytes(600 * support::page_bytes() + 1, 2);
   support::write_file(folder / "file", content);
   cow::RegionOptions options = support::options();
   options.reserve_frames = true;

@@ -46,6 +46,10 @@ TEST_CASE("a store to a new region finds a mapping when others have used up all"
 
 TEST_CASE("a store that finds no mapping at all waits until others have given some back",
           "[fault]") {
+  if (support::is_emulated()) {
+    WARN("skipped: the emulator starts no threads in a child of a process that has had some");
+    return;
+  }
   const auto result = support::run_in_child([]() -> std::string {
     Region original = Region::create(pages * support::page_bytes(), support::options());
     support::fill(original.bytes(), 1);
@@ -145,6 +149,10 @@ TEST_CASE("a shortage of mappings that has passed is noticed by a later control 
 }
 
 TEST_CASE("threads that find the mappings used up at the same moment all go on", "[mm]") {
+  if (support::is_emulated()) {
+    WARN("skipped: the emulator starts no threads in a child of a process that has had some");
+    return;
+  }
   constexpr std::size_t threads = 8;
   constexpr std::size_t leaf = 512;
   for (std::size_t round = 0; round < support::scaled(20); ++round) {

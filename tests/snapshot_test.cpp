@@ -11,16 +11,7 @@
 using cow::Region;
 using cow::RegionStats;
 using cow::Snapshot;
-
-namespace {
-
-Region filled(std::size_t pages, std::uint64_t pattern) {
-  Region region = Region::create(pages * support::page_bytes(), support::options());
-  support::fill(region.bytes(), pattern);
-  return region;
-}
-
-}  // namespace
+using support::filled;
 
 TEST_CASE("a snapshot never changes, whatever is stored afterwards", "[mm]") {
   Region region = filled(50, 1);

@@ -161,6 +161,18 @@ void fill(std::span<std::byte> bytes, std::uint64_t pattern) {
   });
 }
 
+cow::Region filled(std::size_t pages, std::uint64_t pattern) {
+  cow::Region region = cow::Region::create(pages * page_bytes(), options());
+  fill(region.bytes(), pattern);
+  return region;
+}
+
+std::vector<std::byte> filled_bytes(std::size_t count, std::uint64_t pattern) {
+  std::vector<std::byte> bytes(count);
+  fill(bytes, pattern);
+  return bytes;
+}
+
 bool shows(std::span<const std::byte> bytes, std::uint64_t pattern) {
   return each_word(bytes.size(), pattern,
                    [&](std::size_t at, std::uint64_t word, std::size_t length) {

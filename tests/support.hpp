@@ -86,6 +86,12 @@ class Random {
 /// Fills `bytes` with a pattern in which no two words are alike.
 void fill(std::span<std::byte> bytes, std::uint64_t pattern);
 
+/// A region of so many pages, filled so.
+cow::Region filled(std::size_t pages, std::uint64_t pattern);
+
+/// So many bytes, filled so.
+std::vector<std::byte> filled_bytes(std::size_t count, std::uint64_t pattern);
+
 /// True if `bytes` are what fill() with the same pattern wrote.
 bool shows(std::span<const std::byte> bytes, std::uint64_t pattern);
 

@@ -3,18 +3,22 @@
 /// @file
 /// Objects in a region: the one header that needs Boost (1.74 or newer; headers alone).
 
+#include <boost/interprocess/creation_tags.hpp>
+
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <new>
 #include <span>
 #include <utility>
 
 #include <cow/managed/containers.hpp>
 #include <cow/managed/image.hpp>
+#include <cow/managed/objects.hpp>
 #include <cow/managed/resource.hpp>
 #include <cow/managed/segment.hpp>
+#include <cow/managed/snapshot.hpp>
 #include <cow/region.hpp>
 #include <cow/snapshot.hpp>
 
@@ -24,68 +28,17 @@ using boost::interprocess::anonymous_instance;
 using boost::interprocess::offset_ptr;
 using boost::interprocess::unique_instance;
 
-/// The objects of one moment, read-only. A handle, as Snapshot is: copies name the same snapshot.
-/// Thread safety: any number of threads may look up and read.
-class ManagedSnapshot {
- public:
-  /// Counts and bytes.
-  using size_type = SegmentManager::size_type;
-  /// Goes through the objects that have a name.
-  using const_named_iterator = SegmentManager::const_named_iterator;
-  /// Goes through the unique objects, one of each type.
-  using const_unique_iterator = SegmentManager::const_unique_iterator;
+namespace detail {
 
-  /// The objects in a snapshot that was taken of `ManagedRegion::region()`. Throws
-  /// std::invalid_argument if it holds no managed segment, or one this program cannot read. Cost:
-  /// that of Snapshot::bytes, with its errors.
-  [[nodiscard]] static ManagedSnapshot open(Snapshot snapshot);
+/// What tells Interprocess's constructors whether to make a memory or to open one.
+template <class Tag>
+concept OpeningTag = std::same_as<Tag, boost::interprocess::create_only_t> ||
+    std::same_as<Tag, boost::interprocess::open_only_t> ||
+    std::same_as<Tag, boost::interprocess::open_read_only_t> ||
+    std::same_as<Tag, boost::interprocess::open_or_create_t> ||
+    std::same_as<Tag, boost::interprocess::open_copy_on_write_t>;
 
-  /// The object (or the first of an array) of that name as it was, and how many; null and 0 if
-  /// there was none. T must be the type it was constructed with, as with Interprocess.
-  /// Cost: the first call maps the snapshot, O(runs of frames); then O(log names).
-  template <class T>
-  [[nodiscard]] std::pair<const T*, size_type> find(SegmentManager::char_ptr_holder_t name) const {
-    return manager().find<T>(name);
-  }
-
-  /// The named objects: `name()`, `name_length()` and `value()` of each. Shorter names come first.
-  [[nodiscard]] const_named_iterator named_begin() const { return manager().named_begin(); }
-  /// Behind the last of them.
-  [[nodiscard]] const_named_iterator named_end() const { return manager().named_end(); }
-  /// The unique objects: `name()` is that of the type.
-  [[nodiscard]] const_unique_iterator unique_begin() const { return manager().unique_begin(); }
-  /// Behind the last of them.
-  [[nodiscard]] const_unique_iterator unique_end() const { return manager().unique_end(); }
-  /// How many objects have a name.
-  [[nodiscard]] size_type get_num_named_objects() const {
-    return manager().get_num_named_objects();
-  }
-  /// How many unique objects there are.
-  [[nodiscard]] size_type get_num_unique_objects() const {
-    return manager().get_num_unique_objects();
-  }
-  /// Bytes in the segment then.
-  [[nodiscard]] size_type get_size() const { return manager().get_size(); }
-  /// Those of them that were not in use.
-  [[nodiscard]] size_type get_free_memory() const { return manager().get_free_memory(); }
-
-  /// The snapshot itself: for diff, and to keep it in a file.
-  [[nodiscard]] const Snapshot& snapshot() const { return snapshot_; }
-
- private:
-  friend class ManagedRegion;
-  explicit ManagedSnapshot(Snapshot snapshot) : snapshot_(std::move(snapshot)) {}
-
-  // Interprocess has no const functions for lookups. They store nothing, which the protection of
-  // these pages would not let pass.
-  [[nodiscard]] SegmentManager& manager() const {
-    const std::byte* const begin = snapshot_.bytes().data();
-    return *reinterpret_cast<SegmentManager*>(
-        const_cast<std::byte*>(begin + detail::managed_header_bytes));
-  }
-
-  Snapshot snapshot_;
-};
+}  // namespace detail
 
 /// Objects in a region: Boost.Interprocess's managed segment, with its habits, in memory that
 /// clones. What is in it refers to the rest of it by offset_ptr, as Boost's containers do, never by
@@ -100,30 +53,13 @@ class ManagedSnapshot {
 /// Errors: boost::interprocess::bad_alloc when the region is full, with all that was there
 /// unharmed; boost::interprocess::interprocess_exception when `construct` finds the name taken;
 /// otherwise those of Region.
-class ManagedRegion {
+class ManagedRegion : public ManagedObjects {
  public:
-  /// What does the work, by the name that Interprocess gives it.
-  using segment_manager = SegmentManager;
-  /// Counts and bytes.
-  using size_type = SegmentManager::size_type;
-  /// Goes through the objects that have a name.
-  using const_named_iterator = SegmentManager::const_named_iterator;
-  /// Goes through the unique objects, one of each type.
-  using const_unique_iterator = SegmentManager::const_unique_iterator;
-  /// What names an object: a string, `unique_instance` or `anonymous_instance`.
-  using Name = SegmentManager::char_ptr_holder_t;
-  /// What containers in the region allocate with.
-  template <class T>
-  using allocator = cow::allocator<T>;
-  /// Destroys an object of the region; for smart pointers.
-  template <class T>
-  using deleter = boost::interprocess::deleter<T, SegmentManager>;
-  /// What `construct` returns: called with arguments, it makes the object.
-  template <class T>
-  using Construct = boost::interprocess::ipcdetail::named_proxy<SegmentManager, T, false>;
-  /// What `construct_it` returns: called with iterators, it makes an array.
-  template <class T>
-  using ConstructEach = boost::interprocess::ipcdetail::named_proxy<SegmentManager, T, true>;
+  /// An empty one: no objects, no memory. It can be assigned to, swapped, moved, destroyed and
+  /// asked whether it is empty; anything else is a std::logic_error. Cost: none.
+  ManagedRegion() = default;
+  /// Whether there is a region: false if it was made empty, or was moved from.
+  [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(region_); }
 
   /// A region with an empty segment of `bytes`. When it is exhausted it grows in place, as far as
   /// `max_bytes` (if that is more): addresses are set aside for that, memory is taken as it is
@@ -167,159 +103,49 @@ class ManagedRegion {
   /// Gives the region away. This object is then as if it was moved from.
   [[nodiscard]] Region release() && { return std::move(region_); }
 
-  // ---- Objects ------------------------------------------------------------------------------
+  /// Exchanges what they hold; addresses stay what they are.
+  void swap(ManagedRegion& other) noexcept { std::swap(*this, other); }
+  /// The same.
+  friend void swap(ManagedRegion& left, ManagedRegion& right) noexcept { left.swap(right); }
 
-  /// `construct<T>(name)(arguments…)`, or `construct<T>(name)[count](arguments…)` for an array,
-  /// makes objects and returns the address of the first. The name is a string, `unique_instance`
-  /// (one of each type) or `anonymous_instance` (none). With std::nothrow it returns null where it
-  /// would throw bad_alloc or because the name is taken. T may be aligned to up to 128 bytes.
-  template <class T>
-  [[nodiscard]] Construct<T> construct(Name name) {
-    return {&manager(), name.get(), false, true};
-  }
-  /// The same, with a null pointer for what it would throw.
-  template <class T>
-  [[nodiscard]] Construct<T> construct(Name name, const std::nothrow_t& /*no_throw*/) {
-    return {&manager(), name.get(), false, false};
-  }
-  /// The same, unless there is such an object already: then that is returned.
-  template <class T>
-  [[nodiscard]] Construct<T> find_or_construct(Name name) {
-    return {&manager(), name.get(), true, true};
-  }
-  /// The same, with a null pointer for what it would throw.
-  template <class T>
-  [[nodiscard]] Construct<T> find_or_construct(Name name, const std::nothrow_t& /*no_throw*/) {
-    return {&manager(), name.get(), true, false};
-  }
-  /// Arrays whose elements take their arguments from iterators.
-  template <class T>
-  [[nodiscard]] ConstructEach<T> construct_it(Name name) {
-    return {&manager(), name.get(), false, true};
-  }
-  /// The same, unless there is such an object already.
-  template <class T>
-  [[nodiscard]] ConstructEach<T> find_or_construct_it(Name name) {
-    return {&manager(), name.get(), true, true};
-  }
+  // ---- What Interprocess has and this has not: none of it compiles, each says why -------------
 
-  /// The object (or the first of an array) of that name, and how many; null and 0 if there is none.
-  /// T must be the type it was constructed with. Stores nothing. Cost: O(log names).
-  template <class T>
-  [[nodiscard]] std::pair<T*, size_type> find(Name name) {
-    return manager().template find<T>(name);
+  /// A region has no name and no buffer of the caller's.
+  template <detail::OpeningTag Tag, class... Arguments>
+  explicit ManagedRegion(Tag /*tag*/, Arguments&&... /*arguments*/) {
+    static_assert(!detail::OpeningTag<Tag>,
+                  "a managed region has no name, file or buffer of the caller's to be made in: use "
+                  "ManagedRegion::create(bytes, max_bytes), or ManagedRegion::open(region) of one "
+                  "that was cloned, loaded or attached");
   }
-  /// The same, for reading.
-  template <class T>
-  [[nodiscard]] std::pair<const T*, size_type> find(Name name) const {
-    return manager().template find<T>(name);
+  using ManagedObjects::grow;
+  using ManagedObjects::shrink_to_fit;
+  /// Interprocess's for a memory by its name, which nobody has open.
+  template <std::convertible_to<const char*> Text>
+  static bool grow(Text /*name*/, size_type /*bytes*/) {
+    static_assert(!std::convertible_to<Text, const char*>,
+                  "a managed region has no name: it grows by itself, or by region.grow(bytes), up "
+                  "to the max_bytes of ManagedRegion::create");
+    return false;
   }
-
-  /// Destroys the objects of that name. False if there are none.
-  template <class T>
-  bool destroy(Name name) {
-    return manager().template destroy<T>(name);
+  /// The same.
+  template <std::convertible_to<const char*> Text>
+  static bool shrink_to_fit(Text /*name*/) {
+    static_assert(!std::convertible_to<Text, const char*>,
+                  "a managed region has no name: use region.shrink_to_fit()");
+    return false;
   }
-  /// Destroys what `construct` returned, whatever its name.
-  template <class T>
-  void destroy_ptr(const T* object) {
-    manager().destroy_ptr(object);
+  /// Interprocess's for a mapped file.
+  template <class Region = cow::Region>
+  bool flush() {
+    static_assert(sizeof(Region) == 0,
+                  "a managed region has no file that it is written back to: use "
+                  "region.snapshot().snapshot().save(path), or region.region().backup(path)");
+    return false;
   }
-
-  /// For the constructors of containers, of whatever they contain.
-  template <class T>
-  [[nodiscard]] allocator<T> get_allocator() {
-    return allocator<T>(&manager());
-  }
-  /// For smart pointers to what is in the region.
-  template <class T>
-  [[nodiscard]] deleter<T> get_deleter() {
-    return deleter<T>(&manager());
-  }
-
-  /// The named objects: `name()`, `name_length()` and `value()` of each. Shorter names come first.
-  [[nodiscard]] const_named_iterator named_begin() const { return manager().named_begin(); }
-  /// Behind the last of them.
-  [[nodiscard]] const_named_iterator named_end() const { return manager().named_end(); }
-  /// The unique objects: `name()` is that of the type.
-  [[nodiscard]] const_unique_iterator unique_begin() const { return manager().unique_begin(); }
-  /// Behind the last of them.
-  [[nodiscard]] const_unique_iterator unique_end() const { return manager().unique_end(); }
-  /// How many objects have a name.
-  [[nodiscard]] size_type get_num_named_objects() const {
-    return manager().get_num_named_objects();
-  }
-  /// How many unique objects there are.
-  [[nodiscard]] size_type get_num_unique_objects() const {
-    return manager().get_num_unique_objects();
-  }
-  /// The name of an object that `construct` made; null if it has none.
-  template <class T>
-  [[nodiscard]] static const char* get_instance_name(const T* object) {
-    return SegmentManager::get_instance_name(object);
-  }
-  /// How many objects were constructed together with it.
-  template <class T>
-  [[nodiscard]] static size_type get_instance_length(const T* object) {
-    return SegmentManager::get_instance_length(object);
-  }
-
-  // ---- Memory -------------------------------------------------------------------------------
-
-  /// Raw bytes of the segment; bad_alloc when it is full.
-  [[nodiscard]] void* allocate(size_type bytes) { return manager().allocate(bytes); }
-  /// The same at a multiple of `alignment`, a power of two.
-  [[nodiscard]] void* allocate_aligned(size_type bytes, size_type alignment) {
-    return manager().allocate_aligned(bytes, alignment);
-  }
-  /// Gives back what `allocate` or `allocate_aligned` returned.
-  void deallocate(void* memory) { manager().deallocate(memory); }
-
-  /// Bytes in the segment now.
-  [[nodiscard]] size_type get_size() const { return manager().get_size(); }
-  /// Those of them that are not in use.
-  [[nodiscard]] size_type get_free_memory() const { return manager().get_free_memory(); }
-  /// Bytes it may grow to.
-  [[nodiscard]] size_type get_max_size() const { return manager().limit(); }
-  /// Makes the segment larger before that is needed, by whole blocks: a few bytes do nothing.
-  /// Throws bad_alloc beyond the limit.
-  void grow(size_type bytes) { manager().grow(bytes); }
-  /// Makes it smaller, down to the last object in it.
-  void shrink_to_fit() { manager().shrink_to_fit(); }
-
-  /// Whether nothing is left in it.
-  [[nodiscard]] bool all_memory_deallocated() const { return manager().all_memory_deallocated(); }
-  /// Whether the allocator's books are in order. Cost: O(blocks).
-  [[nodiscard]] bool check_sanity() const { return manager().check_sanity(); }
-  /// Whether the address lies in the segment as it is now.
-  [[nodiscard]] bool belongs_to_segment(const void* address) const {
-    const auto* const byte = static_cast<const std::byte*>(address);
-    return !std::less<>()(byte, begin()) && std::less<>()(byte, begin() + get_size());
-  }
-  /// Where an address lies in the segment: the same for every clone and snapshot.
-  [[nodiscard]] size_type get_handle_from_address(const void* address) const {
-    return static_cast<size_type>(static_cast<const std::byte*>(address) - begin());
-  }
-  /// The other way round.
-  [[nodiscard]] void* get_address_from_handle(size_type handle) {
-    return const_cast<std::byte*>(begin()) + handle;
-  }
-
-  /// The segment manager itself.
-  [[nodiscard]] SegmentManager* get_segment_manager() { return &manager(); }
 
  private:
-  explicit ManagedRegion(Region&& region) : region_(std::move(region)) {}
-
-  [[nodiscard]] const std::byte* begin() const {
-    return region_.data() + detail::managed_header_bytes;
-  }
-  // Interprocess has no const functions for what only looks.
-  [[nodiscard]] SegmentManager& manager() const {
-    return *reinterpret_cast<SegmentManager*>(const_cast<std::byte*>(begin()));
-  }
-
-  Region region_;
+  explicit ManagedRegion(Region&& region) : ManagedObjects(std::move(region)) {}
 };
 
 // ---- Implementation -----------------------------------------------------------------------------
@@ -348,8 +174,7 @@ inline ManagedRegion ManagedRegion::create(std::size_t bytes, std::size_t max_by
   const std::size_t least = header + SegmentManager::get_min_size();
   const std::size_t first = bytes == 0 ? 0 : std::max(bytes, least);  // Region::create refuses 0
   ManagedRegion made(Region::create(first == 0 ? 0 : std::max(first, max_bytes), options));
-  const std::size_t limit = (made.region_.size() - header) / alignment * alignment;
-  ::new (&made.manager()) SegmentManager((first - header) / alignment * alignment, limit);
+  ::new (&made.manager()) SegmentManager((first - header) / alignment * alignment, made.room());
   detail::write_managed_header(made.region_.bytes(), detail::managed_layout());
   return made;
 }

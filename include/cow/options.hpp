@@ -15,7 +15,7 @@ enum class Mechanism {
   /// The kernel, by its own copy on write: nobody keeps stores off, and at the next control call
   /// libcow asks the kernel's page table what was stored to. Needs Linux 6.7, userfaultfd and
   /// /proc/self/pagemap: without them Region::create throws std::system_error, which says what is
-  /// missing. Not together with RegionOptions::reserve_frames, nor with
+  /// missing. Not together with RegionOptions::reserve_frames or most_bytes, nor with
   /// granules that are larger than the host's page: std::invalid_argument.
   kernel,
   /// `kernel` where it can be had, otherwise `handler`: RegionStats::mechanism says which.
@@ -43,6 +43,16 @@ struct RegionOptions {
   /// snapshot of a region its size once. Without it, memory is taken as it is stored to, and a
   /// store that finds none ends the process.
   bool reserve_frames = false;
+
+  /// The most bytes that Region::grow may make a region of the family have: addresses for so many
+  /// are reserved when one is created, cloned or made from a snapshot, and the region stays where
+  /// it is. 0: it cannot grow. Addresses cost no memory, and page tables only what is used; but
+  /// with `reserve_frames` memory for all of them is taken. Not below the size. A store behind the
+  /// region's last page is a segmentation fault as elsewhere, and loads there show zeros. Of
+  /// Region::create and Region::from_bytes alone (else std::invalid_argument), and not with
+  /// Mechanism::kernel, which keeps no stores off: std::invalid_argument if that was asked for
+  /// here, while `automatic` and the environment get `handler`.
+  std::size_t most_bytes = 0;
 
   /// The kernel may use huge pages (2 MiB on most machines) for the family's memory, if the system
   /// allows them for shared memory when the first region is created:

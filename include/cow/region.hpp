@@ -3,14 +3,17 @@
 /// @file
 /// The region: memory that can be cloned.
 
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include <cow/backup.hpp>
 #include <cow/export.hpp>
 #include <cow/image.hpp>
 #include <cow/lease.hpp>
@@ -83,6 +86,19 @@ class COW_API Region {
   /// folder, a pipe, a device, or has more bytes than can be addressed.
   [[nodiscard]] static Region open(const std::filesystem::path& path,
                                    const RegionOptions& options = {});
+  /// The same for a regular file, or a memfd, that the program has open for reading: sentences call
+  /// it "descriptor N". The descriptor stays the caller's, who may close it at once; its position
+  /// does not move (but where /proc is missing or forbids to open the file anew: then it shares the
+  /// position of a duplicate). Throws std::system_error, also for what is not open for reading.
+  [[nodiscard]] static Region open(int descriptor, const RegionOptions& options = {});
+
+  /// A writable region with a copy of `bytes`, which may lie in a region, too, and are not needed
+  /// afterwards. They are copied once, by the kernel into the region's frames: no store to the new
+  /// region, so no fault. Nobody may store to `bytes` meanwhile. Cost: O(bytes). Throws
+  /// std::invalid_argument for none, std::system_error when the system refuses addresses,
+  /// descriptors or memory, and when any of them cannot be read (EFAULT).
+  [[nodiscard]] static Region from_bytes(std::span<const std::byte> bytes,
+                                         const RegionOptions& options = {});
 
   /// A writable region with the bytes that `Snapshot::save` wrote to the first file, changed by
   /// what `Snapshot::save_delta` wrote to the others, in the order in which they were saved. All is
@@ -102,8 +118,14 @@ class COW_API Region {
   [[nodiscard]] static Region load(const std::filesystem::path& path,
                                    const LoadOptions& options = {});
 
-  /// Takes over the bytes of `other`, at the same address. `other` may then be assigned to or
-  /// destroyed; anything else is a std::logic_error.
+  /// An empty one: no bytes, no addresses, no family. It can be assigned to, moved, destroyed and
+  /// asked whether it is empty; anything else is a std::logic_error. So regions live in arrays,
+  /// rings and maps. Cost: none.
+  Region() noexcept;
+  /// Whether there is a region: false if it was made empty, or was moved from.
+  [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
+
+  /// Takes over the bytes of `other`, at the same address. `other` is empty then.
   Region(Region&& other) noexcept;
   /// Gives up what this region held and takes over `other`, as above.
   Region& operator=(Region&& other) noexcept;
@@ -118,7 +140,7 @@ class COW_API Region {
   [[nodiscard]] std::byte* data();
   /// The same, for reading.
   [[nodiscard]] const std::byte* data() const;
-  /// Size in bytes, as asked for.
+  /// Size in bytes, as asked for, by `create` or the last `grow`.
   [[nodiscard]] std::size_t size() const;
   /// All bytes of the region: `size()` of them from `data()` on. What lies between the end and that
   /// of the last page belongs to libcow.
@@ -142,12 +164,55 @@ class COW_API Region {
   /// that there are with SnapshotMode::quiescent.
   [[nodiscard]] Snapshot snapshot(SnapshotMode mode = SnapshotMode::concurrent) const;
 
-  /// Makes the bytes those of `snapshot`, at the same address. Cost: O(pages that differ). In a
-  /// loop that restores the same snapshot, pages that are stored to in every round stay writable
-  /// and are put back by copying, without a fault or a system call. Any other page costs its
-  /// round a fault and at most two copies, and is shared again. Throws std::invalid_argument for a
-  /// snapshot of another family.
+  /// Saves the bytes of this moment to a file that `Region::load` reads, on a thread of its own,
+  /// while the program goes on storing; see Backup and docs/backup.md. Unlike a snapshot that is
+  /// saved it lets a page go as soon as that is written, and holds
+  /// `BackupOptions::most_extra_bytes`: a store that would need more waits until its page is saved.
+  /// A family has one backup at a time. The region may be destroyed meanwhile. The file appears at
+  /// the end, as `Snapshot::save` writes it. Cost of the call: that of a snapshot.
+  /// Throws std::system_error: the file cannot be made; another backup of the family goes on
+  /// (EBUSY); no thread or memory can be had.
+  [[nodiscard]] Backup backup(const std::filesystem::path& path,
+                              const BackupOptions& options = {}) const;
+
+  /// The same to a descriptor, as a *stream* image: to a pipe, a socket, a compressor's input, or a
+  /// file, from its position on. Nothing is written twice or sought. `Region::load` reads it from a
+  /// file (LoadMode::copied). The descriptor may be closed when the call returns, and its flags
+  /// stay what they are. A reader that goes is an error (EPIPE), never SIGPIPE; one that takes
+  /// nothing for `BackupOptions::longest_stall` is ETIMEDOUT. After an error what was written is
+  /// incomplete, and `Region::load` refuses it.
+  [[nodiscard]] Backup backup(int descriptor, const BackupOptions& options = {}) const;
+
+  /// What a backup to a path would take if it began now; one to a descriptor takes a little less
+  /// memory, and of the image a little more. Thread safe; stores wait meanwhile. Cost: O(page
+  /// tables).
+  [[nodiscard]] BackupEstimate estimate_backup(const BackupOptions& options = {}) const;
+
+  /// Makes the bytes, and the size, those of `snapshot`, at the same address. Cost: O(pages that
+  /// differ). In a loop that restores the same snapshot, pages that are stored to in every round
+  /// stay writable and are put back by copying, without a fault or a system call. Any other page
+  /// costs its round a fault and at most two copies, and is shared again. Throws
+  /// std::invalid_argument for a snapshot of another family.
   void restore(const Snapshot& snapshot);
+
+  /// What `diff` would say of `snapshot` and one taken now, without taking it: copies and protects
+  /// nothing and takes no memory of frames, so no store faults for it. Threads may store meanwhile:
+  /// what was stored before the call is listed, what is stored during it may be. With
+  /// Mechanism::kernel the kernel is asked what was stored to, and a page that is in memory with
+  /// the same bytes may be listed. Thread safe. Cost: that of `diff`, and with Mechanism::kernel
+  /// the kernel's look at the region's page table. Throws std::invalid_argument for a snapshot of
+  /// another family, std::system_error.
+  [[nodiscard]] std::vector<PageRange> changed_since(const Snapshot& snapshot) const;
+
+  /// The living snapshots of the family as a tree, parents before children and older children
+  /// before younger ones. The parent of a snapshot is the nearest living one that the bytes of its
+  /// region came from: the one taken of the region before, restored, or cloned from. When a
+  /// snapshot goes, its children hang on its parent. Each comes with a handle: `restore` returns to
+  /// any of them, and it lives at least as long as the vector. Thread safe; a snapshot whose last
+  /// handle goes meanwhile, or that is taken meanwhile, is there or not. Stores wait for a look at
+  /// 256 of them, and at the regions between, at a time. Cost: O(living snapshots and regions of
+  /// the family). Throws std::bad_alloc.
+  [[nodiscard]] std::vector<SnapshotNode> snapshots() const;
 
   /// Makes the pages of `ranges`, as `diff` names them, those of `from`, at the same address;
   /// others stay. Frames are shared with a snapshot of the same family, as a restore does; bytes
@@ -178,6 +243,50 @@ class COW_API Region {
   /// end, std::system_error or std::bad_alloc without memory.
   [[nodiscard]] WriteLease write_lease(std::size_t offset, std::size_t length);
 
+  /// Makes the region longer, at the same address, up to RegionOptions::most_bytes. The new bytes
+  /// are zeros, also those behind the old end on its page. Takes no memory before they are stored
+  /// to. Snapshots keep the size that the region had, and `restore` brings it back. Any number of
+  /// threads may load and store meanwhile; of `grow` and `restore` one may run at a time. After an
+  /// error the size is as it was. Cost: O(1), or O(pages) where they were stored to before a
+  /// `restore` made the region shorter. Throws std::invalid_argument for more than most_bytes and
+  /// for less than size(), std::system_error.
+  void grow(std::size_t new_size_bytes);
+
+  /// What a snapshot and a lazy clone taken now would take: a count of what they would touch
+  /// (leaves of the page table with writable pages, kernel mappings; where the kernel copies, pages
+  /// stored to) times what such a unit took lately in this process. The averages are kept by the
+  /// calls themselves and begin with constants; what they are worth is measured in docs/history.md.
+  /// No promise: a call that waits for the processor or a lock takes longer. Takes no memory,
+  /// protects nothing. Thread safe. Cost: O(leaves with writable pages), with Mechanism::kernel its
+  /// look at the region's page table.
+  [[nodiscard]] CostEstimate estimate() const;
+  /// The same for `restore(snapshot)`, by the pages that differ, or that were copied back by a
+  /// restore and that the next one looks at again: they count for some restores more. Rounds of a
+  /// loop that restores the same snapshot take less. Cost: O(page tables that differ). Throws
+  /// std::invalid_argument for a snapshot of another family.
+  [[nodiscard]] std::chrono::nanoseconds estimate_restore(const Snapshot& snapshot) const;
+
+  /// Calls `when_reached(bytes_in_use)` each time that the memory of this region's family (what
+  /// ProcessStats::bytes_in_use counts of it) passes `most_bytes` from below, and at once if it is
+  /// above. Soft: no store is refused or held up. The call is made on a thread of libcow's own, one
+  /// for the process, which the first limit makes; it may drop snapshots, trim, store to regions,
+  /// call anything here, and take its time, while other limits wait for it. An exception from it
+  /// ends the process, as from any thread's function. A family has one limit: the next call
+  /// replaces it, and null for the function removes it; either waits until a running call has
+  /// returned, unless that is where it is made. What the function captures must not keep a region
+  /// or a snapshot of the family alive for ever. The limit is the family's, not this region's: it
+  /// stays when only snapshots are left, and may be removed through a region made of one. When the
+  /// last of the family goes the function is destroyed soon after, on that thread, and a call that
+  /// has begun is not waited for: so remove the limit before what the function refers to goes.
+  /// It is noticed when frames are taken, so soon after a fault; memory of pages that were opened
+  /// together with a neighbour, and all stores with Mechanism::kernel, by the next fault that takes
+  /// frames or the next control call. A child process made by fork() has no limits until it sets
+  /// its own. Thread safe. Cost without a limit: one comparison for each frame that is taken; with
+  /// one that was reached, an fstat for each control call that gives memory back. Throws
+  /// std::system_error when no thread can be made, std::bad_alloc.
+  void limit_family_bytes(std::size_t most_bytes,
+                          std::function<void(std::size_t bytes_in_use)> when_reached);
+
   /// Counters of this region. Thread safe; stores wait meanwhile. Cost: O(page tables). Throws
   /// std::system_error where the kernel copies and refuses to say what.
   [[nodiscard]] RegionStats stats() const;
@@ -185,6 +294,8 @@ class COW_API Region {
  private:
   friend std::string detail::check_invariants(const Region& region);
   friend std::string describe(const Region& region);
+  friend Region attach(const std::string& name, const RegionOptions& options);
+  friend Region attach(int descriptor, const RegionOptions& options);
   explicit Region(std::shared_ptr<detail::RegionState> state) noexcept;
   [[nodiscard]] detail::RegionState& state() const;
   bool apply_by_sharing(const std::vector<PageRange>& ranges, const Snapshot& from);

@@ -3,6 +3,7 @@
 /// @file
 /// Counters of a region and of the process.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -55,6 +56,12 @@ struct ProcessStats {
   /// Write faults resolved since the process started; a child made by fork() goes on counting where
   /// its parent was.
   std::uint64_t faults = 0;
+};
+
+/// What a snapshot, and a lazy clone, of a region would take now: see Region::estimate.
+struct CostEstimate {
+  std::chrono::nanoseconds snapshot{0};
+  std::chrono::nanoseconds clone{0};
 };
 
 /// Reads the counters of the whole process. Thread safe. Throws std::system_error if the program

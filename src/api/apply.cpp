@@ -64,7 +64,7 @@ bool Region::apply_by_sharing(const std::vector<PageRange>& ranges, const Snapsh
   AddressSpace& space = state().space();
   if (&space.family() != from.state().family().get()) return false;
   const auto target = detail::make_state<detail::SnapshotState>(space.shared_family(), size());
-  take_snapshot(space, target->table(), HotPolicy::share);
+  take_snapshot(space, target->table(), HotPolicy::share, nullptr);
   {
     const Section section(space.family());
     // The kernel may be writing to leased pages, which then differ from their copies.
@@ -76,7 +76,7 @@ bool Region::apply_by_sharing(const std::vector<PageRange>& ranges, const Snapsh
                      from.state().table());
     }
   }
-  restore_snapshot(space, target->table());
+  restore_snapshot(space, target->table(), nullptr);
   return true;
 }
 
@@ -104,8 +104,9 @@ void Region::apply(const std::vector<PageRange>& ranges, const Snapshot& from) {
         "its pages have no place here");
   }
   begin_control_call(space.family());
-  const Ranges pages = in_order(ranges, space.family().pages().value);
+  const Ranges pages = in_order(ranges, state().pages().value);
   if (pages.empty()) return;
+  let_backup_go_first(space.family(), space.all_pages());
   const TracedCall call;
   retry_in_shortage([&] {
     if (!apply_by_sharing(pages, from)) apply_by_copying(pages, from);

@@ -42,6 +42,7 @@ void begin_control_call(Family& family) {
     const Section section(family, Section::Intent::look);
     family.frames().check_files();
     family.frames().recycling().age();
+    family.frames().limit().call();  // what no frame was taken for is noticed now
     has_surplus = family.frames().has_surplus();
   }
   begin_control_call();
@@ -49,6 +50,41 @@ void begin_control_call(Family& family) {
   if (!has_surplus) return;
   const os::SignalsMasked signals;
   give_back_surplus(family);
+}
+
+namespace {
+
+void wait_until_saved(Family& family, PageSpan pages) noexcept {
+  PastLimit& past = family.past_limit();
+  WaitingForSave waiting;
+  waiting.who = WaitingForSave::Who::control_call;
+  {
+    const Section section(family, Section::Intent::look);
+    if (!past.is_limited() || !past.has_unsaved(pages)) return;
+    past.wait_for(pages, waiting);
+  }
+  waiting.sleep();
+  past.note_waited(waiting);
+}
+
+// In pieces: stores wait meanwhile. What is saved stays so.
+void let_saved_go(Family& family, PageSpan pages) noexcept {
+  constexpr std::size_t kMostPages = 4 * kTableEntries;
+  while (!pages.empty()) {
+    const Section section(family);
+    if (!family.past_limit().is_active()) return;
+    pages.first = family.past_limit().let_saved_go(pages, kMostPages);
+  }
+}
+
+}  // namespace
+
+void let_backup_go_first(Family& family, PageSpan pages) {
+  PastLimit& past = family.past_limit();
+  if (!past.goes_on()) return;
+  check_callable(family);
+  if (past.is_limited() && !past.is_savers()) wait_until_saved(family, pages);
+  let_saved_go(family, pages);
 }
 
 void check_callable(Family& family) {

@@ -40,6 +40,13 @@ void begin_control_call();
 /// frames of the family were kept.
 void begin_control_call(Family& family);
 
+/// For control calls that are about to change `pages` of `family` without a fault: where a backup
+/// keeps a limit, waits until it has saved them, as each would cost it a frame that nobody charged.
+/// The backup's own thread does not wait. With or without a limit, what is saved belongs to the
+/// backup no longer on return. Throws std::logic_error on a stack in a region: who waits lies
+/// there.
+void let_backup_go_first(Family& family, PageSpan pages);
+
 /// check_stack() and check_present().
 void check_callable(Family& family);
 

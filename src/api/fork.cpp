@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "api/control_call.hpp"
+#include "api/limit.hpp"
 #include "api/recorder.hpp"
 #include "api/trace.hpp"
 #include "base/immortal.hpp"
@@ -289,10 +290,12 @@ void in_child() noexcept {
   os::forget_other_holders();
   Registry::instance().forget_readers();
   forget_recorder();
+  forget_limits();
   mapping_budget::forget_other_threads();
   for_each_family_locked([](Family& family) {
     family.lock().assert_held();
     family.lock().forget_others();
+    family.past_limit().forget_in_child();
   });
   bool complete = all.being_born != nullptr;
   if (complete) {

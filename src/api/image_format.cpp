@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "api/stream_format.hpp"
 #include "base/error.hpp"
 #include "base/zeros.hpp"
 #include "os/frame_window.hpp"
@@ -21,6 +22,7 @@ static_assert(std::endian::native == std::endian::little, "images are little-end
 // The first byte is no text, the line ends show a transfer that changed them: as PNG does.
 constexpr std::array<char, 8> kMagic{'\x89', 'C', 'O', 'W', '\r', '\n', '\x1a', '\n'};
 constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kStreamVersion = 2;  // of streams alone
 
 // Pages of data can be mapped on every host: none has larger pages.
 constexpr std::uint64_t kDataAlignment = std::uint64_t{64} << 10;
@@ -37,11 +39,6 @@ void append_page(std::vector<ImageRun>& runs, PageIndex page) {
 
 std::span<const std::byte> before_checksum(const ImageHeader& header) noexcept {
   return {reinterpret_cast<const std::byte*>(&header), offsetof(ImageHeader, header_checksum)};
-}
-
-std::uint64_t index_bytes_of(const ImageHeader& header) noexcept {
-  return (header.data_runs + header.zero_runs) * sizeof(ImageRun) +
-         header.data_pages * sizeof(std::uint64_t);
 }
 
 template <class T>
@@ -67,12 +64,17 @@ std::size_t whole_host_pages(std::uint64_t bytes) noexcept {
 // What is wrong with a header whose checksum is right; null if nothing is.
 const char* complaint_about_sizes(const ImageHeader& header) noexcept {
   if (header.header_bytes != kImageHeaderBytes || header.reserved != 0) return "its header";
-  if (header.kind != ImageKind::full && header.kind != ImageKind::delta) return "its kind";
+  const bool is_stream = header.kind == ImageKind::stream;
+  if (header.kind != ImageKind::full && header.kind != ImageKind::delta && !is_stream) {
+    return "its kind";
+  }
+  if (is_stream != (header.version == kStreamVersion)) return "its kind";
   if (header.size_bytes == 0 || header.size_bytes > kAddressSpaceBytes) return "the region's size";
   if (!std::has_single_bit(header.page_bytes) || header.page_bytes < kSmallestPage ||
       header.page_bytes > kLargestPage) {
     return "the size of a page";
   }
+  if (is_stream) return complaint_about_stream(header);
   const std::uint64_t pages = header.pages().value;
   if (header.data_pages > pages || header.data_runs > header.data_pages ||
       header.zero_runs > pages) {
@@ -127,13 +129,14 @@ ImageHeader read_header(const ImageFile& image) {
     std::memcpy(&header, buffer.begin(), sizeof(header));
   }
   if (header.magic != kMagic) image.refuse("it does not begin as an image of libcow does");
-  if (header.version != kVersion) {
+  if (header.version != kVersion && header.version != kStreamVersion) {
     image.refuse("it has version " + std::to_string(header.version) +
-                 " of the format, and this libcow reads version " + std::to_string(kVersion));
+                 " of the format, and this libcow reads versions " + std::to_string(kVersion) +
+                 " and " + std::to_string(kStreamVersion));
   }
   if (checksum128(before_checksum(header)) != header.header_checksum) damaged("its header");
   if (const char* const what = complaint_about_sizes(header)) damaged(what);
-  if (header.file_bytes != image.file.bytes()) {
+  if (header.kind != ImageKind::stream && header.file_bytes != image.file.bytes()) {
     image.refuse("it has " + std::to_string(image.file.bytes()) + " bytes and should have " +
                  std::to_string(header.file_bytes) + ": it was cut or added to");
   }
@@ -177,12 +180,13 @@ std::uint64_t page_checksum(PageIndex page, const std::byte* bytes,
 ImageHeader new_header(ImageKind kind, std::uint64_t size_bytes, std::size_t page_bytes) {
   ImageHeader header{};
   header.magic = kMagic;
-  header.version = kVersion;
+  header.version = kind == ImageKind::stream ? kStreamVersion : kVersion;
   header.header_bytes = kImageHeaderBytes;
   header.kind = kind;
   header.size_bytes = size_bytes;
   header.page_bytes = page_bytes;
   header.data_offset = std::max<std::uint64_t>(kDataAlignment, page_bytes);
+  if (kind == ImageKind::stream) header.data_offset = kImageHeaderBytes;
   return header;
 }
 
@@ -191,7 +195,16 @@ std::uint64_t index_offset_of(const ImageHeader& header, std::uint64_t data_page
   return header.data_offset + slots * header.page_bytes;
 }
 
-void finish_image(os::ReplacementFile& file, ImageHeader header, const ImageIndex& index) {
+std::uint64_t index_bytes_of(const ImageHeader& header) noexcept {
+  return (header.data_runs + header.zero_runs) * sizeof(ImageRun) +
+         header.data_pages * sizeof(std::uint64_t);
+}
+
+void seal_header(ImageHeader& header) noexcept {
+  header.header_checksum = checksum128(before_checksum(header));
+}
+
+void finish_image(os::OutputFile& file, ImageHeader header, const ImageIndex& index) {
   header.data_pages = index.checksums.size();
   header.data_runs = index.data.size();
   header.zero_runs = index.zeros.size();
@@ -201,25 +214,33 @@ void finish_image(os::ReplacementFile& file, ImageHeader header, const ImageInde
   const os::Buffer buffer(whole_host_pages(bytes));
   put(index.checksums, put(index.zeros, put(index.data, buffer.begin())));
   header.index_checksum = checksum128({buffer.begin(), bytes});
-  header.header_checksum = checksum128(before_checksum(header));
+  seal_header(header);
   file.resize(header.file_bytes);
   if (bytes > 0) file.write(buffer.begin(), bytes, {header.index_offset});
   file.write(reinterpret_cast<const std::byte*>(&header), sizeof(header), {0});
 }
 
 ImageFile ImageFile::open(const std::filesystem::path& path) {
-  ImageFile image{os::ReadableFile::open(path), {}, {}};
+  return read(os::ReadableFile::open(path), "load");
+}
+
+ImageFile ImageFile::read(os::ReadableFile file, const char* call) {
+  ImageFile image{std::move(file), {}, {}, {}, call};
   image.header = read_header(image);
   if (image.header.page_bytes < os::page_bytes()) {
     image.refuse("its pages of " + std::to_string(image.header.page_bytes) +
                  " bytes are smaller than this host's");
   }
-  image.index = read_index(image);
+  if (image.header.kind == ImageKind::stream) {
+    read_stream_index(image);
+  } else {
+    image.index = read_index(image);
+  }
   return image;
 }
 
 void ImageFile::refuse(const std::string& what) const {
-  throw_system_error(EBADMSG, "load", "'" + file.name() + "' is not a good image: " + what);
+  throw_system_error(EBADMSG, call, "'" + file.name() + "' is not a good image: " + what);
 }
 
 void ImageFile::check_zeros(os::FileOffset from, os::FileOffset to) const {

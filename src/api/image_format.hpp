@@ -16,7 +16,8 @@ namespace cow {
 /// bytes.
 using ImageId = std::array<std::byte, 16>;
 
-enum class ImageKind : std::uint32_t { full = 1, delta = 2 };
+/// `stream`: complete, too, but written from front to end; see stream_format.hpp.
+enum class ImageKind : std::uint32_t { full = 1, delta = 2, stream = 3 };
 
 /// The pages [first, first + count).
 struct ImageRun {
@@ -34,6 +35,10 @@ struct ImageIndex {
 
   void add_data(PageIndex page, std::uint64_t checksum);
   void add_zeros(PageIndex page);
+  /// The page behind the last one with data.
+  [[nodiscard]] PageIndex end_of_data() const noexcept {
+    return data.empty() ? PageIndex{0} : data.back().pages().last;
+  }
 };
 
 /// What an image file says about itself, in the order in which it says it.
@@ -79,17 +84,37 @@ ImageHeader new_header(ImageKind kind, std::uint64_t size_bytes, std::size_t pag
 /// Where the index of an image with so many pages of data begins.
 std::uint64_t index_offset_of(const ImageHeader& header, std::uint64_t data_pages) noexcept;
 
+/// How long that index is. The header says how many pages and runs it has.
+std::uint64_t index_bytes_of(const ImageHeader& header) noexcept;
+
+/// The header is complete: gives it its own checksum.
+void seal_header(ImageHeader& header) noexcept;
+
 /// Writes index and header, which completes the file. Throws std::system_error.
-void finish_image(os::ReplacementFile& file, ImageHeader header, const ImageIndex& index);
+void finish_image(os::OutputFile& file, ImageHeader header, const ImageIndex& index);
 
 /// An image file that was opened, with a header and an index that make sense by themselves.
 struct ImageFile {
   os::ReadableFile file;
   ImageHeader header;
   ImageIndex index;
+  std::vector<os::FileOffset> places;  ///< of a stream: where each run of data is
+  const char* call = "load";           ///< that reads it, for sentences
+
+  /// Where the bytes of a page of run `run` are; `rank` is how many pages of the index come before.
+  [[nodiscard]] os::FileOffset place_of(std::size_t run, PageIndex page,
+                                        std::uint64_t rank) const noexcept {
+    if (header.kind != ImageKind::stream) return header.place_of(page, rank);
+    const std::uint64_t pages_before = page.value - index.data[run].first;
+    return {places[run].bytes + pages_before * header.page_bytes};
+  }
+  /// Whether the header begins a chain, and says what is in every page.
+  [[nodiscard]] bool is_complete() const noexcept { return header.kind != ImageKind::delta; }
 
   /// Throws std::system_error that names the file and says what is wrong with it.
   static ImageFile open(const std::filesystem::path& path);
+  /// The same for what `call` has opened.
+  static ImageFile read(os::ReadableFile file, const char* call);
 
   /// Throws the error of a file whose bytes are not what they should be.
   [[noreturn]] void refuse(const std::string& what) const;

@@ -37,7 +37,10 @@ std::shared_ptr<detail::RegionState> region_at(const void* address) noexcept {
 WriteLease::WriteLease(std::shared_ptr<detail::RegionState> region, std::size_t offset,
                        std::size_t length)
     : region_(std::move(region)), data_(region_->space().begin() + offset), size_(length) {
-  if (size_ > 0) begin_lease(region_->space(), pages_of(region_->space(), data_, size_));
+  if (size_ == 0) return;
+  const PageSpan pages = pages_of(region_->space(), data_, size_);
+  let_backup_go_first(region_->space().family(), pages);
+  begin_lease(region_->space(), pages);
 }
 
 WriteLease::WriteLease(WriteLease&& other) noexcept

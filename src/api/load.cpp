@@ -1,4 +1,5 @@
-#include <cow/image.hpp>
+#include "api/load.hpp"
+
 #include <cow/region.hpp>
 
 #include <algorithm>
@@ -9,9 +10,7 @@
 #include <vector>
 
 #include "api/control_call.hpp"
-#include "api/image_format.hpp"
 #include "api/new_family.hpp"
-#include "api/region_state.hpp"
 #include "api/state.hpp"
 #include "base/error.hpp"
 #include "base/zeros.hpp"
@@ -33,12 +32,12 @@ std::vector<ImageFile> open_chain(const std::vector<std::filesystem::path>& path
     chain.push_back(ImageFile::open(path));
     const ImageFile& image = chain.back();
     const bool is_first = chain.size() == 1;
-    if (is_first && image.header.kind != ImageKind::full) {
+    if (is_first && !image.is_complete()) {
       image.refuse("it holds changes alone; the first file must be a complete image");
     }
     if (is_first) continue;
     const ImageFile& before = chain[chain.size() - 2];
-    if (image.header.kind != ImageKind::delta) {
+    if (image.is_complete()) {
       image.refuse("it is a complete image; only the first file may be one");
     }
     if (image.header.base != before.header.id ||
@@ -61,8 +60,8 @@ class Copying {
         buffer_(std::max(geometry_.page_bytes(), kBufferBytes)) {}
 
   void run() {
-    check_gaps();
-    for (const ImageRun& run : image_.index.data) copy(run.pages());
+    if (image_.header.kind != ImageKind::stream) check_gaps();  // a stream has none
+    for (run_ = 0; run_ < image_.index.data.size(); ++run_) copy(image_.index.data[run_].pages());
     for (const ImageRun& run : image_.index.zeros) to_.put_zeros(run.pages());
   }
 
@@ -70,7 +69,7 @@ class Copying {
   static constexpr std::size_t kBufferBytes = std::size_t{256} << 10;
 
   [[nodiscard]] os::FileOffset place_of(PageIndex page, std::uint64_t rank) const noexcept {
-    return image_.header.place_of(page, rank);
+    return image_.place_of(run_, page, rank);
   }
 
   // No checksum covers what lies between header, pages and index: nothing does.
@@ -116,13 +115,14 @@ class Copying {
   PageGeometry geometry_;
   Placement& to_;
   os::Buffer buffer_;
+  std::size_t run_ = 0;  ///< of the image's data, that is being copied
   std::uint64_t rank_ = 0;
 };
 
-RegionOptions options_for(const ImageFile& image, const LoadOptions& options) {
+RegionOptions options_for(const ImageFile& image, const LoadOptions& options, const char* call) {
   RegionOptions region = options.region;
   if (region.granule_bytes != 0 && region.granule_bytes != image.header.page_bytes) {
-    throw_invalid_argument("Region::load: RegionOptions::granule_bytes is " +
+    throw_invalid_argument(std::string(call) + ": RegionOptions::granule_bytes is " +
                            std::to_string(region.granule_bytes) + ", but the pages of '" +
                            image.file.name() + "' have " + std::to_string(image.header.page_bytes) +
                            " bytes; leave it 0 to take theirs");
@@ -131,19 +131,31 @@ RegionOptions options_for(const ImageFile& image, const LoadOptions& options) {
   return region;
 }
 
-std::shared_ptr<detail::RegionState> load_chain(const std::vector<std::filesystem::path>& paths,
-                                                const LoadOptions& options) {
-  std::vector<ImageFile> chain = open_chain(paths);
+}  // namespace
+
+std::shared_ptr<detail::RegionState> load_images(std::vector<ImageFile> chain,
+                                                 const LoadOptions& options, MappedPages pages,
+                                                 const char* call) {
+  refuse_growth(options.region, call);
   ImageFile& first = chain.front();
+  if (options.mode == LoadMode::mapped && first.header.kind == ImageKind::stream) {
+    throw_invalid_argument("Region::load: '" + first.file.name() +
+                           "' is a stream, whose pages lie in any order and cannot be mapped; load "
+                           "it with LoadMode::copied");
+  }
   const ImageHeader& header = first.header;
-  auto family = new_family(header.size_bytes, options_for(first, options), "Region::load");
+  auto family = new_family(header.size_bytes, options_for(first, options, call), call);
   const bool map_first = options.mode == LoadMode::mapped;
-  if (map_first) {
+  const PageIndex end =
+      pages == MappedPages::all ? PageIndex{0} + header.pages() : first.index.end_of_data();
+  if (map_first && end.value > 0) {
     const Section section(*family);  // other threads look at all families there are
-    family->frames().show_file(first.file.take_descriptor(), {header.data_offset}, header.pages());
+    family->frames().show_file(first.file.take_descriptor(), {header.data_offset},
+                               end - PageIndex{0});
   }
   auto made = detail::make_state<detail::RegionState>(std::move(family), header.size_bytes);
   Placement placement(made->space());
+  if (map_first && end.value > 0) placement.end_file_at(end);
   for (std::size_t i = map_first ? 1 : 0; i < chain.size(); ++i) {
     Copying(chain[i], placement).run();
   }
@@ -152,11 +164,10 @@ std::shared_ptr<detail::RegionState> load_chain(const std::vector<std::filesyste
   return made;
 }
 
-}  // namespace
-
 Region Region::load(const std::vector<std::filesystem::path>& paths, const LoadOptions& options) {
   begin_control_call();
-  return Region(retry_in_shortage([&] { return load_chain(paths, options); }));
+  return Region(retry_in_shortage(
+      [&] { return load_images(open_chain(paths), options, MappedPages::all, "Region::load"); }));
 }
 
 Region Region::load(std::initializer_list<std::filesystem::path> paths,

@@ -125,6 +125,11 @@ void check_unit(std::size_t unit, std::size_t page_bytes) {
 MergeResult merge(const Snapshot& base, const Snapshot& ours, const Snapshot& theirs,
                   const MergeResolver& resolver, const MergeOptions& options) {
   check_unit(options.unit_bytes, base.page_bytes());
+  if (base.size() != ours.size() || base.size() != theirs.size()) {
+    throw_invalid_argument(
+        "merge: the snapshots have different sizes (Region::grow), and only lines of one size can "
+        "become one; restore or grow all to the same size first");
+  }
   const Pages our_pages = changed_pages(base, ours);
   const Pages their_pages = changed_pages(base, theirs);
   Pages both;

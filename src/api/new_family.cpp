@@ -43,6 +43,10 @@ std::string why_not_kernel(const RegionOptions& options) {
     return "RegionOptions::reserve_frames asks that no store fails for memory, and "
            "Mechanism::kernel has the kernel copy into memory that nobody can reserve";
   }
+  if (options.most_bytes > 0) {
+    return "RegionOptions::most_bytes asks that stores behind a region's end fault, and with "
+           "Mechanism::kernel nobody keeps stores off";
+  }
   if (options.granule_bytes > os::page_bytes()) {
     return "with Mechanism::kernel the kernel copies pages of its own size, " +
            std::to_string(os::page_bytes()) + " bytes, and RegionOptions::granule_bytes is " +
@@ -86,8 +90,14 @@ std::shared_ptr<Family> new_family(std::uint64_t size_bytes, const RegionOptions
   if (size_bytes == 0) {
     throw_invalid_argument(std::string(call) + ": the size is 0; a region has at least one byte");
   }
-  if (size_bytes > kAddressSpaceBytes) {
-    throw_invalid_argument(std::string(call) + ": " + std::to_string(size_bytes) +
+  if (options.most_bytes > 0 && options.most_bytes < size_bytes) {
+    throw_invalid_argument("RegionOptions::most_bytes is " + std::to_string(options.most_bytes) +
+                           ", less than the " + std::to_string(size_bytes) +
+                           " bytes that the region begins with; give 0, or as much at least");
+  }
+  const std::uint64_t most_bytes = std::max<std::uint64_t>(size_bytes, options.most_bytes);
+  if (most_bytes > kAddressSpaceBytes) {
+    throw_invalid_argument(std::string(call) + ": " + std::to_string(most_bytes) +
                            " bytes are more than a process can address; ask for less");
   }
   if (options.max_window_pages == 0) {
@@ -100,11 +110,20 @@ std::shared_ptr<Family> new_family(std::uint64_t size_bytes, const RegionOptions
   std::optional<os::WriteWatch> watch = watch_for(options);
   const CopyOnWrite& copy_on_write = watch ? kernel_copies() : handler_copies();
   if (copy_on_write.stores_fault()) ensure_handler_installed();
-  return std::allocate_shared<Family>(
-      MetadataAllocator<Family>{}, geometry, geometry.pages_for(size_bytes),
+  auto family = std::allocate_shared<Family>(
+      MetadataAllocator<Family>{}, geometry, geometry.pages_for(most_bytes),
       options.max_window_pages, options.reserve_frames ? Backing::reserved : Backing::on_store,
       options.huge_pages ? os::allowed_huge_pages() : os::HugePages{}, options.keep_out_of_cores,
       copy_on_write, std::move(watch));
+  family->set_most_bytes(most_bytes);
+  return family;
+}
+
+void refuse_growth(const RegionOptions& options, const char* call) {
+  if (options.most_bytes == 0) return;
+  throw_invalid_argument(std::string(call) +
+                         ": RegionOptions::most_bytes is set, and a region that begins with a "
+                         "file cannot grow; leave it 0, or create a region and copy the file");
 }
 
 }  // namespace cow

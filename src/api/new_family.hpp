@@ -15,4 +15,7 @@ namespace cow {
 std::shared_ptr<Family> new_family(std::uint64_t size_bytes, const RegionOptions& options,
                                    const char* call);
 
+/// Throws std::invalid_argument where a region that `call` makes is to grow.
+void refuse_growth(const RegionOptions& options, const char* call);
+
 }  // namespace cow

@@ -1,7 +1,9 @@
 #include <cow/region.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <span>
 #include <utility>
 
 #include "api/control_call.hpp"
@@ -30,9 +32,9 @@ void check_size(const os::ReadableFile& file) {
   }
 }
 
-std::shared_ptr<detail::RegionState> open_file(const std::filesystem::path& path,
+std::shared_ptr<detail::RegionState> open_file(os::ReadableFile file,
                                                const RegionOptions& options) {
-  os::ReadableFile file = os::ReadableFile::open(path);
+  refuse_growth(options, "Region::open");
   check_size(file);
   const std::uint64_t size_bytes = file.bytes();
   auto family = new_family(size_bytes, options, "Region::open");
@@ -56,11 +58,42 @@ std::shared_ptr<detail::RegionState> open_file(const std::filesystem::path& path
   return made;
 }
 
+// So long a stretch is copied with signals masked.
+constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
+
+std::shared_ptr<detail::RegionState> copy_bytes(std::span<const std::byte> bytes,
+                                                const RegionOptions& options) {
+  auto family = new_family(bytes.size(), options, "Region::from_bytes");
+  const PageGeometry geometry = family->geometry();
+  auto made = detail::make_state<detail::RegionState>(std::move(family), bytes.size());
+  Placement placement(made->space());
+  const std::size_t piece = geometry.bytes(geometry.pages_for(kPieceBytes));
+  for (std::size_t at = 0; at < bytes.size(); at += piece) {
+    const auto part = bytes.subspan(at, std::min(piece, bytes.size() - at));
+    const PageIndex first = geometry.page_at(at);
+    placement.put_checked({first, first + geometry.pages_for(part.size())}, part);
+  }
+  placement.show();
+  return made;
+}
+
 }  // namespace
 
 Region Region::open(const std::filesystem::path& path, const RegionOptions& options) {
   begin_control_call();
-  return Region(retry_in_shortage([&] { return open_file(path, options); }));
+  return Region(
+      retry_in_shortage([&] { return open_file(os::ReadableFile::open(path), options); }));
+}
+
+Region Region::open(int descriptor, const RegionOptions& options) {
+  begin_control_call();
+  return Region(
+      retry_in_shortage([&] { return open_file(os::ReadableFile::open(descriptor), options); }));
+}
+
+Region Region::from_bytes(std::span<const std::byte> bytes, const RegionOptions& options) {
+  begin_control_call();
+  return Region(retry_in_shortage([&] { return copy_bytes(bytes, options); }));
 }
 
 }  // namespace cow

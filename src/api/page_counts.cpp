@@ -18,17 +18,19 @@ class PageCounts {
         table_(space.table()),
         frames_(space.family().frames()),
         holes_(frames_),
+        all_(space.open_pages()),
         stats_(stats) {}
 
   void count_entries() noexcept {
-    for (PageIndex page{0}; page < space_.all_pages().last;) {
+    for (PageIndex page{0}; page < all_.last;) {
       if (table_.leaf_of(page) == nullptr) {
-        const PageIndex end = table_.end_of_missing(page);
-        (frames_.shows_file() ? stats_.pages_shared : stats_.pages_zero) += (end - page).value;
+        const PageIndex end = std::min(table_.end_of_missing(page), all_.last);
+        const bool is_zeros = table_.entry(page).is_zero_page();  // a file may end before
+        (is_zeros ? stats_.pages_zero : stats_.pages_shared) += (end - page).value;
         page = end;
         continue;
       }
-      for (const PageIndex end = table_.span_of(page.leaf_index()).last; page < end; ++page) {
+      for (const PageIndex end = space_.open_pages_of(page.leaf_index()).last; page < end; ++page) {
         ++class_of(page);
         const Entry entry = table_.entry(page);
         stats_.pages_writable += entry.writable() && !is_untouched(entry) ? 1 : 0;
@@ -40,7 +42,7 @@ class PageCounts {
   /// What the page table does not know: the kernel has copied them since somebody looked.
   void count_stored_pages() {
     if (space_.watched().is_filling()) return;
-    StoredPages stored(space_, space_.all_pages(), StoredPages::Then::leave);
+    StoredPages stored(space_, all_, StoredPages::Then::leave);
     for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {
       for (PageIndex page = span.first; page < span.last; ++page) {
         --class_of(page);
@@ -81,6 +83,7 @@ class PageCounts {
   const PageTable& table_;
   const FrameStore& frames_;
   HoleFinder holes_;
+  PageSpan all_;
   RegionStats& stats_;
 };
 

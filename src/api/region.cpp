@@ -1,5 +1,6 @@
 #include <cow/region.hpp>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -13,11 +14,14 @@
 #include "mm/control/clone.hpp"
 #include "mm/control/discard.hpp"
 #include "mm/control/restore.hpp"
+#include "mm/resources/costs.hpp"
 #include "mm/space/copy_on_write.hpp"
 #include "mm/space/space_trace.hpp"
+#include "os/host.hpp"
 
 namespace cow {
 
+Region::Region() noexcept = default;
 Region::Region(std::shared_ptr<detail::RegionState> state) noexcept : state_(std::move(state)) {}
 Region::Region(Region&& other) noexcept = default;
 Region& Region::operator=(Region&& other) noexcept = default;
@@ -25,7 +29,9 @@ Region::~Region() = default;
 
 detail::RegionState& Region::state() const {
   if (state_ == nullptr) {
-    throw_misuse("this region was moved from; use the object it was moved to");
+    throw_misuse(
+        "this region is empty: nothing was assigned to it yet, or it was moved from; assign a "
+        "region to it, or use the object it was moved to");
   }
   return *state_;
 }
@@ -49,7 +55,7 @@ Region Region::from_snapshot(const Snapshot& snapshot) {
   begin_control_call(*from.family());
   return retry_in_shortage([&] {
     auto made = detail::make_state<detail::RegionState>(from.family(), from.size_bytes());
-    show_snapshot(from.table(), made->space());
+    show_snapshot(from.table(), from.lineage(), made->space());
     return Region(std::move(made));
   });
 }
@@ -62,15 +68,33 @@ std::span<const std::byte> Region::bytes() const { return {data(), size()}; }
 
 std::size_t Region::page_bytes() const { return state().space().family().geometry().page_bytes(); }
 
+namespace {
+
+Costs& costs_of(const AddressSpace& space) noexcept {
+  return costs(space.copy_on_write().stores_fault());
+}
+
+// A clone is a snapshot, and then the mappings. Nobody else has the clone yet.
+void note_clone(const AddressSpace& made, std::uint64_t touched, std::uint64_t took_ns) noexcept {
+  Costs& now = costs_of(made);
+  const auto sharing_ns =
+      static_cast<std::uint64_t>(now.snapshot.unit_ns() * static_cast<double>(touched));
+  now.clone.note(made.mappings() - 1, took_ns - std::min(took_ns, sharing_ns));
+}
+
+}  // namespace
+
 Region Region::clone(CloneMode mode) const {
   AddressSpace& source = state().space();
   begin_control_call(source.family());
   return retry_in_shortage([&] {
+    const std::uint64_t begun_ns = os::monotonic_ns();
     auto made = detail::make_state<detail::RegionState>(source.shared_family(), size());
     if (mode == CloneMode::eager) {
       clone_eagerly(source, made->space());
     } else {
-      clone_lazily(source, made->space());
+      const std::uint64_t touched = clone_lazily(source, made->space());
+      note_clone(made->space(), touched, os::monotonic_ns() - begun_ns);
     }
     return Region(std::move(made));
   });
@@ -99,8 +123,9 @@ void Region::discard(std::size_t offset, std::size_t length) {
   const std::size_t end = offset + length;
   const PageSpan whole_pages{
       geometry.page_at(offset + geometry.page_bytes() - 1),
-      end == size() ? PageIndex{space.family().pages().value} : geometry.page_at(end)};
+      end == size() ? PageIndex{state().pages().value} : geometry.page_at(end)};
   if (length == 0 || whole_pages.empty()) return;
+  let_backup_go_first(space.family(), whole_pages);
   state().note_changed();
   retry_in_shortage([&] { discard_pages(space, whole_pages); });
 }
@@ -116,9 +141,13 @@ Snapshot Region::snapshot(SnapshotMode mode) const {
   AddressSpace& source = state().space();
   begin_control_call(source.family());
   auto made = retry_in_shortage([&] {
+    const std::uint64_t begun_ns = os::monotonic_ns();
     auto taken = detail::make_state<detail::SnapshotState>(source.shared_family(), size());
-    take_snapshot(source, taken->table(),
-                  mode == SnapshotMode::quiescent ? HotPolicy::copy_unprotected : HotPolicy::copy);
+    const std::uint64_t touched = take_snapshot(
+        source, taken->table(),
+        mode == SnapshotMode::quiescent ? HotPolicy::copy_unprotected : HotPolicy::copy,
+        &taken->lineage(), [&] { taken->set_size_at_the_cut(state().size_bytes()); });
+    costs_of(source).snapshot.note(touched, os::monotonic_ns() - begun_ns);
     return taken;
   });
   if (const ImageId* const image = state().loaded_image()) made->set_image_id(*image);
@@ -133,10 +162,22 @@ void Region::restore(const Snapshot& snapshot) {
         "Region::restore: the snapshot belongs to another family; a region can return to its own "
         "snapshots and to those of its clones and ancestors");
   }
-  if (restore_again(space, from.table())) return;
+  let_backup_go_first(space.family(), space.all_pages());
+  if (size() == from.size_bytes() && restore_again(space, from.table())) return;
   begin_control_call(space.family());
   state().note_changed();
-  retry_in_shortage([&] { restore_snapshot(space, from.table()); });
+  // Until it is done the pages of both sizes are the region's.
+  space.set_open_pages(std::max(state().pages(), from.pages()));
+  try {
+    retry_in_shortage([&] {
+      const auto counted = restore_snapshot(space, from.table(), &from.lineage());
+      if (counted) costs_of(space).restore.note(counted->touched, counted->took_ns);
+    });
+  } catch (...) {
+    state().set_size(size());
+    throw;
+  }
+  state().set_size(from.size_bytes());
 }
 
 }  // namespace cow

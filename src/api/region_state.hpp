@@ -16,6 +16,7 @@ class RegionState : public std::enable_shared_from_this<RegionState>, private Ad
   /// Zero pages. Throws std::system_error, std::bad_alloc.
   RegionState(std::shared_ptr<Family> family, std::size_t size_bytes)
       : AddressSpace(std::move(family), AddressSpace::Use::region), size_bytes_(size_bytes) {
+    set_open_pages(pages());
     Registry::instance().add(space());
   }
   ~RegionState() { Registry::instance().remove(space()); }
@@ -29,7 +30,16 @@ class RegionState : public std::enable_shared_from_this<RegionState>, private Ad
   }
 
   [[nodiscard]] AddressSpace& space() noexcept { return *this; }
-  [[nodiscard]] std::size_t size_bytes() const noexcept { return size_bytes_; }
+  [[nodiscard]] std::size_t size_bytes() const noexcept { return size_bytes_.load(); }
+  /// Those with any of the bytes: the table may have more, for the region to grow.
+  [[nodiscard]] PageCount pages() const noexcept {
+    return family().geometry().pages_for(size_bytes());
+  }
+  /// At most what the family's tables have.
+  void set_size(std::size_t size_bytes) noexcept {
+    size_bytes_.store(size_bytes);
+    set_open_pages(pages());
+  }
 
   /// The bytes are those of an image, and every page is read-only. Called once.
   void note_loaded(const ImageId& image) noexcept {
@@ -48,7 +58,7 @@ class RegionState : public std::enable_shared_from_this<RegionState>, private Ad
   }
 
  private:
-  std::size_t size_bytes_;
+  std::atomic<std::size_t> size_bytes_;
   ImageId image_{};
   std::atomic<bool> as_loaded_{false};
 };

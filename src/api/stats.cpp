@@ -22,7 +22,7 @@ RegionStats Region::stats() const {
   const Section section(space.family(), Section::Intent::look);
   stats.mechanism = space.copy_on_write().stores_fault() ? Mechanism::handler : Mechanism::kernel;
   stats.page_bytes = space.family().geometry().page_bytes();
-  stats.pages = space.family().pages().value;
+  stats.pages = space.open_pages().count().value;
   count_pages(space, stats);
   stats.faults = space.counts().faults;
   stats.pages_copied = space.counts().pages_copied;

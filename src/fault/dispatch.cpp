@@ -4,6 +4,7 @@
 
 #include "fault/registry.hpp"
 #include "mm/space/copy_on_write.hpp"
+#include "mm/space/past_limit.hpp"
 #include "os/host.hpp"
 #include "os/last_words.hpp"
 #include "os/thread.hpp"
@@ -61,25 +62,25 @@ bool makes_progress(const os::FaultReport& report, const FaultOutcome& outcome) 
 // 60 ms in all, before the process ends.
 constexpr int kMostRests = 6;
 
-FaultOutcome resolve_in_time(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {
-  const FaultOutcome first = space.copy_on_write().resolve(space, page, steps);
+FaultOutcome resolve_in_time(AddressSpace& space, PageIndex page, FaultSteps* steps,
+                             WaitingForSave& waiting) noexcept {
+  const FaultOutcome first = space.copy_on_write().resolve(space, page, steps, waiting);
   FaultOutcome outcome = first;
   for (int rests = 0; outcome.lacks_mappings() && rests < kMostRests; ++rests) {
     os::rest_longer();  // without a lock: others may be about to give some back
-    outcome = space.copy_on_write().resolve(space, page, steps);
+    outcome = space.copy_on_write().resolve(space, page, steps, waiting);
   }
   return outcome.error == 0 ? outcome : first;  // what was refused at first is why it ends
 }
 
-}  // namespace
+enum class Answer { not_ours, resolved, has_to_wait };
 
-bool handle_fault(const os::FaultReport& report) noexcept {
-  if (!report.is_protection) return false;
+Answer try_to_handle(const os::FaultReport& report, WaitingForSave& waiting) noexcept {
   const Registry::Reader reader(Registry::instance());
   AddressSpace* const space = reader.find(report.address);
-  if (space == nullptr) return false;
+  if (space == nullptr) return Answer::not_ours;
   if (space->family().is_abandoned()) give_up(*space, report, "fork", ENOMEM);
-  if (!report.is_write) return false;
+  if (!report.is_write) return Answer::not_ours;
   if (t_is_forking) {
     os::die_of(
         "fork: a function given to pthread_atfork() before libcow was loaded stored to a region; "
@@ -88,6 +89,7 @@ bool handle_fault(const os::FaultReport& report) noexcept {
   }
 
   const PageIndex page = space->page_at(report.address);
+  if (!space->open_pages().contains(page)) return Answer::not_ours;  // behind the end
   const FaultListener* const listener = g_listener.load();
   const bool is_told = listener != nullptr || trace::current() != 0;
   ResolvedFault told{report, page, {}};
@@ -95,13 +97,27 @@ bool handle_fault(const os::FaultReport& report) noexcept {
     told.steps.cause = cause_of(report);
     told.steps.allocates_apart = listener != nullptr;
   }
-  const FaultOutcome outcome = resolve_in_time(*space, page, is_told ? &told.steps : nullptr);
+  const FaultOutcome outcome =
+      resolve_in_time(*space, page, is_told ? &told.steps : nullptr, waiting);
+  if (outcome.must_wait) return Answer::has_to_wait;
+  space->family().past_limit().note_waited(waiting);
   if (outcome.error != 0) give_up(*space, report, outcome.call(), outcome.error);
-  if (!makes_progress(report, outcome)) return false;
+  if (!makes_progress(report, outcome)) return Answer::not_ours;
 
   g_resolved.fetch_add(1, std::memory_order_relaxed);
   if (listener != nullptr) listener->heard(listener->self, told);
-  return true;
+  return Answer::resolved;
+}
+
+}  // namespace
+
+// Who waits for a backup is no reader meanwhile: regions come and go.
+bool handle_fault(const os::FaultReport& report) noexcept {
+  if (!report.is_protection) return false;
+  WaitingForSave waiting;
+  Answer answer = try_to_handle(report, waiting);
+  for (; answer == Answer::has_to_wait; answer = try_to_handle(report, waiting)) waiting.sleep();
+  return answer == Answer::resolved;
 }
 
 void set_fault_listener(const FaultListener* listener) noexcept {

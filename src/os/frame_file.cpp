@@ -182,12 +182,19 @@ std::uint64_t next_data(const DescriptorName& file, std::uint64_t from) noexcept
   return at < 0 ? from : static_cast<std::uint64_t>(at);  // cannot tell: as if there were
 }
 
-std::uint64_t next_hole(const DescriptorName& file, std::uint64_t from) noexcept {
-  if (!file.is_intact()) return kRoomBytes;
-  const long at =
+int find_hole(const DescriptorName& file, std::uint64_t from, std::uint64_t& at) noexcept {
+  if (!file.is_intact()) return EBADF;
+  const long found =
       uninterrupted([&] { return raw_syscall(SYS_lseek, file.argument(), from, SEEK_HOLE); });
   file.put_mark_back();
-  return at < 0 ? kRoomBytes : static_cast<std::uint64_t>(at);
+  if (found < 0) return static_cast<int>(-found);
+  at = static_cast<std::uint64_t>(found);
+  return 0;
+}
+
+std::uint64_t next_hole(const DescriptorName& file, std::uint64_t from) noexcept {
+  std::uint64_t at = kRoomBytes;
+  return find_hole(file, from, at) == 0 ? at : kRoomBytes;
 }
 
 }  // namespace cow::os

@@ -82,5 +82,8 @@ int zero_frames(const DescriptorName& file, FileOffset at, std::size_t bytes) no
 /// yes.
 std::uint64_t next_data(const DescriptorName& file, std::uint64_t from) noexcept;
 std::uint64_t next_hole(const DescriptorName& file, std::uint64_t from) noexcept;
+/// The same for who must not take what the kernel does not tell for data. Returns an errno.
+[[nodiscard]] int find_hole(const DescriptorName& file, std::uint64_t from,
+                            std::uint64_t& at) noexcept;
 
 }  // namespace cow::os

@@ -1,5 +1,7 @@
 #include "os/frame_window.hpp"
 
+#include <sys/mman.h>
+
 #include <cerrno>
 
 #include "base/refusal.hpp"
@@ -23,5 +25,9 @@ Buffer::Buffer(std::size_t bytes) : begin_(map_metadata(bytes)), bytes_(bytes) {
 }
 
 Buffer::~Buffer() { unmap_metadata(begin_, bytes_); }
+
+void take_small_pages(std::byte* begin, std::size_t bytes) noexcept {
+  if (bytes > 0) static_cast<void>(::madvise(begin, bytes, MADV_NOHUGEPAGE));
+}
 
 }  // namespace cow::os

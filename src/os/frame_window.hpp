@@ -50,4 +50,8 @@ class Buffer {
   std::size_t bytes_;
 };
 
+/// Of such bytes, or other memory of the library's own, only the pages that are touched are to be
+/// taken, also where the kernel gives huge ones unasked. Where it has none there is nothing to do.
+void take_small_pages(std::byte* begin, std::size_t bytes) noexcept;
+
 }  // namespace cow::os

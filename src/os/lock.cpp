@@ -23,11 +23,10 @@ void Lock::lock_slow() noexcept {
       return;
     }
   }
-  waiting_.fetch_add(1);
+  came_.fetch_add(1);
   while (state_.exchange(kContended, std::memory_order_acquire) != kFree) {
     raw_syscall(SYS_futex, argument(&state_), FUTEX_WAIT_PRIVATE, kContended);
   }
-  waiting_.fetch_sub(1);
   served_.fetch_add(1);
   if (patient_.load() > 0) {
     raw_syscall(SYS_futex, argument(&served_), FUTEX_WAKE_PRIVATE, INT_MAX);
@@ -35,16 +34,30 @@ void Lock::lock_slow() noexcept {
 }
 
 void Lock::let_waiters_go_first() noexcept {
-  const std::uint32_t served_before = served_.load();
-  const std::uint32_t waiters = waiting_.load();
-  if (waiters == 0) return;
+  const std::uint32_t came = came_.load();
+  // The counts may pass their greatest value: their difference is small.
+  const auto are_waiting = [came](std::uint32_t served) {
+    return static_cast<std::int32_t>(came - served) > 0;
+  };
+  if (!are_waiting(served_.load())) return;
   patient_.fetch_add(1);
-  for (;;) {
-    const std::uint32_t served = served_.load();
-    if (served - served_before >= waiters || waiting_.load() == 0) break;
+  for (std::uint32_t served = served_.load(); are_waiting(served); served = served_.load()) {
     raw_syscall(SYS_futex, argument(&served_), FUTEX_WAIT_PRIVATE, served);
   }
   patient_.fetch_sub(1);
+}
+
+// The sleeper may be gone before it is woken: to wake whoever sleeps at that address then is no
+// harm.
+void Latch::open() noexcept {
+  is_open_.store(1, std::memory_order_release);
+  raw_syscall(SYS_futex, argument(&is_open_), FUTEX_WAKE_PRIVATE, 1);
+}
+
+void Latch::wait() noexcept {
+  while (is_open_.load(std::memory_order_acquire) == 0) {
+    raw_syscall(SYS_futex, argument(&is_open_), FUTEX_WAIT_PRIVATE, 0);
+  }
 }
 
 void Condition::wait(Lock& lock) noexcept {
@@ -60,6 +73,15 @@ void Condition::wake_all() noexcept {
   if (sleepers_ == 0) return;
   changes_.fetch_add(1, std::memory_order_relaxed);
   raw_syscall(SYS_futex, argument(&changes_), FUTEX_WAKE_PRIVATE, INT_MAX);
+}
+
+void EventCount::announce() noexcept {
+  events_.fetch_add(1);
+  raw_syscall(SYS_futex, argument(&events_), FUTEX_WAKE_PRIVATE, INT_MAX);
+}
+
+void EventCount::wait(std::uint32_t seen) noexcept {
+  raw_syscall(SYS_futex, argument(&events_), FUTEX_WAIT_PRIVATE, seen);
 }
 
 // Whoever leaves after the count was read has changed it, so that the kernel lets nobody sleep; or

@@ -30,9 +30,9 @@ class COW_CAPABILITY("lock") Lock {
   /// The caller says that it holds the lock; see COW_CHECK.
   void assert_held() const noexcept COW_ASSERT_CAPABILITY(this) { COW_CHECK(order_.is_mine()); }
 
-  /// Whoever takes the lock again and again, one piece of work after the other, calls this in
-  /// between, without the lock: it returns when those who wait for the lock now have had it. The
-  /// lock alone goes to whoever comes first, which is the one that runs already.
+  /// Whoever may take the lock again and again calls this before, without the lock: it returns when
+  /// those who wait for the lock now have had it. The lock alone goes to whoever comes first, which
+  /// is the one that runs already.
   void let_waiters_go_first() noexcept COW_EXCLUDES(this);
 
   /// After fork(), in the child: whoever held it does not exist here.
@@ -43,7 +43,7 @@ class COW_CAPABILITY("lock") Lock {
   }
   /// The same where the caller holds it.
   void forget_waiters() noexcept {
-    waiting_.store(0, std::memory_order_relaxed);
+    served_.store(came_.load(std::memory_order_relaxed), std::memory_order_relaxed);
     patient_.store(0, std::memory_order_relaxed);
   }
 
@@ -61,8 +61,8 @@ class COW_CAPABILITY("lock") Lock {
   void wake_one() noexcept;
 
   std::atomic<std::uint32_t> state_{kFree};
-  std::atomic<std::uint32_t> waiting_{0};  ///< threads that sleep for the lock, or are about to
-  std::atomic<std::uint32_t> served_{0};   ///< how often one of them got it
+  std::atomic<std::uint32_t> came_{0};     ///< how often a thread came to sleep for the lock
+  std::atomic<std::uint32_t> served_{0};   ///< and got it: never ahead of came_
   std::atomic<std::uint32_t> patient_{0};  ///< threads in let_waiters_go_first()
   [[no_unique_address]] LockOrder order_;
 };
@@ -80,6 +80,33 @@ class Condition {
  private:
   std::atomic<std::uint32_t> changes_{0};
   std::uint32_t sleepers_ = 0;  ///< under the lock
+};
+
+/// Closed until somebody opens it, and a place to sleep until then for one thread. Who has opened
+/// it does not look at it again, so it may lie on the stack of who sleeps. Signal context: yes.
+class Latch {
+ public:
+  /// By who is going to wait, before anybody else knows of it.
+  void close() noexcept { is_open_.store(0, std::memory_order_relaxed); }
+  void open() noexcept;
+  void wait() noexcept;
+
+ private:
+  std::atomic<std::uint32_t> is_open_{0};
+};
+
+/// An event count: where a thread sleeps until something is announced, without a lock, so that the
+/// fault handler may announce it. Signal context: yes.
+class EventCount {
+ public:
+  void announce() noexcept;
+  /// What wait() is to be given: read before looking whether there is anything to do.
+  [[nodiscard]] std::uint32_t seen() const noexcept { return events_.load(); }
+  /// Sleeps until announce() was called since `seen` was read. May return for no reason.
+  void wait(std::uint32_t seen) noexcept;
+
+ private:
+  std::atomic<std::uint32_t> events_{0};
 };
 
 /// How many threads are inside of something, and a place to sleep for one that waits until all of

@@ -29,9 +29,10 @@ const char* kind_of(mode_t mode) noexcept {
   }
 }
 
-[[noreturn]] void refuse_kind(const std::string& name, mode_t mode) {
+[[noreturn]] void refuse_kind(const std::string& name, mode_t mode,
+                              const char* advice = "give the name of a regular file") {
   throw_system_error(S_ISDIR(mode) ? EISDIR : ENOTSUP, "open",
-                     "'" + name + "' " + kind_of(mode) + "; give the name of a regular file");
+                     "'" + name + "' " + kind_of(mode) + "; " + advice);
 }
 
 // Not `literal + string`, in which GCC 12 at -O3 sees an overlapping copy.
@@ -95,14 +96,51 @@ ReadableFile ReadableFile::open(const std::filesystem::path& path) {
     const int error = errno;
     throw_system_error(error, "open", quoted(path) + " could not be opened for reading");
   }
-  Descriptor descriptor(number);
+  Descriptor opened(number);  // has an owner before anything is allocated
+  return of(std::move(opened), path.string());
+}
+
+ReadableFile ReadableFile::of(Descriptor descriptor, std::string name) {
+  return look_at(std::move(descriptor), std::move(name), "give the name of a regular file");
+}
+
+ReadableFile ReadableFile::open(int descriptor) {
+  std::string name = "descriptor " + std::to_string(descriptor);
+  const int flags = ::fcntl(descriptor, F_GETFL);
+  if (flags < 0 || (flags & O_PATH) != 0) {
+    throw_system_error(EBADF, "open",
+                       "'" + name + "' is not open; give one of a regular file, open for reading");
+  }
+  if ((flags & O_ACCMODE) == O_WRONLY) {
+    throw_system_error(EACCES, "open",
+                       "'" + name + "' is open for writing alone; open the file for reading, too");
+  }
+  // Before it is opened anew: with some devices that alone does something.
+  const char* const advice = "give a descriptor of a regular file";
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) {
+    const int error = errno;
+    throw_system_error(error, "fstat", "'" + name + "' could not be looked at");
+  }
+  if (!S_ISREG(status.st_mode)) refuse_kind(name, status.st_mode, advice);
+  int number =
+      open_again(path_of(descriptor).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (number < 0) number = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  if (number < 0) {
+    const int error = errno;
+    throw_system_error(error, "fcntl", "'" + name + "' could not be duplicated");
+  }
+  return look_at(Descriptor(number), std::move(name), advice);
+}
+
+ReadableFile ReadableFile::look_at(Descriptor descriptor, std::string name, const char* advice) {
   struct stat status {};
   if (!descriptor.is_open() || ::fstat(descriptor.number(), &status) != 0) {
     const int error = errno;
-    throw_system_error(error, "fstat", quoted(path) + " could not be looked at");
+    throw_system_error(error, "fstat", "'" + name + "' could not be looked at");
   }
-  if (!S_ISREG(status.st_mode)) refuse_kind(path.string(), status.st_mode);
-  return {std::move(descriptor), path.string(), static_cast<std::uint64_t>(status.st_size)};
+  if (!S_ISREG(status.st_mode)) refuse_kind(name, status.st_mode, advice);
+  return {std::move(descriptor), std::move(name), static_cast<std::uint64_t>(status.st_size)};
 }
 
 void ReadableFile::read(std::byte* target, std::size_t bytes, FileOffset from) const {

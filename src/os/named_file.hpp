@@ -10,6 +10,7 @@
 
 #include "os/descriptor.hpp"
 #include "os/frame_file.hpp"
+#include "os/output_file.hpp"
 
 namespace cow::os {
 
@@ -19,6 +20,12 @@ class ReadableFile {
   /// Throws std::system_error that names the file: what cannot be opened, and what is a folder, a
   /// pipe, a device or the like.
   static ReadableFile open(const std::filesystem::path& path);
+  /// What is open already; `name` is for sentences. Throws as open() does.
+  static ReadableFile of(Descriptor descriptor, std::string name);
+  /// The file of a descriptor of the user's, which stays his: "descriptor 5". It is opened anew, so
+  /// that its position is not moved; where that cannot be (no /proc, no permission) the descriptor
+  /// is duplicated. Throws the same.
+  static ReadableFile open(int descriptor);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }  ///< for sentences
   /// The size when it was opened.
@@ -36,6 +43,7 @@ class ReadableFile {
   [[nodiscard]] std::uint64_t next_hole(std::uint64_t from) const noexcept;
 
  private:
+  static ReadableFile look_at(Descriptor descriptor, std::string name, const char* advice);
   ReadableFile(Descriptor descriptor, std::string name, std::uint64_t bytes) noexcept
       : descriptor_(std::move(descriptor)), name_(std::move(name)), bytes_(bytes) {}
 
@@ -50,26 +58,24 @@ class ReadableFile {
 /// (O_TMPFILE) and there is a /proc to name them at last, else one file whose name begins with a
 /// dot. It takes over the mode of the file it replaces, and its owner and group where this process
 /// may give them.
-class ReplacementFile {
+class ReplacementFile final : public OutputFile {
  public:
   /// Throws std::system_error: among others, if `path` is there and not a regular file.
   explicit ReplacementFile(std::filesystem::path path);
   /// Without commit(), nothing was written.
-  ~ReplacementFile();
-  ReplacementFile(const ReplacementFile&) = delete;
-  ReplacementFile& operator=(const ReplacementFile&) = delete;
+  ~ReplacementFile() override;
 
   // Each throws std::system_error that names the file.
 
-  /// The file's size; what is not written shows zeros and takes no room.
-  void resize(std::uint64_t bytes);
-  void write(const std::byte* source, std::size_t bytes, FileOffset to);
+  void resize(std::uint64_t bytes) override;
+  void write(const std::byte* source, std::size_t bytes, FileOffset to) override;
   /// The first `bytes` bytes, zeros, to be stored to: they are in the file at once, whatever
   /// becomes of this process, and of this object. Their room is taken beforehand: no store finds
   /// the disk full. For unmap_shared().
   [[nodiscard]] std::byte* allocate_and_map(std::size_t bytes);
   /// On return the bytes and the name are on the disk.
   void commit();
+  [[nodiscard]] const DescriptorName& descriptor() const noexcept { return descriptor_.name(); }
 
  private:
   [[noreturn]] void refuse(int error, const char* call, const char* what) const;

@@ -11,6 +11,10 @@ inline constexpr std::uint64_t kAllSignals = ~std::uint64_t{0};
 /// Across fork(): a store then ends the process in words.
 extern const std::uint64_t kAllSignalsButFaults;
 
+/// All but those that a thread raises itself by what it does (a store, a division, abort()): they
+/// could not wait.
+extern const std::uint64_t kAllButRaised;
+
 /// Masks every signal of the calling thread while it lives. Control calls hold it with a lock, so
 /// that no signal handler of the user's can run, store to a region and wait for that lock.
 class [[nodiscard]] SignalsMasked {

@@ -1,7 +1,6 @@
 // The program `cow`. Each subcommand adds itself to the command line here and has its own files.
 
 #include <algorithm>
-#include <cow/version.hpp>
 #include <exception>
 #include <map>
 #include <optional>
@@ -21,6 +20,7 @@
 #include "tool/suggestion.hpp"
 #include "tool/tool_error.hpp"
 #include "tool/trace/command_line.hpp"
+#include "tool/version_text.hpp"
 
 namespace {
 
@@ -119,7 +119,7 @@ int run(std::vector<std::string> arguments) {
   const std::vector<std::string> command = take_command(arguments);
   const std::vector<std::string> words = arguments;
   CLI::App app("libcow: memory that is copied when it is written", "cow");
-  app.set_version_flag("--version", "cow " COW_VERSION_STRING);
+  app.set_version_flag("--version", version_text, "What this program and its library contain");
   app.require_subcommand(1);
   app.failure_message([&](const CLI::App*, const CLI::Error& error) {
     const auto unknown = unknown_word(app, words);

@@ -1,8 +1,12 @@
 // Whatever bytes are in the files of a chain, Region::load makes a region that works, or throws a
-// std::system_error with a sentence, and leaves nothing behind.
+// std::system_error with a sentence, and leaves nothing behind; so does attach with those of one.
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cow/cow.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -20,6 +24,21 @@ void require(bool condition, const std::string& otherwise) {
   if (condition) return;
   std::fprintf(stderr, "image_fuzz: %s\n", otherwise.c_str());
   std::abort();
+}
+
+/// As publish() leaves it: small files have no holes, those of larger ones are refused.
+void make_template(int file) {
+  constexpr off_t kSmall = off_t{1} << 20;
+  struct stat status {};
+  require(::fstat(file, &status) == 0, "a file in memory cannot be looked at");
+  std::vector<char> bytes(static_cast<std::size_t>(std::min(status.st_size, kSmall)));
+  if (status.st_size <= kSmall) {
+    require(::pread(file, bytes.data(), bytes.size(), 0) == status.st_size &&
+                ::pwrite(file, bytes.data(), bytes.size(), 0) == status.st_size,
+            "a file in memory cannot be written");
+  }
+  const int sealed = ::fcntl(file, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW);
+  require(sealed == 0, "a file in memory cannot be sealed");
 }
 
 /// Loads, reads and stores a few pages, compares with a snapshot.
@@ -60,7 +79,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
   cow::LoadOptions options;
   if ((files.choices() & fuzz::mapped) != 0) options.mode = cow::LoadMode::mapped;
   try {
-    cow::Region region = cow::Region::load(paths, options);
+    const bool attached = (files.choices() & fuzz::attached) != 0;
+    if (attached) make_template(files.descriptors().front());
+    cow::Region region = attached ? cow::attach(files.descriptors().front(), options.region)
+                                  : cow::Region::load(paths, options);
     use(region);
   } catch (const std::system_error& error) {
     require(error.code().value() > 0 && std::string(error.what()).size() > 20, error.what());

@@ -143,7 +143,7 @@ Files::Files(std::span<const std::byte> input) {
         static_cast<std::size_t>(input[0]) | static_cast<std::size_t>(input[1]) << 8;
     const auto parts = input.subspan(2, std::min(wanted, input.size() - 2));
     input = input.subspan(2 + parts.size());
-    const int file = ::memfd_create("image", MFD_CLOEXEC);
+    const int file = ::memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0) std::abort();
     descriptors_.push_back(file);
     std::optional<Layout> layout = layout_of(parts);

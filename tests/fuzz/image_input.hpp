@@ -19,6 +19,7 @@ enum Choice : std::uint8_t {
   mapped = 16,          ///< LoadMode::mapped
   right_size = 32,      ///< the file is as long as its header says
   kernel_copies = 64,   ///< Mechanism::kernel, where it can be had
+  attached = 128,       ///< the first file is a template: cow::attach
 };
 
 using Bytes = std::vector<std::byte>;

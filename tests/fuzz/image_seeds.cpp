@@ -1,5 +1,8 @@
 // Writes the inputs that the fuzzer starts from: image_seeds FOLDER
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cow/cow.hpp>
 
 #include <cstdio>
@@ -35,6 +38,16 @@ std::vector<fuzz::Bytes> images(const support::Folder& folder, std::size_t pages
   return files;
 }
 
+/// What a backup writes to a descriptor.
+fuzz::Bytes stream(const support::Folder& folder) {
+  cow::Region region = cow::Region::create(9 * support::page_bytes() - 7);
+  for (const std::size_t page : {0u, 1u, 5u}) support::store(region, page, 7);
+  const int file = ::open((folder / "stream").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  region.backup(file).wait();
+  ::close(file);
+  return support::read_file(folder / "stream");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -52,6 +65,8 @@ int main(int argc, char** argv) {
          {fuzz::right_size + 0u, fuzz::right_size + 0u + fuzz::mapped,
           fuzz::right_size + 0u + fuzz::right_checksums + fuzz::right_pages + fuzz::right_chain,
           fuzz::right_checksums + 0u + fuzz::mapped + fuzz::right_pages + fuzz::right_size,
+          fuzz::right_size + 0u + fuzz::attached,
+          fuzz::right_checksums + 0u + fuzz::attached + fuzz::right_pages + fuzz::right_size,
           fuzz::raw + 0u}) {
       for (std::size_t count = 1; count <= files.size(); ++count) {
         for (const unsigned mechanism : {0u, fuzz::kernel_copies + 0u}) {
@@ -64,5 +79,8 @@ int main(int argc, char** argv) {
       }
     }
   }
+  fuzz::Bytes input{static_cast<std::byte>(fuzz::raw)};
+  fuzz::append_file(input, stream(folder));
+  support::write_file(target / std::to_string(number++), input);
   return 0;
 }

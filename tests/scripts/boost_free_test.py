@@ -11,7 +11,9 @@ from pathlib import Path
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 NEEDS_BOOST = {"cow/managed_region.hpp", "cow/managed/segment.hpp", "cow/managed/containers.hpp",
-               "cow/managed/resource.hpp"}
+               "cow/managed/resource.hpp", "cow/managed/best_fit.hpp",
+               "cow/managed/allocator.hpp", "cow/managed/snapshot.hpp",
+               "cow/managed/objects.hpp", "cow/managed/reading.hpp"}
 
 
 def boost_files(compiler, header):

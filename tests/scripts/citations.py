@@ -29,7 +29,8 @@ MUST_CITE = "docs/page-fault.md"
 
 
 def documents(root):
-    found = [root / name for name in ("README.md", "HACKING.md") if (root / name).is_file()]
+    found = [root / name for name in ("README.md", "HACKING.md", "SECURITY.md")
+             if (root / name).is_file()]
     return found + sorted((root / "docs").rglob("*.md"))
 
 

@@ -13,6 +13,9 @@ import sys
 import unittest
 from pathlib import Path
 
+import exported_names
+from exported_names import c_headers, headers
+
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "consumer"
 CONSUMER = ROOT / "tests" / "consumer"
@@ -31,11 +34,6 @@ def run(*command, ok=True, **more_environment):
     if (result.returncode == 0) != ok:
         raise AssertionError(f"{' '.join(words)}: {result.returncode}\n{result.stdout}")
     return result.stdout
-
-
-def headers(include):
-    """The public headers in a folder, by the names that programs include them by."""
-    return sorted(str(path.relative_to(include)) for path in (include / "cow").rglob("*.hpp"))
 
 
 def may_need_boost(header):
@@ -61,7 +59,6 @@ def build_and_install(kind, into, *options):
               f"-DBUILD_SHARED_LIBS={'ON' if kind == 'shared' else 'OFF'}",
               f"-DCMAKE_INSTALL_PREFIX={into}", "-DCMAKE_INSTALL_LIBDIR=lib",
               "-DCOW_BUILD_TESTS=OFF", "-DCOW_BUILD_BENCHMARKS=OFF", "-DCOW_BUILD_TOOL=OFF",
-              "-DCMAKE_DISABLE_FIND_PACKAGE_Boost=ON",
               *options)
     run("cmake", "--build", build)
     return build
@@ -90,7 +87,8 @@ class Tree(unittest.TestCase):
     """What is installed."""
 
     def test_the_headers_the_library_and_what_finds_it_are_installed_and_nothing_else(self):
-        includes = {f"include/{header}" for header in headers(ROOT / "include")}
+        includes = {f"include/{header}" for header in
+                    headers(ROOT / "include") + c_headers(ROOT / "include")}
         common = includes | {"lib/pkgconfig/libcow.pc", "lib/pkgconfig/libcow-reads.pc",
                              "lib/cmake/libcow/libcowConfig.cmake",
                              "lib/cmake/libcow/libcowConfigVersion.cmake"}
@@ -99,9 +97,10 @@ class Tree(unittest.TestCase):
             so = SONAME.removeprefix("libcow")
             ends = [".a"] if kind == "static" else [".so", so, f"{so}.{VERSION[2]}"]
             library = {f"lib/{name}{end}" for name in ("libcow", "libcow-reads") for end in ends}
+            bill = {f"share/doc/libcow/libcow-{kind}.spdx.json"}
             found = {str(path.relative_to(prefix(kind)))
                      for path in prefix(kind).rglob("*") if not path.is_dir()}
-            self.assertEqual(found, common | targets | library)
+            self.assertEqual(found, common | targets | library | bill)
 
     def test_no_installed_file_names_the_folders_it_was_built_in(self):
         for kind in KINDS:
@@ -134,47 +133,29 @@ class Tree(unittest.TestCase):
 class Symbols(unittest.TestCase):
     """What the libraries export."""
 
-    @staticmethod
-    def symbols(path, *options):
-        """(mangled name, type letter) of what is defined and visible from outside."""
-        lines = run("nm", "--defined-only", "--format=posix", *options, path).splitlines()
-        return [tuple(line.split()[:2]) for line in lines if len(line.split()) >= 3]
-
-    @staticmethod
-    def plain(mangled):
-        names = subprocess.run(["c++filt"], input="\n".join(mangled), stdout=subprocess.PIPE,
-                               text=True, check=True).stdout.split("\n")
-        return [re.sub(r"(\[abi:|\().*", "", re.sub(r"^(typeinfo|vtable)( name)? for ", "", name))
-                for name in names]  # "[abi:cxx11]" follows what returns a string
-
-    @staticmethod
-    def declared():
-        """The classes and functions that the headers declare with COW_API."""
-        names = set()
-        for header in headers(ROOT / "include"):
-            text = re.sub(r"//.*", "", (ROOT / "include" / header).read_text(encoding="utf-8"))
-            names.update(re.findall(r"\b(?:class|struct) COW_API (\w+)", text))
-            names.update(re.findall(r"^(?!#)[^\n]*\bCOW_API [^;{(]*?(\w+)\(", text, re.M))
-        return names
-
     def test_the_shared_library_exports_what_the_headers_mark_with_COW_API_and_nothing_else(self):
-        names = self.plain([name for name, _ in
-                            self.symbols(prefix("shared") / "lib/libcow.so", "--dynamic")])
+        symbols = [name.replace("@@", "@").split("@") for name, _ in
+                   exported_names.symbols(prefix("shared") / "lib/libcow.so", "--dynamic")]
         exported = set()
-        for name in names:
-            self.assertTrue(name.startswith("cow::"), name)
+        for name in exported_names.plain([name for name, _ in symbols]):
+            self.assertRegex(name, r"^(cow::|cow_\w+$)")
             exported.add(name.removeprefix("cow::").removeprefix("detail::").split("::")[0])
-        self.assertEqual(exported, self.declared())
+        self.assertEqual(exported, exported_names.declared(ROOT / "include"))
+        for name, version in symbols:
+            cxx = f"LIBCOW_{VERSION[0]}.{VERSION[1]}"
+            self.assertRegex(version, r"^LIBCOW_C_\d+$" if name.startswith("cow_") else f"^{cxx}$")
         self.assertGreater(len(exported), 5)
 
-    def test_the_static_library_defines_no_global_name_outside_of_namespace_cow(self):
-        symbols = self.symbols(prefix("static") / "lib/libcow.a", "--extern-only")
+    def test_the_static_library_defines_no_global_name_but_those_of_namespace_cow_and_of_c(self):
+        symbols = exported_names.symbols(prefix("static") / "lib/libcow.a", "--extern-only")
         # Weak and unique: what the compiler makes of the standard library's templates, once in
         # each program.
         strong = [name for name, letter in symbols if letter not in "VWuvw"]
         self.assertGreater(len(strong), 50)
-        self.assertEqual([name for name in strong if not re.match(r"_ZN?K?3cow|_ZT.N3cow", name)],
-                         [])
+        others = [name for name in strong if not re.match(r"_ZN?K?3cow|_ZT.N3cow", name)]
+        self.assertEqual(sorted(others),
+                         sorted(name for name in exported_names.declared(ROOT / "include")
+                                if name.startswith("cow_")))
 
     def test_the_shared_library_has_a_soname_of_the_minor_version_and_is_never_unloaded(self):
         dynamic = run("readelf", "-d", prefix("shared") / "lib/libcow.so")
@@ -185,10 +166,13 @@ class Symbols(unittest.TestCase):
         for name in needed(prefix("shared") / "lib/libcow.so"):
             self.assertRegex(name, f"^({system})$")
 
+    def test_the_python_package_works_with_the_installed_library(self):
+        run(sys.executable, "-B", ROOT / "tests/scripts/python_test.py",
+            prefix("shared") / "lib/libcow.so")
 
     def test_libcow_reads_exports_functions_of_libc_and_nothing_of_cxx(self):
         path = prefix("shared") / "lib/libcow-reads.so"
-        names = {name for name, _ in self.symbols(path, "--dynamic")}
+        names = {name for name, _ in exported_names.symbols(path, "--dynamic")}
         self.assertLess({"read", "fread"}, names)
         self.assertFalse({name for name in names if name.startswith("_Z")})
 
@@ -261,6 +245,9 @@ class Installed(unittest.TestCase):
             run("g++", "-std=c++20", CONSUMER / "main.cpp", *flags, "-o", program)
             self.assertEqual(SONAME in needed(program), kind == "shared")
             run(program, LD_LIBRARY_PATH=str(moved / "lib"))
+            run("gcc", "-std=c11", CONSUMER / "main.c", *flags, "-o", program)
+            self.assertEqual(SONAME in needed(program), kind == "shared")
+            run(program, LD_LIBRARY_PATH=str(moved / "lib"))
             self.assertEqual(run("pkg-config", "--modversion", "libcow", **path).strip(),
                              ".".join(VERSION))
             run("pkg-config", f"libcow >= {VERSION[0]}.{VERSION[1]}", **path)
@@ -322,7 +309,7 @@ class Subproject(unittest.TestCase):
     library is part of it. Nothing that only the tests and the program need may be looked for."""
 
     NOTHING_ELSE = [f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in
-                    ("Catch2", "CLI11", "fmt", "nlohmann_json", "benchmark", "Python3", "Boost")]
+                    ("Catch2", "CLI11", "fmt", "nlohmann_json", "benchmark", "Python3")]
 
     def take(self, way, source, *options, targets=("consumer",)):
         nothing_else = self.NOTHING_ELSE if targets == ("consumer",) else []
@@ -371,7 +358,14 @@ class Subproject(unittest.TestCase):
 
 
 class Guide(unittest.TestCase):
-    """The lines of CMake in docs/embedding.md, as they stand there."""
+    """Lines of documents, as they stand there."""
+
+    def test_the_lines_of_c_are_those_of_the_example_which_is_a_test(self):
+        example = (ROOT / "docs/examples/c/twenty_lines.c").read_text(encoding="utf-8")
+        for name in ("README.md", "docs/c-api.md"):
+            text = (ROOT / name).read_text(encoding="utf-8")
+            shown = re.search(r"^```c\n(.*?)^```", text, re.M | re.S)[1]
+            self.assertEqual(shown, example[example.index("#include <cow/cow.h>"):], name)
 
     def build(self, name, lines, *options):
         source = fresh(WORK / f"guide-{name}")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs bench/regenerate.py, which puts results into the documents, on documents that are a pretence
-and results that nobody measured.
+"""Runs bench/regenerate.py and bench/numbers_page.py, which put results into the documents, on
+documents that are a pretence and results that nobody measured.
 
 usage: regenerate_test.py <path of cow>
 """
@@ -126,6 +126,58 @@ class Regenerate(unittest.TestCase):
             with self.subTest(name=name):
                 self.refused(self.run_script(name), words)
                 self.assertEqual(self.text(), BENCHMARKS)
+
+
+NUMBERS = """# Numbers
+<!-- begin machine -->
+<!-- end machine -->
+Words that stay.
+<!-- begin claim one -->
+old
+<!-- end claim one -->
+"""
+
+
+class NumbersPage(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+        self.page = self.root / "docs/numbers.md"
+        self.page.parent.mkdir()
+        self.page.write_text(NUMBERS, encoding="utf-8")
+
+    def run_script(self, *lines):
+        """With a program that prints these lines for its claim."""
+        program = self.root / "claims"
+        program.write_text("\n".join(["#!/bin/sh", '[ "$1" = --list ] && exec echo one', *lines]),
+                           encoding="utf-8")
+        program.chmod(0o755)
+        return subprocess.run([sys.executable, "-B", SCRIPT.with_name("numbers_page.py"), program,
+                               "--root", self.root],
+                              capture_output=True, text=True, timeout=300, check=False)
+
+    def test_what_a_claim_prints_comes_to_its_place_and_the_machine_to_its_own(self):
+        run = self.run_script("echo evidence; echo; echo more; echo; echo a machine")
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+        text = self.page.read_text(encoding="utf-8")
+        self.assertIn("```\nevidence\n\nmore\n```\n", text)
+        self.assertIn("<!-- begin machine -->\n\na machine.\n", text)
+        self.assertIn("Words that stay.", text)
+        self.assertNotIn("old", text)
+
+    def test_a_claim_that_does_not_hold_or_has_no_place_changes_nothing(self):
+        good = "echo evidence; echo; echo a machine"
+        for text, line, words in ((NUMBERS, "echo it does not >&2; exit 1", "it does not"),
+                                  (NUMBERS.replace("claim one", "claim two"), good, "no place"),
+                                  (NUMBERS + "<!-- begin claim two -->\n<!-- end claim two -->\n",
+                                   good, "no such claim")):
+            with self.subTest(words=words):
+                self.page.write_text(text, encoding="utf-8")
+                run = self.run_script(line)
+                self.assertEqual(run.returncode, 1)
+                self.assertIn(words, run.stderr)
+                self.assertEqual(self.page.read_text(encoding="utf-8"), text)
 
 
 if __name__ == "__main__":

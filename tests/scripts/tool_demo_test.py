@@ -186,7 +186,12 @@ class CommandLine(Refusals):
         self.one_byte.write_bytes(b"x")
 
     def test_version_and_help(self):
-        self.assertRegex(cow("--version").stdout, r"^cow \d+\.\d+\.\d+\n$")
+        lines = cow("--version").stdout.splitlines()
+        self.assertRegex(lines[0], r"^cow \d+\.\d+\.\d+$")
+        parts = dict(line.split(": ", 1) for line in lines[1:])
+        self.assertEqual(f"cow {parts['version']}", lines[0])
+        self.assertLessEqual({"commit", "compiler", "xxHash", "Boost", "CLI11", "fmt", "ncurses"},
+                             set(parts))
         for arguments in (["--help"], ["demo", "--help"]):
             run = cow(*arguments)
             self.assertEqual((run.returncode, run.stderr), (0, ""))

@@ -17,12 +17,12 @@ import tempfile
 from pathlib import Path
 
 TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "include", "src", "bench", "tests", "docs",
-             "README.md", "HACKING.md", "CHANGELOG.md", "LICENSE", ".clang-format", ".clang-tidy",
-             ".gitignore", ".ci", "run"}
+             "README.md", "HACKING.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", ".clang-format",
+             ".clang-tidy", ".gitignore", ".ci", "run", "bindings"}
 IGNORED = re.compile(r"(\.git|build.*|cmake-build-.*|\.cache|\.vscode|\.idea)$")
 
-# What npm put there, and what was built in place.
-NOT_OURS = {"__pycache__", "node_modules", "dist"}
+# What npm put there, and what was built in place, which Conan does with a test package.
+NOT_OURS = {"__pycache__", "node_modules", "dist", "build"}
 
 SOURCES = {".cpp", ".hpp", ".h", ".c", ".ipp", ".py", ".sh", ".txt", ".cmake", ".in",
            ".ts", ".tsx", ".mjs", ".css", ".html"}

@@ -24,7 +24,7 @@
 #include <string>
 #include <utility>
 
-#include <cow/managed/segment.hpp>
+#include <cow/managed/allocator.hpp>
 
 namespace cow {
 

@@ -14,117 +14,34 @@
 #include <boost/container/map.hpp>
 #include <boost/interprocess/allocators/allocator.hpp>
 #include <boost/interprocess/exceptions.hpp>
-#include <boost/interprocess/mem_algo/rbtree_best_fit.hpp>
 #include <boost/interprocess/offset_ptr.hpp>
 #include <boost/interprocess/segment_manager.hpp>
-#include <boost/interprocess/sync/mutex_family.hpp>
-#include <boost/version.hpp>
+#include <boost/interprocess/smart_ptr/deleter.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
-#include <limits>
+#include <new>
 #include <utility>
 
-static_assert(BOOST_VERSION >= 107400, "cow/managed_region.hpp needs Boost 1.74 or newer");
+#include <cow/managed/best_fit.hpp>
 
-namespace cow::detail {
+namespace cow {
 
-/// Boost's best fit in a segment that grows when it is exhausted, as far as a limit. Whoever calls
-/// it, a container's allocator too, sees one segment of the limit's size that takes memory as it is
-/// used.
-class GrowingBestFit
-    : public boost::interprocess::rbtree_best_fit<boost::interprocess::null_mutex_family> {
- public:
-  using Base = boost::interprocess::rbtree_best_fit<boost::interprocess::null_mutex_family>;
+class SegmentManager;
 
-  GrowingBestFit(size_type size_bytes, size_type extra_header_bytes)
-      : Base(size_bytes, extra_header_bytes + sizeof(GrowingBestFit) - sizeof(Base)),
-        limit_(size_bytes) {}
+}  // namespace cow
 
-  static size_type get_min_size(size_type extra_header_bytes) {
-    return Base::get_min_size(extra_header_bytes + sizeof(GrowingBestFit) - sizeof(Base));
-  }
+// Before anybody uses Interprocess's own: managed/allocator.hpp.
+namespace boost::interprocess {
+template <class T>
+class allocator<T, cow::SegmentManager>;
+}  // namespace boost::interprocess
 
-  [[nodiscard]] size_type limit() const { return limit_; }
-  void set_limit(size_type bytes) { limit_ = bytes; }
-  /// While it is not 0, every block is aligned to it.
-  void set_alignment(size_type bytes) { alignment_ = bytes; }
+namespace cow {
 
-  void* allocate(size_type bytes) {
-    if (bytes > limit_) return nullptr;  // Boost does not look out for overflow
-    if (alignment_ > Alignment) return allocate_aligned(bytes, alignment_);
-    return grow_until(bytes, [&] { return Base::allocate(bytes); });
-  }
-
-  void* allocate_aligned(size_type bytes, size_type alignment) {
-    if (bytes > limit_ || alignment > limit_) return nullptr;
-    return grow_until(bytes + alignment, [&] { return Base::allocate_aligned(bytes, alignment); });
-  }
-
-  void allocate_many(size_type bytes, size_type count, multiallocation_chain& chain) {
-    if (count > 0 && bytes > limit_ / count) return;
-    const size_type before = chain.size();
-    grow_until(count * (bytes + 2 * Alignment), [&] {
-      Base::allocate_many(bytes, count, chain);
-      return chain.size() > before;
-    });
-  }
-
-  template <class T>
-  T* allocation_command(boost::interprocess::allocation_type command, size_type least,
-                        size_type& preferred_then_received, T*& reuse) {
-    using boost::interprocess::allocate_new;
-    const size_type preferred = std::max(preferred_then_received, least);
-    T* const reused = reuse;
-    const auto ask = [&](size_type count) {
-      preferred_then_received = count;
-      reuse = reused;
-      return Base::allocation_command(command, least, preferred_then_received, reuse);
-    };
-    if ((command & allocate_new) == 0) return ask(preferred_then_received);
-    if (preferred <= limit_ / sizeof(T)) {
-      T* const found = grow_until(preferred * sizeof(T), [&] { return ask(preferred); });
-      if (found != nullptr) return found;
-    }
-    if (least > limit_ / sizeof(T)) return nullptr;
-    return grow_until(least * sizeof(T), [&] { return ask(least); });
-  }
-
-  /// Throws boost::interprocess::bad_alloc beyond the limit.
-  void grow(size_type bytes) {
-    if (bytes > room_left()) throw boost::interprocess::bad_alloc();
-    // Boost mistakes a growth of less than a block for one.
-    if (bytes >= kLeastGrowth) Base::grow(bytes / Alignment * Alignment);
-  }
-
- private:
-  static constexpr size_type kLeastGrowth = 8 * Alignment;
-
-  [[nodiscard]] size_type room_left() const { return limit_ - get_size(); }
-
-  // Doubles the segment, or gives it what is left. False if that cannot serve the request.
-  bool grow_for(size_type bytes) {
-    const size_type room = room_left();
-    if (room < kLeastGrowth || bytes > limit_) return false;
-    const size_type needed = bytes + 4 * kLeastGrowth;
-    if (needed > room + get_free_memory()) return false;
-    grow(std::min(std::max(needed, get_size()), room));
-    return true;
-  }
-
-  template <class Try>
-  auto grow_until(size_type bytes, Try&& attempt) -> decltype(attempt()) {
-    for (;;) {
-      if (auto result = attempt()) return result;
-      if (!grow_for(bytes)) return {};
-    }
-  }
-
-  size_type limit_;
-  size_type alignment_ = 0;
-};
+namespace detail {
 
 /// Names to objects, as boost::interprocess::segment_manager wants it.
 template <class Config>
@@ -143,17 +60,57 @@ class NameIndex : public NameMap<Config> {
   void shrink_to_fit() {}
 };
 
-}  // namespace cow::detail
+}  // namespace detail
 
-namespace cow {
+/// What names an object: a string, `unique_instance` (the one of its type) or `anonymous_instance`.
+class ObjectName : public boost::interprocess::ipcdetail::char_ptr_holder<char> {
+ public:
+  using char_ptr_holder::char_ptr_holder;
+  /// The same from Interprocess's own type.
+  ObjectName(const char_ptr_holder& name) : char_ptr_holder(name) {}  // NOLINT: as Interprocess's
+  /// There are none: does not compile.
+  template <std::same_as<wchar_t> Wide>
+  ObjectName(const Wide* /*name*/) {  // NOLINT: as Interprocess's
+    static_assert(!std::same_as<Wide, wchar_t>,
+                  "names of wchar_t: a managed region keeps names of char; use a UTF-8 string");
+  }
+};
 
-/// Lies at the start of the segment and does all the work: boost::interprocess::segment_manager.
+/// Lies at the start of the segment and does all the work: boost::interprocess::segment_manager,
+/// whose functions it has. Those that are declared here as well are the same with this library's
+/// rules: a name that is taken, alignment, names of wchar_t. See ManagedRegion.
 class SegmentManager
     : public boost::interprocess::segment_manager<char, detail::GrowingBestFit, detail::NameIndex> {
  public:
   /// Interprocess's own.
   using Base =
       boost::interprocess::segment_manager<char, detail::GrowingBestFit, detail::NameIndex>;
+  /// What names an object.
+  using char_ptr_holder_t = ObjectName;
+  /// What `construct` returns: called with arguments, it makes the object.
+  template <class T>
+  struct construct_proxy {
+    /// The same by Interprocess's name.
+    using type = boost::interprocess::ipcdetail::named_proxy<SegmentManager, T, false>;
+  };
+  /// What `construct_it` returns: called with iterators, it makes an array.
+  template <class T>
+  struct construct_iter_proxy {
+    /// The same by Interprocess's name.
+    using type = boost::interprocess::ipcdetail::named_proxy<SegmentManager, T, true>;
+  };
+  /// What containers in the segment allocate with; `allocator<T>::type` is the same.
+  template <class T>
+  using allocator = boost::interprocess::allocator<T, SegmentManager>;
+  /// Destroys an object of the segment; for smart pointers. `type` is Interprocess's.
+  template <class T>
+  struct deleter : boost::interprocess::deleter<T, SegmentManager> {
+    /// Interprocess's own.
+    using type = boost::interprocess::deleter<T, SegmentManager>;
+    using type::type;
+    /// The same.
+    deleter(const type& other) : type(other) {}  // NOLINT: they are the same
+  };
 
   /// For a segment of `segment_bytes`, itself included, that may grow to `limit_bytes`.
   SegmentManager(size_type segment_bytes, size_type limit_bytes) : Base(segment_bytes) {
@@ -163,6 +120,83 @@ class SegmentManager
   /// Bytes the segment may grow to.
   [[nodiscard]] size_type limit() const {
     return const_cast<SegmentManager*>(this)->algorithm().limit();
+  }
+
+  /// Lets it grow to more, where there is more behind it.
+  void raise_limit(size_type limit_bytes) {
+    algorithm().set_limit(std::max(limit_bytes, algorithm().limit()));
+  }
+
+  /// As ManagedRegion::construct.
+  template <class T>
+  [[nodiscard]] typename construct_proxy<T>::type construct(ObjectName name) {
+    return {this, name.get(), false, true};
+  }
+  /// The same, with a null pointer for what it would throw.
+  template <class T>
+  [[nodiscard]] typename construct_proxy<T>::type construct(ObjectName name,
+                                                            const std::nothrow_t& /*no_throw*/) {
+    return {this, name.get(), false, false};
+  }
+  /// The same, unless there is such an object already: then that is returned.
+  template <class T>
+  [[nodiscard]] typename construct_proxy<T>::type find_or_construct(ObjectName name) {
+    return {this, name.get(), true, true};
+  }
+  /// The same, with a null pointer for what it would throw.
+  template <class T>
+  [[nodiscard]] typename construct_proxy<T>::type find_or_construct(
+      ObjectName name, const std::nothrow_t& /*no_throw*/) {
+    return {this, name.get(), true, false};
+  }
+  /// Arrays whose elements take their arguments from iterators.
+  template <class T>
+  [[nodiscard]] typename construct_iter_proxy<T>::type construct_it(ObjectName name) {
+    return {this, name.get(), false, true};
+  }
+  /// The same, with a null pointer for what it would throw.
+  template <class T>
+  [[nodiscard]] typename construct_iter_proxy<T>::type construct_it(
+      ObjectName name, const std::nothrow_t& /*no_throw*/) {
+    return {this, name.get(), false, false};
+  }
+  /// The same, unless there is such an object already.
+  template <class T>
+  [[nodiscard]] typename construct_iter_proxy<T>::type find_or_construct_it(ObjectName name) {
+    return {this, name.get(), true, true};
+  }
+  /// The same, with a null pointer for what it would throw.
+  template <class T>
+  [[nodiscard]] typename construct_iter_proxy<T>::type find_or_construct_it(
+      ObjectName name, const std::nothrow_t& /*no_throw*/) {
+    return {this, name.get(), true, false};
+  }
+
+  /// The object of that name, and how many; null and 0 if there is none.
+  template <class T>
+  [[nodiscard]] std::pair<T*, size_type> find(ObjectName name) {
+    return Base::find<T>(name);
+  }
+  /// The same: there is no lock.
+  template <class T>
+  [[nodiscard]] std::pair<T*, size_type> find_no_lock(ObjectName name) {
+    return Base::find_no_lock<T>(name);
+  }
+  /// Destroys the objects of that name. False if there are none.
+  template <class T>
+  bool destroy(ObjectName name) {
+    return Base::destroy<T>(name);
+  }
+
+  /// For the constructors of containers, of whatever they contain.
+  template <class T>
+  [[nodiscard]] allocator<T> get_allocator() {
+    return allocator<T>(this);
+  }
+  /// For smart pointers to what is in the segment.
+  template <class T>
+  [[nodiscard]] typename deleter<T>::type get_deleter() {
+    return typename deleter<T>::type(this);
   }
 
   /// What Interprocess's proxies call: Base's, with the alignment that T asks for.
@@ -211,54 +245,6 @@ class SegmentManager
 
   // Only a cast in this form sees a private base; newer versions of Boost have a function for it.
   detail::GrowingBestFit& algorithm() { return (detail::GrowingBestFit&)*this; }
-};
-
-/// Boost.Interprocess's allocator with two differences: it serves types of any alignment, and as
-/// the segment grows, a container is told that it is full by boost::interprocess::bad_alloc alone.
-template <class T>
-class allocator : public boost::interprocess::allocator<T, SegmentManager> {
-  using Base = boost::interprocess::allocator<T, SegmentManager>;
-
- public:
-  using typename Base::pointer;
-  using typename Base::size_type;
-  /// Containers allocate by plain `allocate` from version 1, and expand in place from version 2. A
-  /// class of its own, as T may be incomplete until a container asks.
-  struct version {
-    /// Types of more than the usual alignment cannot be expanded in place.
-    static constexpr unsigned value = alignof(T) > detail::GrowingBestFit::Alignment ? 1 : 2;
-  };
-  /// The same allocator for another type.
-  template <class U>
-  struct rebind {
-    /// The allocator of U.
-    using other = allocator<U>;
-  };
-
-  /// Allocates in `segment`, as `ManagedRegion::get_allocator` gives it.
-  allocator(SegmentManager* segment) : Base(segment) {}  // NOLINT: as Interprocess's
-  /// The same segment, for another type.
-  template <class U>
-  allocator(const boost::interprocess::allocator<U, SegmentManager>& other)
-      : Base(other.get_segment_manager()) {}
-
-  /// Room for `count` objects; throws boost::interprocess::bad_alloc.
-  pointer allocate(size_type count, boost::interprocess::offset_ptr<const void> = nullptr) {
-    if (count > max_size()) throw boost::interprocess::bad_alloc();
-    SegmentManager& segment = *this->get_segment_manager();
-    if constexpr (version::value == 1) {
-      return static_cast<T*>(segment.allocate_aligned(count * sizeof(T), alignof(T)));
-    } else {
-      return static_cast<T*>(segment.allocate(count * sizeof(T)));
-    }
-  }
-  /// Room for one.
-  pointer allocate_one() { return allocate(1); }
-
-  /// More than any segment could hold: whether there is room shows when it is asked for.
-  [[nodiscard]] size_type max_size() const {
-    return static_cast<size_type>(std::numeric_limits<std::ptrdiff_t>::max()) / sizeof(T);
-  }
 };
 
 }  // namespace cow

@@ -2,8 +2,6 @@
 
 #include "measure/mechanisms/table.hpp"
 
-#if defined(COW_MEASURE_BOOST)
-
 #include <boost/interprocess/file_mapping.hpp>
 #include <boost/interprocess/mapped_region.hpp>
 
@@ -67,28 +65,6 @@ std::unique_ptr<Memory> make_with_boost(const MemoryOptions& options) {
 }
 
 }  // namespace
-
-}  // namespace cow::measure
-
-#else
-
-#include "measure/experiment.hpp"
-
-namespace cow::measure {
-
-namespace {
-
-std::string why_no_boost() { return "this program was built without Boost's headers"; }
-
-std::unique_ptr<Memory> make_with_boost(const MemoryOptions&) { throw Unavailable(why_no_boost()); }
-
-}  // namespace
-
-}  // namespace cow::measure
-
-#endif
-
-namespace cow::measure {
 
 const Mechanism table::boost_private = {
     .name = "boost-private",

@@ -112,7 +112,7 @@ TrackedMemory::TrackedMemory(const MemoryOptions& options)
     : memory_(plain_memory({.bytes = options.bytes})),
       log_(memory_.bytes(), page_bytes_of(options)) {}
 
-std::span<std::byte> TrackedMemory::span_of(PageRun run) const {
+std::span<std::byte> TrackedMemory::span_of(TrackedRun run) const {
   return memory_.bytes().subspan(run.first_page * log_.page_bytes(),
                                  run.page_count * log_.page_bytes());
 }

@@ -17,7 +17,7 @@
 namespace cow::measure {
 
 /// Some pages, one after the other.
-struct PageRun {
+struct TrackedRun {
   std::size_t first_page = 0;
   std::size_t page_count = 0;
 };
@@ -94,7 +94,7 @@ class TrackedMemory : public Memory {
   [[nodiscard]] bool answer_store(const void* address) noexcept;
 
  private:
-  [[nodiscard]] std::span<std::byte> span_of(PageRun run) const;
+  [[nodiscard]] std::span<std::byte> span_of(TrackedRun run) const;
   void save_and_note(std::size_t page, std::uint64_t entered_ns, NotedTimes& into) noexcept;
 
   Mapping memory_;

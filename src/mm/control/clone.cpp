@@ -7,6 +7,7 @@
 #include "mm/control/carrier.hpp"
 #include "mm/control/gap_filler.hpp"
 #include "mm/control/table_sharing.hpp"
+#include "mm/control/touched.hpp"
 #include "mm/fault/write_protection.hpp"
 #include "mm/frames/hole_finder.hpp"
 #include "mm/space/copy_on_write.hpp"
@@ -187,17 +188,38 @@ void make_room_in_large(Family& family) {
   if (family.has_many_tables()) make_room_to_move(family);
 }
 
+/// What a call touches: known before it where stores fault, and by what it has copied elsewhere.
+class Touched {
+ public:
+  explicit Touched(AddressSpace& source) noexcept
+      : source_(source), copied_before_(source.counts().pages_copied) {
+    const bool is_known = source.copy_on_write().stores_fault() || source.watched().is_filling();
+    if (is_known) known_ = touched_by_sharing(source);
+  }
+  [[nodiscard]] std::uint64_t count() const noexcept {
+    return known_ + (source_.copy_on_write().stores_fault()
+                         ? 0
+                         : source_.counts().pages_copied - copied_before_);
+  }
+
+ private:
+  AddressSpace& source_;
+  std::uint64_t copied_before_;
+  std::uint64_t known_ = 0;
+};
+
 }  // namespace
 
 void make_room_to_move(Family& family) {
   family.for_each_shown([](ShownTable& shown) { shown.space->prepare_if_kept(); });
 }
 
-void clone_lazily(AddressSpace& source, AddressSpace& empty) {
+std::uint64_t clone_lazily(AddressSpace& source, AddressSpace& empty) {
   const TracedCall call;
   const Section section(source.family());
   source.prepare_to_be_seen();
   make_room_in_large(source.family());
+  const Touched touched(source);
   source.copy_on_write().keep_stores_off(source, Threads::may_store);
   const std::uint64_t runs = source.mappings();
   PageCount leased{0};
@@ -206,7 +228,9 @@ void clone_lazily(AddressSpace& source, AddressSpace& empty) {
     return source.leases().empty() ? runs : count_runs(table);
   });
   const bool is_shared = copied == PageCount{0};
+  source.family().lineage().come_from_same(empty.lineage(), source.lineage());
   call.tell_made(empty, &source.table(), is_shared ? leased : copied);
+  return touched.count();
 }
 
 void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
@@ -244,6 +268,7 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
     throw;
   }
   reopen_all();
+  source.family().lineage().come_from_same(empty.lineage(), source.lineage());
   call.tell_made(empty, &source.table(), copied);
 }
 
@@ -267,13 +292,22 @@ PageCount share_as_snapshot(AddressSpace& source, PageTable& empty, HotPolicy po
 
 }  // namespace
 
-void take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy) {
+std::uint64_t take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy,
+                            LineageNode* taken, const std::function<void()>& at_the_cut) {
   const TracedCall call;
   const Section section(source.family());
+  const Touched touched(source);
   const bool is_for_others = policy != HotPolicy::share;
   if (is_for_others) begin_telling(empty);
   const PageCount copied = share_as_snapshot(source, empty, policy);
+  if (taken != nullptr) {
+    source.family().lineage().come_from_same(*taken, source.lineage());
+    source.family().lineage().come_from(source.lineage(), *taken);
+  }
   if (is_for_others) call.tell_made(empty, &source.table(), copied);
+  const std::uint64_t count = touched.count();
+  if (at_the_cut) at_the_cut();
+  return count;
 }
 
 void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noexcept {
@@ -293,7 +327,7 @@ void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noex
   });
 }
 
-void show_snapshot(const PageTable& snapshot, AddressSpace& empty) {
+void show_snapshot(const PageTable& snapshot, LineageNode& of, AddressSpace& empty) {
   const TracedCall call;
   const Section section(empty.family());
   make_room_to_move(empty.family());
@@ -303,7 +337,9 @@ void show_snapshot(const PageTable& snapshot, AddressSpace& empty) {
     table.share(snapshot);
     return runs;
   });
-  if (empty.is_region()) call.tell_made(empty, &snapshot, copied);
+  if (!empty.is_region()) return;
+  empty.family().lineage().come_from(empty.lineage(), of);
+  call.tell_made(empty, &snapshot, copied);
 }
 
 }  // namespace cow

@@ -1,9 +1,17 @@
 #include "mm/control/difference.hpp"
 
+#include <algorithm>
+#include <array>
 #include <bitset>
 #include <cstring>
+#include <utility>
 
-#include "os/frame_window.hpp"
+#include "base/refusal.hpp"
+#include "mm/frames/hole_finder.hpp"
+#include "mm/space/copy_on_write.hpp"
+#include "mm/watch/stored_pages.hpp"
+#include "os/frame_file.hpp"
+#include "os/mapping.hpp"
 
 namespace cow {
 
@@ -11,48 +19,63 @@ namespace {
 
 using LeafBits = std::bitset<kTableEntries>;
 
-/// Compares the bytes of two frames. Only for pages that got a frame without a store being seen.
+/// Compares the bytes of two frames. Only for pages that got a frame without a store being seen. A
+/// large page is read in parts, so that this can lie on a stack, which is in no region.
 class FrameComparison {
  public:
-  explicit FrameComparison(PageGeometry geometry)
-      : bytes_(geometry.page_bytes()), buffer_(2 * bytes_) {}
+  explicit FrameComparison(const FrameStore& frames) noexcept
+      : frames_(frames),
+        page_bytes_(frames.geometry().page_bytes()),
+        part_bytes_(std::min(page_bytes_, kMostBytes)) {}
 
   // A frame that cannot be read counts as changed.
-  [[nodiscard]] bool same(const FrameStore& frames, Entry a, Entry b) const noexcept {
-    std::byte* const one = buffer_.begin();
-    std::byte* const other = one + bytes_;
-    return read(frames, a, one) && read(frames, b, other) && std::memcmp(one, other, bytes_) == 0;
+  [[nodiscard]] bool same(Entry a, Entry b) noexcept {
+    return for_all_parts([&](std::size_t at) {
+      return read(a, at, one_) && read(b, at, other_) &&
+             std::memcmp(one_.data(), other_.data(), part_bytes_) == 0;
+    });
+  }
+  /// A frame and memory of a region.
+  [[nodiscard]] bool same(Entry a, const std::byte* in_memory) noexcept {
+    return for_all_parts([&](std::size_t at) {
+      return read(a, at, one_) && os::hold_same(in_memory + at, one_.data(), part_bytes_);
+    });
   }
 
  private:
-  bool read(const FrameStore& frames, Entry entry, std::byte* to) const noexcept {
+  static constexpr std::size_t kMostBytes = std::size_t{16} << 10;
+  using Part = std::array<std::byte, kMostBytes>;
+
+  template <class Test>
+  [[nodiscard]] bool for_all_parts(const Test& test) const noexcept {
+    for (std::size_t at = 0; at < page_bytes_; at += part_bytes_) {
+      if (!test(at)) return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool read(Entry entry, std::size_t at, Part& to) const noexcept {
     if (entry.shows_zeros()) {
-      std::memset(to, 0, bytes_);
+      std::memset(to.data(), 0, part_bytes_);
       return true;
     }
-    return frames.read({entry.frame(), kOnePage}, to) == 0;
+    const Frame frame = entry.frame();
+    const os::FileOffset from{frames_.offset(frame).bytes + at};
+    return os::read_frames(frames_.file(frame), to.data(), part_bytes_, from) == 0;
   }
 
-  std::size_t bytes_;
-  os::Buffer buffer_;
+  const FrameStore& frames_;
+  std::size_t page_bytes_;
+  std::size_t part_bytes_;
+  alignas(64) Part one_{};
+  alignas(64) Part other_{};
 };
 
-bool differ(const FrameStore& frames, Entry a, Entry b, const FrameComparison& bytes) noexcept {
+bool differ(Entry a, Entry b, FrameComparison& bytes) noexcept {
   if (a.shows_zeros() && b.shows_zeros()) return false;
   if (!a.is_zero_page() && !b.is_zero_page() && a.frame() == b.frame()) return false;
-  if (a.maybe_clean() || b.maybe_clean()) return !bytes.same(frames, a, b);
+  if (a.maybe_clean() || b.maybe_clean()) return !bytes.same(a, b);
   return true;
-}
-
-LeafBits difference_in_leaf(const FrameStore& frames, const PageTable& from, const PageTable& to,
-                            std::uint64_t leaf_index, const FrameComparison& bytes) noexcept {
-  LeafBits bits;
-  if (from.leaf_at(leaf_index) == to.leaf_at(leaf_index)) return bits;
-  const PageSpan span = from.span_of(leaf_index);
-  for (PageIndex page = span.first; page < span.last; ++page) {
-    bits[page.entry_index()] = differ(frames, from.entry(page), to.entry(page), bytes);
-  }
-  return bits;
 }
 
 void append(std::vector<PageSpan>& spans, PageSpan next) {
@@ -63,10 +86,34 @@ void append(std::vector<PageSpan>& spans, PageSpan next) {
   }
 }
 
+// Ends a stretch of pages with a bit, in the leaf of `span`.
+void append(std::vector<PageSpan>& spans, PageSpan span, const LeafBits& bits) {
+  if (bits.none()) return;
+  const auto differs = [&](PageIndex page) { return bits[page.entry_index()]; };
+  for_each_stretch(span, differs, [&](PageSpan run) { append(spans, run); });
+}
+
+// Whether leaf `leaf_index` is the first of a directory that both tables share.
+bool share_directory(const PageTable& a, const PageTable& b, std::uint64_t leaf_index) noexcept {
+  return leaf_index % kTableEntries == 0 &&
+         a.directory_at(leaf_index / kTableEntries) == b.directory_at(leaf_index / kTableEntries);
+}
+
+LeafBits difference_in_leaf(const PageTable& from, const PageTable& to, std::uint64_t leaf_index,
+                            FrameComparison& bytes) noexcept {
+  LeafBits bits;
+  if (from.leaf_at(leaf_index) == to.leaf_at(leaf_index)) return bits;
+  const PageSpan span = from.span_of(leaf_index);
+  for (PageIndex page = span.first; page < span.last; ++page) {
+    bits[page.entry_index()] = differ(from.entry(page), to.entry(page), bytes);
+  }
+  return bits;
+}
+
 }  // namespace
 
 std::vector<PageSpan> difference(Family& family, const PageTable& from, const PageTable& to) {
-  const FrameComparison bytes(family.geometry());
+  FrameComparison bytes(family.frames());
   std::vector<PageSpan> spans;
   const std::uint64_t leaves = leaves_for(from.pages());
   for (std::uint64_t leaf_index = 0; leaf_index < leaves; ++leaf_index) {
@@ -75,17 +122,150 @@ std::vector<PageSpan> difference(Family& family, const PageTable& from, const Pa
       // One leaf at a time, so that faults need not wait long; what a snapshot shows does not
       // change meanwhile, only where its bytes are kept.
       const Section section(family, Section::Intent::look);
-      if (leaf_index % kTableEntries == 0 && from.directory_at(leaf_index / kTableEntries) ==
-                                                 to.directory_at(leaf_index / kTableEntries)) {
+      if (share_directory(from, to, leaf_index)) {
         leaf_index += kTableEntries - 1;
         continue;
       }
-      bits = difference_in_leaf(family.frames(), from, to, leaf_index, bytes);
+      bits = difference_in_leaf(from, to, leaf_index, bytes);
     }
-    if (bits.none()) continue;
-    const auto differs = [&](PageIndex page) { return bits[page.entry_index()]; };
-    for_each_stretch(from.span_of(leaf_index), differs, [&](PageSpan run) { append(spans, run); });
+    append(spans, from.span_of(leaf_index), bits);
   }
+  return spans;
+}
+
+namespace {
+
+/// What a region shows now against a snapshot of its family.
+class ChangesSince {
+ public:
+  ChangesSince(const PageTable& from, AddressSpace& space) noexcept
+      : from_(from),
+        space_(space),
+        family_(space.family()),
+        frames_(family_.frames()),
+        bytes_(frames_) {}
+
+  std::vector<PageSpan> find() {
+    if (!space_.copy_on_write().stores_fault()) find_stored();
+    const std::uint64_t leaves = leaves_for(from_.pages());
+    for (std::uint64_t leaf_index = 0; leaf_index < leaves; ++leaf_index) {
+      const PageSpan span = from_.span_of(leaf_index);
+      LeafBits bits;
+      if (!look_at(leaf_index, bits)) {
+        leaf_index += kTableEntries - 1;
+        continue;
+      }
+      append(spans_, span, bits);
+    }
+    return std::move(spans_);
+  }
+
+ private:
+  // What the kernel has copied, of which no table tells. A look of the kernel at a time, as nothing
+  // is to be allocated with the lock held.
+  void find_stored() {
+    PageSpan rest = space_.all_pages();
+    while (!rest.empty()) {
+      std::array<PageSpan, 128> found;
+      std::size_t count = 0;
+      {
+        const Section section(family_, Section::Intent::look);
+        if (space_.watched().is_filling()) return;  // stores reach frames
+        StoredPages stored(space_, rest, StoredPages::Then::leave);
+        PageSpan span = stored.next();
+        for (; !span.empty() && count < found.size(); span = stored.next()) found[count++] = span;
+        rest.first = span.empty() ? rest.last : found[count - 1].last;
+        if (stored.error() != 0) {
+          throw_refused(stored.error(), "ioctl",
+                        "the pages of a region that were stored to could not be found");
+        }
+        may_be_clean_ = may_be_clean_ || space_.watched().may_be_clean();
+      }
+      stored_.insert(stored_.end(), found.begin(), found.begin() + count);
+    }
+  }
+
+  // False if nothing in the directory differs whose first leaf this is.
+  bool look_at(std::uint64_t leaf_index, LeafBits& bits) noexcept {
+    const Section section(family_, Section::Intent::look);
+    const PageSpan span = from_.span_of(leaf_index);
+    const PageTable& now = space_.table();
+    while (next_stored_ < stored_.size() && stored_[next_stored_].last <= span.first) {
+      ++next_stored_;
+    }
+    const bool kernel_copies = !space_.copy_on_write().stores_fault();
+    const bool has_stored =
+        next_stored_ < stored_.size() && stored_[next_stored_].first < span.last;
+    const bool may_be_leased = kernel_copies && !space_.leases().empty();
+    const PageIndex directory_end{(leaf_index + kTableEntries) * kTableEntries};
+    const bool may_be_stored =
+        next_stored_ < stored_.size() && stored_[next_stored_].first < directory_end;
+    if (!may_be_stored && !may_be_leased && share_directory(from_, now, leaf_index)) return false;
+    const bool tables_differ = from_.leaf_at(leaf_index) != now.leaf_at(leaf_index);
+    if (!tables_differ && !has_stored && !may_be_leased) return true;
+    HoleFinder holes(frames_);
+    std::size_t stored = next_stored_;
+    for (PageIndex page = span.first; page < span.last; ++page) {
+      while (stored < stored_.size() && stored_[stored].last <= page) ++stored;
+      const bool is_stored = stored < stored_.size() && stored_[stored].contains(page);
+      const bool is_leased = may_be_leased && space_.is_leased(page);
+      bits[page.entry_index()] = ((is_stored || is_leased) && differs_in_memory(page, is_leased)) ||
+                                 (tables_differ && differs(page, holes));
+    }
+    return true;
+  }
+
+  // Of what the kernel has copied, perhaps although nobody stored to it.
+  [[nodiscard]] bool differs_in_memory(PageIndex page, bool is_leased) noexcept {
+    const Entry past = from_.entry(page);
+    if (!is_leased && !may_be_clean_ && !space_.table().entry(page).shows_zeros()) return true;
+    return !bytes_.same(past, space_.address(page));
+  }
+
+  [[nodiscard]] bool differs(PageIndex page, HoleFinder& holes) noexcept {
+    const Entry past = from_.entry(page);
+    Entry now = space_.table().entry(page);
+    if (now.writable()) {
+      const bool is_hole = now.never_stored() && holes.is_hole(now.frame());
+      const bool is_leased = now.leased();
+      now.set_leased(false);
+      now.close();  // as a snapshot would
+      if (is_leased) now.set_maybe_clean(true);
+      if (is_hole) now = Entry{};
+    }
+    return differ(past, now, bytes_);
+  }
+
+  const PageTable& from_;
+  AddressSpace& space_;
+  Family& family_;
+  const FrameStore& frames_;
+  std::vector<PageSpan> spans_;
+  std::vector<PageSpan> stored_;
+  std::size_t next_stored_ = 0;
+  bool may_be_clean_ = false;
+  FrameComparison bytes_;
+};
+
+}  // namespace
+
+std::vector<PageSpan> difference(const PageTable& from, AddressSpace& space) {
+  return ChangesSince(from, space).find();
+}
+
+std::vector<PageSpan> with_sizes(std::vector<PageSpan> spans, PageGeometry geometry,
+                                 std::size_t from, std::size_t to) {
+  const PageIndex end{geometry.pages_for(std::max(from, to)).value};
+  // Of the last page of the shorter side there may be only a part.
+  const PageIndex lacks_from = from == to ? end : geometry.page_at(std::min(from, to));
+  while (!spans.empty() && spans.back().last > lacks_from) {
+    if (spans.back().first < lacks_from) {
+      spans.back().last = lacks_from;
+    } else {
+      spans.pop_back();
+    }
+  }
+  if (lacks_from < end) append(spans, PageSpan{lacks_from, end});
   return spans;
 }
 

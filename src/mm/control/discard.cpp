@@ -43,6 +43,7 @@ void discard_pages(AddressSpace& space, PageSpan span) {
   {
     const Section section(family);
     if (space.copy_on_write().show_zeros(space, span)) give_up_pages(space, span, gone.table);
+    family.frames().limit().note_given_back();
     call.tell(space, {.kind = trace::EventKind::discarded, .pages = span});
     family.add(gone);
     family.begin_leaving(gone);

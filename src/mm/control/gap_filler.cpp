@@ -46,7 +46,7 @@ void GapFiller::show() {
 // A leaf that is one run has no gaps.
 void GapFiller::fill_within_leaves() {
   for_each_leaf(space_.table(), [&](Leaf& leaf) {
-    if (!leaf.boundaries.none()) give_home(leaf, space_.table().span_of(leaf.index));
+    if (!leaf.boundaries.none()) give_home(leaf, space_.open_pages_of(leaf.index));
   });
 }
 
@@ -93,6 +93,7 @@ void GapFiller::fill_shortest(std::uint64_t surplus) {
 
 void GapFiller::fill(PageSpan gap) {
   PageTable& table = space_.table();
+  gap.last = std::max(gap.first, std::min(gap.last, space_.open_pages().last));
   for_each_leaf_part(gap, [&](PageSpan part) {
     Leaf& leaf = table.own_leaf(part.first);
     if (frames_.shows_file()) copy_of_file(leaf, part);

@@ -1,9 +1,12 @@
 #include "mm/control/placement.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
+#include "base/error.hpp"
 #include "base/refusal.hpp"
 #include "mm/control/gap_filler.hpp"
+#include "mm/tables/table_trace.hpp"
 
 namespace cow {
 
@@ -12,8 +15,7 @@ Placement::Placement(AddressSpace& empty) noexcept : space_(empty), home_(empty.
   tell_entries(space_.table(), Zeros::left_out);  // of a file there may be one already
 }
 
-void Placement::put(PageSpan span, const std::byte* bytes) {
-  const Section section(space_.family());
+void Placement::take_homes(PageSpan span) {
   FrameStore& frames = space_.family().frames();
   space_.edit(span, [&](PageIndex page, Entry& entry) {
     const Frame home = home_of(page);
@@ -22,9 +24,34 @@ void Placement::put(PageSpan span, const std::byte* bytes) {
     frames.take(home);
     entry = Entry(home);
   });
+}
+
+void Placement::put(PageSpan span, const std::byte* bytes) {
+  const Section section(space_.family());
+  take_homes(span);
+  FrameStore& frames = space_.family().frames();
   if (const int error = frames.fill({home_of(span.first), span.count()}, bytes); error != 0) {
     throw_refused(error, "pwrite", "the bytes of a new region could not be put in place");
   }
+}
+
+void Placement::put_checked(PageSpan span, std::span<const std::byte> bytes) {
+  const Section section(space_.family());
+  take_homes(span);
+  FrameStore& frames = space_.family().frames();
+  const FrameRun homes{home_of(span.first), span.count()};
+  const bool has_rest = bytes.size() < space_.family().geometry().bytes(span.count());
+  if (has_rest && !frames.show_zeros(homes)) {
+    throw_refused(EIO, "fallocate", "the frames of a new region could not be cleared");
+  }
+  const int error = frames.fill_checked(homes, bytes);
+  if (error == 0) return;
+  if (error == EFAULT) {
+    throw_system_error(EFAULT, "pwrite",
+                       "the bytes of a new region cannot be read: they are not all mapped, or may "
+                       "not be read; no region was made");
+  }
+  throw_refused(error, "pwrite", "the bytes of a new region could not be put in place");
 }
 
 // Where no leaf is and zeros are shown already, none is made: a run of zeros that is a few bytes in
@@ -51,6 +78,15 @@ void Placement::put_zeros(PageSpan span) {
     });
     page = end;
   }
+}
+
+// Pages without a leaf, up to the next one with, are alike: either of the file or zeros.
+void Placement::end_file_at(PageIndex end) {
+  if (end.value >= space_.table().pages().value) return;
+  const Section section(space_.family());
+  // A trace was told of a table without leaves: all of it was the file's.
+  tell_zero_pages(space_.table(), {end, PageIndex{0} + space_.table().pages()});
+  space_.edit({end, end + kOnePage}, [](PageIndex, Entry&) {});
 }
 
 void Placement::show() {

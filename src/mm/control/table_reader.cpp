@@ -11,18 +11,14 @@
 
 namespace cow {
 
-namespace {
-
-PageCount pages_that_fit(PageGeometry geometry, std::size_t bytes, std::size_t most) {
-  return {std::clamp<std::uint64_t>(bytes / geometry.page_bytes(), 1, most)};
+PageCount TableReader::most_pages(PageGeometry geometry) noexcept {
+  return {std::clamp<std::uint64_t>(kBufferBytes / geometry.page_bytes(), 1, kMostPages)};
 }
-
-}  // namespace
 
 TableReader::TableReader(Family& family, const PageTable& table)
     : family_(family),
       table_(table),
-      most_pages_(pages_that_fit(family.geometry(), kBufferBytes, kMostPages)),
+      most_pages_(most_pages(family.geometry())),
       buffer_(family.geometry().bytes(most_pages_)) {}
 
 PageSpan TableReader::next(PageSpan span) const noexcept {
@@ -52,6 +48,26 @@ void TableReader::read(PageSpan span, PageCount at) {
     const Section section(family_, Section::Intent::look);
     error = copy(span, buffer_.begin() + family_.geometry().bytes(at));
   }
+  finish(error);
+}
+
+int TableReader::begin(std::span<const PageIndex> pages) noexcept {
+  COW_CHECK(pages.size() <= most_pages_.value);
+  piece_count_ = 0;
+  int error = 0;
+  std::byte* to = buffer_.begin();
+  for (std::size_t i = 0; i < pages.size() && error == 0;) {
+    std::size_t end = i + 1;
+    while (end < pages.size() && pages[end] == pages[end - 1] + kOnePage) ++end;
+    const PageSpan span{pages[i], pages[end - 1] + kOnePage};
+    error = copy(span, to);
+    to += family_.geometry().bytes(span.count());
+    i = end;
+  }
+  return error;
+}
+
+void TableReader::finish(int error) {
   if (error != 0) {
     throw_refused(error, call_, "the frames of a snapshot could not be read");
   }
@@ -88,7 +104,9 @@ int TableReader::copy_run(FrameRun run, std::byte* to) noexcept {
     pieces_[piece_count_++] = {frames.file(run.first), frames.offset(run.first), to, bytes};
     return 0;
   }
-  if (bytes < kWorthMapping) {
+  // Granules may have holes, which would take memory when they are looked at in a mapping.
+  const bool may_have_holes = family_.geometry().page_bytes() > os::page_bytes();
+  if (bytes < kWorthMapping || may_have_holes) {
     call_ = "pread";
     return frames.read(run, to);
   }

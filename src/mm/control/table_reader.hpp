@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 
 #include "base/units.hpp"
 #include "mm/space/family.hpp"
@@ -15,10 +16,13 @@ namespace cow {
 /// the snapshot, so nothing is shown that was not before.
 class TableReader {
  public:
+  static constexpr std::size_t kMostPages = 64;  ///< at once, whatever their size
+
   /// Throws std::system_error.
   TableReader(Family& family, const PageTable& table);
 
-  /// The most pages that one read() can take.
+  /// The most pages that one read() can take, of a family with pages of that size.
+  [[nodiscard]] static PageCount most_pages(PageGeometry geometry) noexcept;
   [[nodiscard]] PageCount most_pages() const noexcept { return most_pages_; }
 
   /// Where the next stretch of pages begins, in `span`, that may show something else than zeros,
@@ -29,6 +33,13 @@ class TableReader {
   /// Throws std::system_error. Precondition: they fit, see most_pages().
   void read(PageSpan span, PageCount at = {});
   [[nodiscard]] const std::byte* bytes() const noexcept { return buffer_.begin(); }
+
+  /// Instead of read(): in two steps, of which the first is made by a caller who holds the family's
+  /// lock. `pages` in any order, at most most_pages(). Between the two the pages may not leave the
+  /// table if has_foreign(). 0 or an errno value, for finish() to throw.
+  [[nodiscard]] int begin(std::span<const PageIndex> pages) noexcept;
+  [[nodiscard]] bool has_foreign() const noexcept { return piece_count_ > 0; }
+  void finish(int error);
 
  private:
   /// A stretch of foreign frames, to be read when the lock is free again: that may take long where
@@ -46,7 +57,6 @@ class TableReader {
   [[nodiscard]] const std::byte* mapped(Frame frame) noexcept;
 
   static constexpr std::size_t kBufferBytes = std::size_t{256} << 10;
-  static constexpr std::size_t kMostPages = 64;
   static constexpr std::size_t kMostWindows = 16;
 
   struct Window {

@@ -105,7 +105,7 @@ FaultPlan decide_alone(const AddressSpace& space, const Leaf& leaf, PageIndex pa
 }
 
 FaultPlan decide_for_leaf(const AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {
-  return Decision(space, leaf, page, Aim::no_mappings).within(space.table().span_of(leaf.index));
+  return Decision(space, leaf, page, Aim::no_mappings).within(space.open_pages_of(leaf.index));
 }
 
 }  // namespace cow

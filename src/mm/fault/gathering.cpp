@@ -27,7 +27,7 @@ class Gathering {
     const auto is_ours = [](Entry entry) { return !entry.leased(); };
     const PageTable& table = space_.table();
     for_each_leaf(table, [&](const Leaf& leaf) {
-      for_each_stretch(table, table.span_of(leaf.index), is_ours, [&](PageSpan span) {
+      for_each_stretch(table, space_.open_pages_of(leaf.index), is_ours, [&](PageSpan span) {
         if (error == 0) error = redirect(space_.table().own_leaf(span.first), span);
       });
     });
@@ -100,7 +100,9 @@ void bring_together(AddressSpace& space) noexcept {
 
 }  // namespace
 
+// Not beyond a backup's limit: all pages would be copied, and the backup would have the old ones.
 void bring_together(Family& family) noexcept {
+  if (family.past_limit().is_limited()) return;
   family.for_each_shown([](ShownTable& shown) {
     if (shown.space->range().watched() == nullptr && shown.space->mappings() > kFewMappings)
       bring_together(*shown.space);

@@ -18,9 +18,9 @@ namespace {
 class HandlerCopies final : public CopyOnWrite {
  public:
   [[nodiscard]] bool stores_fault() const noexcept override { return true; }
-  [[nodiscard]] FaultOutcome resolve(AddressSpace& space, PageIndex page,
-                                     FaultSteps* steps) const noexcept override {
-    return resolve_write_fault(space, page, steps);
+  [[nodiscard]] FaultOutcome resolve(AddressSpace& space, PageIndex page, FaultSteps* steps,
+                                     WaitingForSave& waiting) const noexcept override {
+    return resolve_write_fault(space, page, steps, waiting);
   }
 
   void begin(AddressSpace&) const override {}

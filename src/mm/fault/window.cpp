@@ -83,7 +83,7 @@ std::uint64_t faults_worth_a_block(const AddressSpace& space, std::uint64_t faul
 PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex page,
                        std::uint64_t fault_in_pages, const MappingShortage& shortage) noexcept {
   const PageTable& table = space.table();
-  const PageSpan whole_leaf = table.span_of(leaf.index);
+  const PageSpan whole_leaf = space.open_pages_of(leaf.index);
   const Entry entry = table.entry(page);
   // Frames of zeros cost nothing until they are touched: the first store opens all of the leaf
   // that is zero pages.

@@ -11,6 +11,9 @@ namespace cow {
 
 namespace {
 
+/// A control call holds the family's lock, which those that save need: it waits before.
+enum class MayWait { no, yes };
+
 // One attempt: what is decided is carried out with the lock let go, and then written down or
 // undone. Not inlined, as it is called in several places and the handler has little stack.
 [[gnu::noinline]] FaultOutcome attempt(AddressSpace& space, Leaf& leaf, const FaultPlan& plan,
@@ -25,6 +28,16 @@ namespace {
   return outcome;
 }
 
+// What a plan would copy while a backup still has it takes memory that is the backup's: less is
+// copied where there is no room for all of it. For the page alone there is: see must_wait().
+FaultPlan within_limit(const AddressSpace& space, const Leaf& leaf, FaultPlan plan) noexcept {
+  PastLimit& past = space.family().past_limit();
+  if (!past.is_active()) return plan;
+  if (!past.has_room_for(leaf, plan.window)) plan = decide_alone(space, leaf, plan.page);
+  past.charge(leaf, plan.window);
+  return plan;
+}
+
 // What to say when another attempt failed, too. Frames that cannot be cleared are never used again,
 // so it may find none: because of what made the first one fail.
 FaultOutcome why_of_both(const FaultOutcome& first, const FaultOutcome& second) noexcept {
@@ -36,11 +49,14 @@ FaultOutcome why_of_both(const FaultOutcome& first, const FaultOutcome& second) 
 // spare ones are given back first, and the region becomes one piece.
 FaultOutcome make_writable(AddressSpace& space, Leaf& leaf, PageIndex page, LeafLock& lock,
                            FaultTrace& trace) noexcept {
-  const FaultOutcome first = attempt(space, leaf, decide(space, leaf, page), lock, trace);
+  const auto decide_within_limit = [&] {
+    return within_limit(space, leaf, decide(space, leaf, page));
+  };
+  const FaultOutcome first = attempt(space, leaf, decide_within_limit(), lock, trace);
   FaultOutcome outcome = first;
   for (int i = 0; outcome.lacks_mappings() && i < mapping_budget::kAttempts; ++i) {
     mapping_budget::note_exhausted();
-    outcome = attempt(space, leaf, decide(space, leaf, page), lock, trace);
+    outcome = attempt(space, leaf, decide_within_limit(), lock, trace);
   }
   if (!outcome.can_try_again()) return outcome;
   outcome = attempt(space, leaf, decide_alone(space, leaf, page), lock, trace);
@@ -54,14 +70,21 @@ void become_alone(AddressSpace& space, LeafLock& lock) noexcept {
 
 // Makes pages of leaf `leaf_index` writable that nobody stored to, from its first one that is not.
 FaultOutcome take_leaf(AddressSpace& space, std::uint64_t leaf_index, LeafLock& lock) noexcept {
-  const PageSpan span = space.table().span_of(leaf_index);
+  const PageSpan span = space.open_pages_of(leaf_index);
+  if (span.empty()) return {};
   Leaf& leaf = space.table().own_leaf(span.first);
   PageIndex page = span.first;
   while (page < span.last && leaf[page].writable()) ++page;
   if (page == span.last) return {};
   FaultTrace nobody_asked;
-  const FaultOutcome outcome =
-      attempt(space, leaf, decide_for_leaf(space, leaf, page), lock, nobody_asked);
+  PastLimit& past = space.family().past_limit();
+  if (past.is_active()) past.let_saved_go(leaf_index);
+  const FaultPlan plan = decide_for_leaf(space, leaf, page);
+  if (past.is_active()) {
+    if (!past.has_room_for(leaf, plan.window)) return {};  // a wish, not a store
+    past.charge(leaf, plan.window);
+  }
+  const FaultOutcome outcome = attempt(space, leaf, plan, lock, nobody_asked);
   if (outcome.error == 0) leaf[page].set_maybe_clean(true);
   return outcome;
 }
@@ -102,8 +125,14 @@ FaultOutcome take_other_leaves(AddressSpace& space, PageIndex page, bool was_unt
   return {};
 }
 
-FaultOutcome try_to_break_sharing(AddressSpace& space, PageIndex page, LeafLock& lock,
-                                  FaultTrace& trace) noexcept {
+// Whether there is no room for one copy more.
+bool must_wait(AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {
+  PastLimit& past = space.family().past_limit();
+  return past.is_active() && !past.has_room_for(leaf, {page, page + kOnePage}) && !past.is_savers();
+}
+
+FaultOutcome try_to_break_sharing(AddressSpace& space, PageIndex page, MayWait may_wait,
+                                  LeafLock& lock, FaultTrace& trace) noexcept {
   const bool was_untouched = space.table().leaf_of(page) == nullptr;
   Leaf& leaf = space.table().own_leaf(page);  // page-table pages are copied on write, too
   if (leaf[page].writable()) {
@@ -117,18 +146,22 @@ FaultOutcome try_to_break_sharing(AddressSpace& space, PageIndex page, LeafLock&
             .was_writable = true,
             .protections = protections()};
   }
+  // What the backup has saved needs no copy, nor room.
+  PastLimit& past = space.family().past_limit();
+  if (past.is_active()) past.let_saved_go(page.leaf_index());
+  if (may_wait == MayWait::yes && must_wait(space, leaf, page)) return {.must_wait = true};
   leaf.count_fault(page);
   const FaultOutcome outcome = make_writable(space, leaf, page, lock, trace);
   return outcome.error != 0 ? outcome : take_other_leaves(space, page, was_untouched, lock);
 }
 
-FaultOutcome break_sharing(AddressSpace& space, PageIndex page, LeafLock& lock,
+FaultOutcome break_sharing(AddressSpace& space, PageIndex page, MayWait may_wait, LeafLock& lock,
                            FaultTrace& trace) noexcept {
-  const FaultOutcome first = try_to_break_sharing(space, page, lock, trace);
+  const FaultOutcome first = try_to_break_sharing(space, page, may_wait, lock, trace);
   if (!first.can_try_again() || lock.is_alone()) return first;
   // Faults beside this one may have what it lacks, and be about to give it back.
   become_alone(space, lock);
-  return why_of_both(first, try_to_break_sharing(space, page, lock, trace));
+  return why_of_both(first, try_to_break_sharing(space, page, may_wait, lock, trace));
 }
 
 }  // namespace
@@ -137,18 +170,24 @@ void break_sharing(AddressSpace& space, PageIndex page, const char* what) {
   if (space.table().entry(page).writable()) return;
   LeafLock lock;
   FaultTrace nobody_asked;
-  const FaultOutcome outcome = break_sharing(space, page, lock, nobody_asked);
+  const FaultOutcome outcome = break_sharing(space, page, MayWait::no, lock, nobody_asked);
   if (outcome.left_hole) os::die_of("a region could not be mapped as it was", outcome.error);
   if (outcome.error != 0) throw_refused(outcome.error, outcome.call(), what);
 }
 
-FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps* steps) noexcept {
+FaultOutcome resolve_write_fault(AddressSpace& space, PageIndex page, FaultSteps* steps,
+                                 WaitingForSave& waiting) noexcept {
   LeafLock lock(space.family().lock(), space, page.leaf_index());  // nobody else changes this leaf
   space.family().note_change();
   ++space.counts().faults;
   FaultTrace trace(steps);
   trace.begin(space, page);
-  const FaultOutcome outcome = break_sharing(space, page, lock, trace);
+  const FaultOutcome outcome = break_sharing(space, page, MayWait::yes, lock, trace);
+  if (outcome.must_wait) {
+    --space.counts().faults;  // it comes again
+    space.family().past_limit().wait_for(page, waiting);
+    return outcome;
+  }
   trace.end(space, page, outcome);
   return outcome;
 }

@@ -23,6 +23,9 @@ struct FrameRun {
 ///
 ///   references and a frame that was filled         (a count, no flag)
 ///   references and perhaps no frame yet, a hole    (a count and kMaybeHole)
+///   the same, and the kernel has found memory for  (a count, kMaybeHole and kAllocated)
+///     it, though it calls it a hole until it is
+///     touched
 ///   free, a hole                                   (0)
 ///   free, *recycled*: it keeps its frame, with bytes that nobody may see any more
 ///   free, its owner went: may keep a frame, to be punched before the extent is opened again
@@ -37,6 +40,8 @@ class SlotState {
   [[nodiscard]] bool unpunched() const noexcept { return word_ == kMaybeHole; }
   [[nodiscard]] bool is_hole() const noexcept { return word_ == 0; }
   [[nodiscard]] bool may_be_hole() const noexcept { return !recycled() && word_ & kMaybeHole; }
+  /// Has memory all over, touched or not.
+  [[nodiscard]] bool allocated() const noexcept { return may_be_hole() && (word_ & kAllocated); }
   [[nodiscard]] bool is_free() const noexcept { return references() == 0; }
   /// Free, but not a hole.
   [[nodiscard]] bool keeps_frame() const noexcept { return recycled() || unpunched(); }
@@ -44,18 +49,22 @@ class SlotState {
   void take() noexcept { word_ = recycled() ? 1 : 1 | kMaybeHole; }
   void add(std::uint32_t n) noexcept { word_ += n; }
   void drop(std::uint32_t n) noexcept { word_ -= n; }
-  void note_filled() noexcept { word_ &= ~kMaybeHole; }
-  void note_cleared() noexcept { word_ |= kMaybeHole; }
+  void note_filled() noexcept { word_ &= ~(kMaybeHole | kAllocated); }
+  void note_cleared() noexcept { word_ = (word_ & ~kAllocated) | kMaybeHole; }
+  void note_allocated() noexcept {
+    if (may_be_hole()) word_ |= kAllocated;
+  }
   void make_hole() noexcept { word_ = 0; }
   void leave_unpunched() noexcept { word_ = kMaybeHole; }
   /// `next` is for packed extents: the recycled slot that is taken after this one.
   void recycle(std::uint32_t next = 0) noexcept { word_ = kRecycled | next; }
-  [[nodiscard]] std::uint32_t next_recycled() const noexcept { return word_ & kCountMask; }
+  [[nodiscard]] std::uint32_t next_recycled() const noexcept { return word_ & kEndOfList; }
 
  private:
   static constexpr std::uint32_t kRecycled = std::uint32_t{1} << 31;
   static constexpr std::uint32_t kMaybeHole = std::uint32_t{1} << 30;
-  static constexpr std::uint32_t kCountMask = kMaybeHole - 1;
+  static constexpr std::uint32_t kAllocated = std::uint32_t{1} << 29;
+  static constexpr std::uint32_t kCountMask = kAllocated - 1;
 
   std::uint32_t word_ = 0;
 };

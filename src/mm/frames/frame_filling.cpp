@@ -61,6 +61,16 @@ int FrameStore::finish_fill(FrameRun run, const std::byte* source, int error) no
   return error;
 }
 
+// By the kernel in every case: a load of our own would end the program where the bytes are missing.
+int FrameStore::fill_checked(FrameRun run, std::span<const std::byte> source) noexcept {
+  const auto copy = [&] {
+    return os::write_frames(file(run.first), source.data(), source.size(), offset(run.first));
+  };
+  const int error = or_with_more_memory(recycling_, geometry_, copy(), copy);
+  if (error == 0) note_filled(run);
+  return error;
+}
+
 int FrameStore::fill_from(FrameRun run, std::span<const iovec> sources) noexcept {
   if (std::byte* to = filled_at(run.first)) {
     for (const iovec& source : sources) {
@@ -107,7 +117,10 @@ int FrameStore::allocate(FrameRun run) noexcept {
   const auto reach = [&] {
     return os::allocate_frames(file(run.first), offset(run.first), geometry_.bytes(run.count));
   };
-  return or_with_more_memory(recycling_, geometry_, reach(), reach);
+  const int error = or_with_more_memory(recycling_, geometry_, reach(), reach);
+  if (error != 0) return error;
+  for (SlotState& slot : slots_of(run)) slot.note_allocated();
+  return 0;
 }
 
 // Reserved frames are never recycled, so it is never asked whether they are holes.

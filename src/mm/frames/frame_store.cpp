@@ -173,6 +173,7 @@ void FrameStore::take(Frame frame) noexcept {
   from.kept.touch(frame.slot().value / Extent::kGroupSlots);
   ++from.used;
   ++extents_.used;
+  limit_.note_taken(extents_.used);
 }
 
 FrameRun FrameStore::take_packed(PageCount most) noexcept {
@@ -258,6 +259,7 @@ void FrameStore::drop_references(FrameRun run, std::uint32_t n) noexcept {
     freed.last = at + kOnePage;
   }
   punch();
+  limit_.note_dropped(extents_.used);
   if (from.packed) recycling_.list(from, {run.first.slot(), end});
   if (!from.closing) reuse_if_unused(id);
 }
@@ -277,6 +279,7 @@ bool FrameStore::clear(FrameRun run) noexcept {
   for (SlotState& slot : slots_of(run)) {
     if (slot.references() > 0) slot.note_cleared();
   }
+  limit_.note_given_back();
   return true;
 }
 

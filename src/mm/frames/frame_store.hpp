@@ -7,6 +7,7 @@
 #include "base/units.hpp"
 #include "mm/frames/entry.hpp"
 #include "mm/frames/extent.hpp"
+#include "mm/frames/frame_limit.hpp"
 #include "mm/frames/recycling.hpp"
 #include "mm/resources/backing.hpp"
 #include "mm/resources/metadata_array.hpp"
@@ -82,6 +83,9 @@ class FrameStore {
   /// The same as fill(), by the processor's stores where the frames are there already and the
   /// kernel has a mapping for that: a third of the price. Control calls only.
   [[nodiscard]] int overwrite(FrameRun run, const std::byte* source) noexcept;
+  /// The same as fill() with bytes of the program's, which it may be unable to read: EFAULT. They
+  /// may end within the last frame, which shows zeros behind them if it did. Control calls only.
+  [[nodiscard]] int fill_checked(FrameRun run, std::span<const std::byte> source) noexcept;
   /// The same as fill() with bytes from several places. Control calls only.
   [[nodiscard]] int fill_from(FrameRun run, std::span<const iovec> sources) noexcept;
   /// Where the bytes of frames can be loaded from and stored to without a system call and without
@@ -109,6 +113,8 @@ class FrameStore {
 
   // Recycled frames.
 
+  /// Who is called when so many frames are in use.
+  [[nodiscard]] FrameLimit& limit() noexcept { return limit_; }
   [[nodiscard]] Recycling& recycling() noexcept { return recycling_; }
   [[nodiscard]] const Recycling& recycling() const noexcept { return recycling_; }
   /// Whether there is something to give back: recycled frames, or what was inherited.
@@ -226,6 +232,7 @@ class FrameStore {
   os::FrameFile file_;
   Extents extents_;
   Recycling recycling_;
+  FrameLimit limit_;
   MetadataArray<ExtentId> unused_;    ///< opened before, no frame and no owner now
   MetadataArray<ExtentId> free_ids_;  ///< of extents that were forgotten
   /// Files that are only read: frame files of ancestors of this process, and a user's.

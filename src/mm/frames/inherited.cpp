@@ -12,6 +12,7 @@ namespace cow {
 
 void FrameStore::become_foreign(os::FrameFile file) noexcept {
   std::swap(file_, file);
+  limit_.remove();  // the thread that is called is the parent's
   foreign_files_.push({file.release()});
   next_offset_ = 0;
   extents_.packed.clear();
@@ -22,6 +23,7 @@ void FrameStore::become_foreign(os::FrameFile file) noexcept {
 
 void FrameStore::disown() noexcept {
   recycling_.forget();
+  limit_.remove();
   for (Extent& extent : extents_.all) {
     unmap_to_fill(extent);  // they are the parent's
     extent.foreign = true;

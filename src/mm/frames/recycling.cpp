@@ -48,7 +48,7 @@ bool Recycling::may_keep(const Extent& extent, PageIndex slot) const noexcept {
   // A closed home is taken again only when nobody shows a frame of it.
   const bool may_be_taken = extent.packed || extent.closing || extent.owner != nullptr;
   return keeps_ && may_be_taken && !extent.foreign && backing_ == Backing::on_store &&
-         !extent.slots[slot.value].unpunched() && frames_ < extents_.used &&
+         !extent.slots[slot.value].may_be_hole() && frames_ < extents_.used &&
          g_recycled_bytes.load(std::memory_order_relaxed) + geometry_.page_bytes() <= bytes_limit_;
 }
 

@@ -22,6 +22,7 @@ void note_protection() noexcept { g_protections.fetch_add(1, std::memory_order_r
 AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
     : family_(std::move(family)),
       use_(use),
+      open_pages_(family_->pages().value),
       range_(*family_, use_ == Use::region && !family_->copy_on_write().stores_fault()
                            ? MappedRange::Stores::copied
                            : MappedRange::Stores::protected_from),
@@ -47,6 +48,7 @@ AddressSpace::~AddressSpace() {
     const Hold hold(*family_);
     // From here on no fault of another space reads its bytes at these addresses (see source_of).
     homes_.begin_close();
+    family_->lineage().remove_leaf(lineage_);
     family_->begin_leaving(shown_);
     if (use_ == Use::region) family_->reserve().tables -= 1;
     if (may_pack_) family_->reserve().packed_pages -= family_->pages().value;

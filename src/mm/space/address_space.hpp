@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -76,12 +77,28 @@ class AddressSpace {
 
   [[nodiscard]] bool is_region() const noexcept { return use_ == Use::region; }
 
+  /// The pages that may be stored to: those behind them are there for the region to grow, and no
+  /// fault makes them writable. Signal context: yes.
+  [[nodiscard]] PageSpan open_pages() const noexcept {
+    return {PageIndex{0}, PageIndex{open_pages_.load(std::memory_order_relaxed)}};
+  }
+  void set_open_pages(PageCount pages) noexcept {
+    open_pages_.store(pages.value, std::memory_order_relaxed);
+  }
+  /// Those of leaf `leaf_index`; empty if there is none. Signal context: yes.
+  [[nodiscard]] PageSpan open_pages_of(std::uint64_t leaf_index) const noexcept {
+    const PageSpan whole = table().span_of(leaf_index);
+    return {whole.first, std::max(whole.first, std::min(whole.last, open_pages().last))};
+  }
+
   // The caller holds the family's lock from here on.
 
   [[nodiscard]] PageTable& table() noexcept { return shown_.table; }
   [[nodiscard]] const PageTable& table() const noexcept { return shown_.table; }
   [[nodiscard]] const ShownTable& shown() const noexcept { return shown_; }
   [[nodiscard]] ShownTable& shown() noexcept { return shown_; }
+  /// Of a region: where its bytes come from.
+  [[nodiscard]] LineageNode& lineage() noexcept { return lineage_; }
   [[nodiscard]] Homes& homes() noexcept { return homes_; }
   [[nodiscard]] const Homes& homes() const noexcept { return homes_; }
   [[nodiscard]] FaultCounts& counts() noexcept { return counts_; }
@@ -224,6 +241,7 @@ class AddressSpace {
 
   std::shared_ptr<Family> family_;
   Use use_;
+  std::atomic<std::uint64_t> open_pages_;
   MappedRange range_;
   ShownTable shown_;
   Homes homes_;
@@ -238,6 +256,7 @@ class AddressSpace {
   RollbackList rollback_;
   WatchedRounds watched_rounds_;
   FaultCounts counts_;
+  LineageNode lineage_{LineageNode::Kind::region};
 };
 
 template <class Change>

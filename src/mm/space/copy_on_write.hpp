@@ -9,6 +9,7 @@ namespace cow {
 class AddressSpace;
 class Family;
 struct FaultSteps;
+struct WaitingForSave;
 
 /// Whether other threads may store while what a region shows is shared. `quiescent`: the caller
 /// promises that nobody stores; who can find such a store reports it.
@@ -32,8 +33,8 @@ class CopyOnWrite {
   [[nodiscard]] virtual bool stores_fault() const noexcept = 0;
   /// After a store to `page` of a region has faulted: sees to it that it can run again. Signal
   /// context: yes. See resolve_write_fault().
-  [[nodiscard]] virtual FaultOutcome resolve(AddressSpace& space, PageIndex page,
-                                             FaultSteps* steps) const noexcept = 0;
+  [[nodiscard]] virtual FaultOutcome resolve(AddressSpace& space, PageIndex page, FaultSteps* steps,
+                                             WaitingForSave& waiting) const noexcept = 0;
 
   /// A region was just made, and shows zeros.
   virtual void begin(AddressSpace& region) const = 0;

@@ -25,11 +25,15 @@ Family::Family(PageGeometry geometry, PageCount pages, std::uint64_t max_window_
 
 // What is held for child processes is not dropped: they may still read it, through the same memfd,
 // which lives until the last of them has closed it.
-Family::~Family() { FamilyList::instance().remove(*this); }
+Family::~Family() {
+  FamilyList::instance().remove(*this);
+  store_.frames.limit().call();  // who was to be told forgets what it was to be told for
+}
 
 void Family::begin_leaving(ShownTable& shown) noexcept {
   tell_gone(*shown.space);
   shown_.remove(shown);
+  store_.frames.limit().note_given_back();  // of what lies beside frames
   begin_leaving(shown.leaving, shown.table, shown.space);
 }
 

@@ -8,6 +8,8 @@
 #include "base/intrusive_list.hpp"
 #include "base/units.hpp"
 #include "mm/space/leaf_lock.hpp"
+#include "mm/space/lineage.hpp"
+#include "mm/space/past_limit.hpp"
 #include "mm/space/store_gate.hpp"
 #include "mm/tables/page_table.hpp"
 #include "os/host.hpp"
@@ -65,6 +67,9 @@ class Family : public ListLink<Family> {
   [[nodiscard]] PageGeometry geometry() const noexcept { return geometry_; }
   /// Pages of every address space of this family.
   [[nodiscard]] PageCount pages() const noexcept { return store_.pages; }
+  /// The most that a region of it may grow to. Set once, before anybody else has the family.
+  [[nodiscard]] std::size_t most_bytes() const noexcept { return most_bytes_; }
+  void set_most_bytes(std::size_t most_bytes) noexcept { most_bytes_ = most_bytes; }
   [[nodiscard]] std::uint64_t max_window_pages() const noexcept { return max_window_pages_; }
   [[nodiscard]] os::HugePages huge_pages() const noexcept { return huge_pages_; }
   /// For every mapping of its frames: the same, so that neighbours merge.
@@ -83,6 +88,8 @@ class Family : public ListLink<Family> {
   }
   /// Where stores wait while a snapshot holds them off, in a family whose stores the kernel copies.
   [[nodiscard]] StoreGate& store_gate() noexcept { return store_gate_; }
+  /// What a backup has not saved yet, and how much of it there may be.
+  [[nodiscard]] PastLimit& past_limit() noexcept { return past_limit_; }
   [[nodiscard]] TableStore& store() noexcept { return store_; }
   [[nodiscard]] FrameStore& frames() noexcept { return store_.frames; }
   [[nodiscard]] FamilyLock& lock() noexcept COW_RETURN_CAPABILITY(lock_) { return lock_; }
@@ -147,6 +154,12 @@ class Family : public ListLink<Family> {
   /// In the child: nothing here is ours but the page tables. `file` is for frames to come.
   void become_child(os::FrameFile file) noexcept COW_REQUIRES(lock_);
 
+  /// Which snapshots there are, and which came from which.
+  [[nodiscard]] Lineage& lineage() noexcept {
+    lock_.assert_held();
+    return lineage_;
+  }
+
   // What there is.
 
   /// Whether more than one table shows frames of this family, in this process or a child.
@@ -207,6 +220,7 @@ class Family : public ListLink<Family> {
   void forget_leaving() noexcept COW_REQUIRES(lock_);
 
   PageGeometry geometry_;
+  std::size_t most_bytes_ = 0;
   std::uint64_t max_window_pages_;
   os::HugePages huge_pages_;
   const CopyOnWrite& copy_on_write_;
@@ -215,6 +229,7 @@ class Family : public ListLink<Family> {
   FamilyLock lock_;
   mutable std::atomic<std::uint64_t> generation_{0};
   TableStore store_;
+  PastLimit past_limit_;
   IntrusiveList<ShownTable> shown_ COW_GUARDED_BY(lock_);
   IntrusiveList<KeptTable> kept_ COW_GUARDED_BY(lock_);
   IntrusiveList<LeavingTable> leaving_ COW_GUARDED_BY(lock_);
@@ -222,6 +237,7 @@ class Family : public ListLink<Family> {
   std::uint64_t snapshots_unread_ = kFewUnread;  ///< since one was read or cloned
   std::uint64_t most_in_a_hold_ = 0;
   MetadataArray<HeldDirectory> held_ COW_GUARDED_BY(lock_);
+  Lineage lineage_ COW_GUARDED_BY(lock_);
   Reserve reserve_;
   bool abandoned_ = false;
 };

@@ -13,6 +13,8 @@ struct FaultOutcome {
   int error = 0;  ///< an errno value; 0 is success
   FaultStep refused = FaultStep::none;
   bool left_hole = false;  ///< addresses that show nothing: the process cannot go on
+  /// Nothing was done: the store waits until a backup has saved its page. See PastLimit.
+  bool must_wait = false;
   /// The page was writable already, and the kernel was told so again.
   bool was_writable = false;
   std::uint64_t protections = 0;  ///< protections() then

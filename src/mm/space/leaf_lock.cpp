@@ -3,6 +3,7 @@
 namespace cow {
 
 void FamilyLock::lock_alone() noexcept {
+  lock_.let_waiters_go_first();
   lock_.lock();
   wait_until_alone();
 }

@@ -26,13 +26,13 @@ struct LeafInWork : ListLink<LeafInWork> {
 /// Invariant: no two leaves in work are the same, and none is the source of another.
 class COW_CAPABILITY("family lock") FamilyLock {
  public:
-  /// Waits until no fault is at work. Those that come later wait for this one.
+  /// Those who wait for the lock already have it first: whoever makes one control call after the
+  /// other, or does one in pieces, keeps no store off for longer than one of them. Then waits until
+  /// no fault is at work; faults that come later wait for this one.
   void lock_alone() noexcept COW_ACQUIRE();
   void unlock() noexcept COW_RELEASE() { lock_.unlock(); }
   /// The caller says that it holds the lock, alone or with a LeafLock; see COW_CHECK.
   void assert_held() const noexcept COW_ASSERT_CAPABILITY(this) { lock_.assert_held(); }
-  /// Between two pieces of work, without the lock: see os::Lock.
-  void let_waiters_go_first() noexcept COW_EXCLUDES(this) { lock_.let_waiters_go_first(); }
 
   /// After fork(), in the child, with the lock held: other threads do not exist here.
   void forget_others() noexcept COW_REQUIRES(this);

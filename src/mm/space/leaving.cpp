@@ -1,8 +1,10 @@
 #include "mm/space/leaving.hpp"
 
 #include <algorithm>
+#include <system_error>
 
 #include "mm/space/address_space.hpp"
+#include "mm/space/copy_on_write.hpp"
 #include "os/host.hpp"
 #include "os/thread.hpp"
 
@@ -46,6 +48,27 @@ std::size_t begin_of_last_piece(const AddressSpace& space, std::size_t bytes,
 
 }  // namespace
 
+std::size_t bytes_in_use(Family& family) {
+  std::size_t bytes = family.frames().bytes_in_use();
+  family.for_each_shown([&](const ShownTable& shown) {
+    const AddressSpace* const space = shown.space;
+    if (space == nullptr || !space->is_region()) return;
+    bytes += space->copy_on_write().bytes_beside_frames(*space);
+  });
+  return bytes;
+}
+
+void look_at_limit(Family& family) noexcept {
+  FrameLimit& limit = family.frames().limit();
+  limit.note_given_back();
+  if (!limit.is_said_above()) return;
+  try {
+    limit.note_memory(bytes_in_use(family));
+  } catch (const std::system_error&) {
+    // A descriptor of the family was closed: every control call tells.
+  }
+}
+
 // From the end to the beginning, so that what is still ours is always the first part. What the
 // kernel has to look at page by page comes first and holds nobody up for long; the addresses are
 // given back with the lock held, so that a child knows which of them it has got.
@@ -63,7 +86,6 @@ void give_up_addresses(AddressSpace& space) noexcept {
       const Hold hold(space.family());
       space.give_up_addresses(begin);
     }
-    space.family().lock().let_waiters_go_first();
     bytes = begin;
     std::uint64_t now_ns = os::monotonic_ns();
     const bool was_no_work = now_ns - begun_ns < kNoWorkNs;
@@ -83,17 +105,24 @@ void give_up_table(Family& family, LeavingTable& leaving) noexcept {
   });
 }
 
-void give_up(Family& family, KeptTable& kept) noexcept {
+std::uint64_t give_up(Family& family, KeptTable& kept) noexcept {
   LeavingTable& leaving = kept.leaving;
   bool has_surplus = false;
+  std::uint64_t frames = 0;
   in_pieces(family, [&](Piece& piece) {
     family.lock().assert_held();
+    const std::uint64_t used_before = family.frames().used();
+    const auto count = [&](bool has_left) {
+      frames += used_before - std::min(used_before, family.frames().used());
+      return has_left;
+    };
     if (leaving.table == nullptr) family.begin_leaving(kept);
-    if (!family.leave(leaving, piece)) return false;
+    if (!count(family.leave(leaving, piece))) return false;
     has_surplus = family.frames().has_surplus();
     return true;
   });
   if (has_surplus) give_back_surplus(family);
+  return frames;
 }
 
 void close_homes(Family& family, std::span<const ExtentId> homes) noexcept {
@@ -155,6 +184,12 @@ void give_back_surplus(Family& family) noexcept {
     return recycling.surplus();
   });
   if (may_have_inherited) give_back_inherited(family);
+}
+
+void give_back_recycled_beyond(Family& family, std::uint64_t frames) noexcept {
+  give_back_in_pieces(family, [&](const Recycling& recycling) {
+    return recycling.frames() > frames ? recycling.frames() - frames : 0;
+  });
 }
 
 std::uint64_t give_back_all_recycled(Family& family) noexcept {

@@ -18,16 +18,22 @@ namespace cow {
 /// caller has signals masked from the first piece to the last, so that no handler of its own thread
 /// finds it half done.
 
+/// What ProcessStats::bytes_in_use counts of a family. The caller holds its lock. Throws
+/// std::system_error.
+[[nodiscard]] std::size_t bytes_in_use(Family& family);
+/// Memory was given back by a control call: whoever waits for it to fall below a limit is called.
+/// The caller holds the family's lock. Costs nothing unless a limit was reached.
+void look_at_limit(Family& family) noexcept;
+
 /// Calls `step(Piece&)` with the family's lock held until it returns true.
 template <class Step>
 void in_pieces(Family& family, const Step& step) {
   for (;;) {
-    {
-      const Hold hold(family);
-      Piece piece(family.geometry());
-      if (step(piece)) return;
-    }
-    family.lock().let_waiters_go_first();
+    const Hold hold(family);
+    Piece piece(family.geometry());
+    if (!step(piece)) continue;
+    look_at_limit(family);
+    return;
   }
 }
 
@@ -36,8 +42,8 @@ void give_up_addresses(AddressSpace& space) noexcept;
 /// Gives up all that a table references that has begun to leave; then it has left.
 void give_up_table(Family& family, LeavingTable& leaving) noexcept;
 /// The same for a snapshot's, which begins to leave if it has not yet, with what is to be given
-/// back afterwards.
-void give_up(Family& family, KeptTable& kept) noexcept;
+/// back afterwards. Returns how many frames went with it, beside what others did meanwhile.
+std::uint64_t give_up(Family& family, KeptTable& kept) noexcept;
 /// Closes homes whose owner has begun to close them.
 void close_homes(Family& family, std::span<const ExtentId> homes) noexcept;
 /// Gives up what was kept for a child process that has ended.
@@ -45,6 +51,8 @@ void give_up_held(Family& family, std::uint64_t child) noexcept;
 
 /// Gives back recycled frames beyond the bounds, and what was inherited and nobody shows any more.
 void give_back_surplus(Family& family) noexcept;
+/// Gives back recycled frames until there are no more than `frames`.
+void give_back_recycled_beyond(Family& family, std::uint64_t frames) noexcept;
 /// Gives back all recycled frames. Returns how many.
 std::uint64_t give_back_all_recycled(Family& family) noexcept;
 

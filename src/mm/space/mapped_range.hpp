@@ -11,8 +11,8 @@
 
 namespace cow {
 
-/// What a write fault costs beside the pages it copies, in units of copying one page in a window:
-/// delivery, lookup and the change of mappings, against one page of a larger copy into recycled
+/// What a write fault costs beside the pages it copies, in units of copying 4 KiB in a window:
+/// delivery, lookup and the change of mappings, against 4 KiB of a larger copy into recycled
 /// frames. Measured, see "Prices" in docs/windows.md; only the ratios matter and they differ little
 /// between machines.
 struct FaultPrices {

@@ -181,6 +181,12 @@ void PageTable::adopt_leaf(std::uint64_t leaf_index, const PageTable& other) noe
   ours = theirs;
 }
 
+void PageTable::drop_leaf(std::uint64_t leaf_index) noexcept {
+  if (leaf_at(leaf_index) == nullptr) return;
+  Directory& directory = own_directory(leaf_index / kTableEntries);
+  store_.drop_leaf(std::exchange(directory.leaves[leaf_index % kTableEntries], nullptr));
+}
+
 void PageTable::hand_leaf_to(std::uint64_t leaf_index, PageTable& other) noexcept {
   Leaf*& ours = own_directory(leaf_index / kTableEntries).leaves[leaf_index % kTableEntries];
   Leaf*& theirs =

@@ -168,6 +168,8 @@ class PageTable {
   [[nodiscard]] bool release(Piece& piece) noexcept;
   /// Makes leaf `leaf_index` the one that `other` has there, dropping our own.
   void adopt_leaf(std::uint64_t leaf_index, const PageTable& other) noexcept;
+  /// Drops leaf `leaf_index`, if there is one: its pages are untouched then.
+  void drop_leaf(std::uint64_t leaf_index) noexcept;
   /// Leaf `leaf_index` becomes that of `other`, which has none there. Here its pages are untouched
   /// then.
   void hand_leaf_to(std::uint64_t leaf_index, PageTable& other) noexcept;

@@ -54,8 +54,8 @@ bool show_zeros_instead(AddressSpace& space, PageSpan span) noexcept {
 class KernelCopies final : public CopyOnWrite {
  public:
   [[nodiscard]] bool stores_fault() const noexcept override { return false; }
-  [[nodiscard]] FaultOutcome resolve(AddressSpace& space, PageIndex page,
-                                     FaultSteps*) const noexcept override {
+  [[nodiscard]] FaultOutcome resolve(AddressSpace& space, PageIndex page, FaultSteps*,
+                                     WaitingForSave&) const noexcept override {
     return wait_for_snapshot(space, page);
   }
 

@@ -15,11 +15,6 @@ namespace {
 
 using measure::Difference;
 
-// Whether these can be told apart at all: of too few samples nothing is said.
-bool are_enough(const ResultRow& ours, const ResultRow& theirs) {
-  return measure::are_enough(ours.row, theirs.row);
-}
-
 /// Workloads beside one another on an axis that have the same choice.
 struct Stretch {
   double first;
@@ -85,13 +80,6 @@ void add_stretches(std::vector<std::string>& sentences, const CurveGroup& group)
   }
 }
 
-const Curve* curve_of(const CurveGroup& group, std::string_view mechanism) {
-  for (const Curve& curve : group.curves) {
-    if (curve.mechanism == mechanism) return &curve;
-  }
-  return nullptr;
-}
-
 // One mechanism against another at every place of the axis.
 std::string everywhere_words(const CurveGroup& group, const Curve& lazy, const Curve& eager) {
   std::size_t less = 0;
@@ -99,7 +87,7 @@ std::string everywhere_words(const CurveGroup& group, const Curve& lazy, const C
   std::size_t all = 0;
   for (const CurvePoint& ours : lazy.points) {
     for (const CurvePoint& theirs : eager.points) {
-      if (ours.x != theirs.x || !are_enough(*ours.row, *theirs.row)) continue;
+      if (ours.x != theirs.x || !measure::are_enough(ours.row->row, theirs.row->row)) continue;
       const Difference difference = difference_of(*ours.row, *theirs.row);
       less += difference == Difference::less ? 1 : 0;
       more += difference == Difference::more ? 1 : 0;

@@ -14,10 +14,6 @@ namespace {
 
 using measure::Difference;
 
-bool are_enough(const ResultRow& ours, const ResultRow& theirs) {
-  return measure::are_enough(ours.row, theirs.row);
-}
-
 const ResultRow* least_of(const ChoiceRows& rows) {
   const auto least = std::min_element(
       rows.begin(), rows.end(),
@@ -27,7 +23,8 @@ const ResultRow* least_of(const ChoiceRows& rows) {
 
 void add_tracker(Choice& choice, const ResultRow& best, const ChoiceRows& trackers) {
   const ResultRow* const tracker = least_of(trackers);
-  if (tracker == nullptr || best.median <= 0 || !are_enough(*tracker, best)) return;
+  if (tracker == nullptr || best.median <= 0 || !measure::are_enough(tracker->row, best.row))
+    return;
   if (difference_of(*tracker, best) != Difference::less) return;
   choice.tracker = tracker->row.mechanism;
   choice.tracker_ratio = tracker->median / best.median;
@@ -71,7 +68,7 @@ std::optional<Choice> choice_of(std::string_view experiment, const ChoiceRows& a
   const ResultRow& best = *rows.front();
   Choice choice;
   for (const ResultRow* row : rows) {
-    if (row != &best && !are_enough(best, *row)) choice.is_too_few = true;
+    if (row != &best && !measure::are_enough(best.row, row->row)) choice.is_too_few = true;
   }
   if (choice.is_too_few) return choice;
   for (const ResultRow* row : rows) {

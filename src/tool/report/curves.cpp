@@ -176,6 +176,13 @@ void sort_curves(std::vector<Curve>& curves) {
 
 }  // namespace
 
+const Curve* curve_of(const CurveGroup& group, std::string_view mechanism) {
+  for (const Curve& curve : group.curves) {
+    if (curve.mechanism == mechanism) return &curve;
+  }
+  return nullptr;
+}
+
 const LinePlan* line_plan(std::string_view experiment) {
   for (const LinePlan& plan : plans()) {
     if (plan.experiment == experiment) return &plan;

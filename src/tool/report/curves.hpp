@@ -50,6 +50,9 @@ struct CurveGroup {
   std::vector<Curve> curves;
 };
 
+/// The first of that mechanism; null if there is none.
+[[nodiscard]] const Curve* curve_of(const CurveGroup& group, std::string_view mechanism);
+
 [[nodiscard]] const LinePlan* line_plan(std::string_view experiment);
 
 /// Of the measured rows of `experiment`. Rows that have no place on its axis are left out.

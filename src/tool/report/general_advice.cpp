@@ -108,13 +108,6 @@ void add_most_often(std::vector<std::string>& sentences, const ResultFile& file,
   sentences.push_back(words + ".");
 }
 
-const Curve* curve_of(const CurveGroup& group, std::string_view mechanism) {
-  for (const Curve& curve : group.curves) {
-    if (curve.mechanism == mechanism) return &curve;
-  }
-  return nullptr;
-}
-
 /// Where a lazy clone stops to be cheaper than a copy, over all patterns of stores.
 struct Turns {
   double low = 0;

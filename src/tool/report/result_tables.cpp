@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "tool/json_input.hpp"
 #include "tool/quantity.hpp"
 #include "tool/report/mechanism_names.hpp"
 #include "tool/report/svg_scale.hpp"
@@ -39,11 +40,6 @@ void place(ResultTable& table, const ResultRow& row) {
   line->cells.resize(table.mechanisms.size());
   const auto at = std::find(table.mechanisms.begin(), table.mechanisms.end(), row.row.mechanism);
   line->cells[static_cast<std::size_t>(at - table.mechanisms.begin())] = &row;
-}
-
-std::string text_in(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 // "Linux 6.18.44 #1 SMP …": the version is enough.

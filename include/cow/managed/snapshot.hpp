@@ -1,0 +1,44 @@
+#pragma once
+
+/// @file
+/// Objects in a snapshot. Included by <cow/managed_region.hpp>.
+
+#include <cstddef>
+#include <utility>
+
+#include <cow/managed/reading.hpp>
+#include <cow/snapshot.hpp>
+
+namespace cow {
+
+/// The objects of one moment, read-only. A handle, as Snapshot is: copies name the same snapshot.
+/// Thread safety: any number of threads may look up and read.
+class ManagedSnapshot : public ManagedReading<ManagedSnapshot> {
+ public:
+  /// The objects in a snapshot that was taken of `ManagedRegion::region()`. Throws
+  /// std::invalid_argument if it holds no managed segment, or one this program cannot read. Cost:
+  /// that of Snapshot::bytes, with its errors.
+  [[nodiscard]] static ManagedSnapshot open(Snapshot snapshot);
+
+  /// Where the segment begins in this view. Cost: the first call, as the first look at anything
+  /// else, maps the snapshot: O(runs of frames).
+  [[nodiscard]] const void* get_address() const { return snapshot_.bytes().data(); }
+  /// The other way round: what a handle of the region, or of a clone, is in this view.
+  [[nodiscard]] const void* get_address_from_handle(handle_t handle) const {
+    return static_cast<const char*>(get_address()) + handle;
+  }
+
+  /// The snapshot itself: for diff, and to keep it in a file.
+  [[nodiscard]] const Snapshot& snapshot() const { return snapshot_; }
+
+ private:
+  friend class ManagedReading;
+  friend class ManagedRegion;
+  explicit ManagedSnapshot(Snapshot snapshot) : snapshot_(std::move(snapshot)) {}
+
+  [[nodiscard]] SegmentManager& manager() const { return manager_at(snapshot_.bytes().data()); }
+
+  Snapshot snapshot_;
+};
+
+}  // namespace cow
