@@ -83,7 +83,9 @@ class Stopped(InFolder):
 
     def test_nothing_measured_leaves_the_file_as_it_was(self):
         (self.folder / "r.json").write_text("dear friend")
-        program, primary = self.start(*SMALL, "--json", "r.json")
+        # The sides fill 256 MiB each, and have many rounds to settle, before any of them has a turn.
+        program, primary = self.start("--full", "--only", "rounds",
+                                      "--mechanisms", "handler,fork", "--json", "r.json")
         self.wait_for(primary, rb" left ")
         program.send_signal(signal.SIGINT)
         program.communicate(timeout=120)
