@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "base/check.hpp"
+#include "os/process.hpp"
 #include "os/signal_mask.hpp"
 #include "os/syscall.hpp"
 
@@ -51,9 +52,7 @@ class Line {
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
   ::sigaction(SIGBUS, &standard, nullptr);
-  const auto process = static_cast<std::uintptr_t>(raw_syscall(SYS_getpid));
-  const auto thread = static_cast<std::uintptr_t>(raw_syscall(SYS_gettid));
-  raw_syscall(SYS_tgkill, process, thread, SIGBUS);
+  raw_syscall(SYS_tgkill, process_id(), thread_id(), SIGBUS);
   set_signal_mask(0);
   for (;;) raw_syscall(SYS_exit_group, 128 + SIGBUS);
 }
