@@ -28,8 +28,11 @@
 #include <thread>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "counting_storm.hpp"
 #include "mm/space/wait_times.hpp"
+#include "session.hpp"
 
 namespace {
 
@@ -84,7 +87,7 @@ std::size_t proc_bytes(const std::string& file, const std::string& key) {
 /// divided among them.
 std::size_t memory_in_use(pid_t child) {
   std::size_t bytes = proc_bytes("/proc/self/smaps_rollup", "Pss:");
-  if (child > 0) bytes += proc_bytes("/proc/" + std::to_string(child) + "/smaps_rollup", "Pss:");
+  if (child > 0) bytes += proc_bytes(fmt::format("/proc/{}/smaps_rollup", child), "Pss:");
   // Frames that are kept and shown nowhere are in no mapping: libcow counts those.
   return bytes;
 }
@@ -134,10 +137,10 @@ struct Row {
 bool print_row(const Row& row, const cow::WaitTimes& times) {
   const auto over = [](auto value, double unit) { return static_cast<double>(value) / unit; };
   const double seconds = over(row.duration_ns, 1e9);
-  std::printf("%-12s %8.1f %8.3f %8.1f %8.1f %9.2f %9.2f %8zu\n", row.side.c_str(),
-              over(row.extra_bytes, kMiB), over(row.pause_ns, 1e6), over(times.most_ns(), 1e6),
-              over(times.percentile_ns(99), 1e3), seconds, over(times.count(), 1e6) / seconds,
-              row.wrong_pages);
+  fmt::print("{:<12} {:8.1f} {:8.3f} {:8.1f} {:8.1f} {:9.2f} {:9.2f} {:8}\n", row.side,
+             over(row.extra_bytes, kMiB), over(row.pause_ns, 1e6), over(times.most_ns(), 1e6),
+             over(times.percentile_ns(99), 1e3), seconds, over(times.count(), 1e6) / seconds,
+             row.wrong_pages);
   return row.wrong_pages == 0;
 }
 
@@ -216,9 +219,8 @@ bool save_by_fork(std::size_t bytes, const std::filesystem::path& path) {
 
 /// As COW_BENCH_MIB has it.
 std::size_t size_in_mib() {
-  const bool is_quick = std::getenv("COW_BENCH_QUICK") != nullptr;
   const char* const asked = std::getenv("COW_BENCH_MIB");
-  if (asked == nullptr) return is_quick ? 64 : 512;
+  if (asked == nullptr) return cow_bench::full_or_quick<std::size_t>(512, 64);
   const std::string text = asked;
   std::size_t mib = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mib);
@@ -230,17 +232,17 @@ std::size_t size_in_mib() {
 
 bool compare(const std::filesystem::path& path) {
   const std::size_t bytes = size_in_mib() * kMiB;
-  std::printf("%zu MiB, %zu threads that store to random pages without a pause\n", bytes / kMiB,
-              CountingStorm::kThreads);
-  std::puts("pause: the call of fork(), the cut of a backup; wait: of a store");
-  std::puts("                extra    pause  longest      p99  duration    stores    wrong");
-  std::puts("                  MiB       ms  wait ms  wait us         s       M/s    pages");
+  fmt::print("{} MiB, {} threads that store to random pages without a pause\n", bytes / kMiB,
+             CountingStorm::kThreads);
+  fmt::print("pause: the call of fork(), the cut of a backup; wait: of a store\n"
+             "                extra    pause  longest      p99  duration    stores    wrong\n"
+             "                  MiB       ms  wait ms  wait us         s       M/s    pages\n");
   bool is_right = save_by_fork(bytes, path);
   is_right = back_up("no limit", bytes, 0, path) && is_right;
   is_right = back_up("limit 100 %", bytes, 1, path) && is_right;
   is_right = back_up("limit 10 %", bytes, 0.1, path) && is_right;
   is_right = back_up("limit 1 %", bytes, 0.01, path) && is_right;
-  if (!is_right) std::fputs("backup_bench: an image is not what there was at its cut\n", stderr);
+  if (!is_right) fmt::print(stderr, "backup_bench: an image is not what there was at its cut\n");
   return is_right;
 }
 
@@ -248,13 +250,13 @@ bool compare(const std::filesystem::path& path) {
 
 int main() {
   const std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("cow-backup-bench-" + std::to_string(::getpid()));
+      std::filesystem::temp_directory_path() / fmt::format("cow-backup-bench-{}", ::getpid());
   bool is_right = false;
   try {
     std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
     is_right = compare(path);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "backup_bench: %s\n", error.what());
+    fmt::print(stderr, "backup_bench: {}\n", error.what());
   }
   std::error_code ignored;
   std::filesystem::remove(path, ignored);

@@ -7,12 +7,15 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <random>
 #include <system_error>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
+
+#include "session.hpp"
 
 namespace {
 
@@ -47,9 +50,9 @@ void print(const char* mechanism, const char* call, std::size_t stores,
     const double ratio = sample.measured_ns / sample.estimated_ns;
     off.push_back(std::max(ratio, 1 / ratio));
   }
-  std::printf("| %s | %s | %zu | %.1f | %.1f | %.2f | %.1f |\n", mechanism, call, stores,
-              quantile(estimated, 0.5) / 1e3, quantile(measured, 0.5) / 1e3, quantile(off, 0.5),
-              quantile(off, 1));
+  fmt::print("| {} | {} | {} | {:.1f} | {:.1f} | {:.2f} | {:.1f} |\n", mechanism, call, stores,
+             quantile(estimated, 0.5) / 1e3, quantile(measured, 0.5) / 1e3, quantile(off, 0.5),
+             quantile(off, 1));
 }
 
 void run(cow::Mechanism mechanism, const char* name, std::size_t stores, std::size_t rounds) {
@@ -91,21 +94,21 @@ void run(cow::Mechanism mechanism, const char* name, std::size_t stores, std::si
 }  // namespace
 
 int main() {
-  const std::size_t rounds = std::getenv("COW_BENCH_QUICK") != nullptr ? 5 : 40;
-  std::puts("| mechanism | call | random stores before | estimated, median us | taken, median us | "
-            "off by, "
-            "median | off by, worst |\n|---|---|---|---|---|---|---|");
+  const std::size_t rounds = cow_bench::full_or_quick<std::size_t>(40, 5);
+  fmt::print(
+      "| mechanism | call | random stores before | estimated, median us | taken, median us | "
+      "off by, median | off by, worst |\n|---|---|---|---|---|---|---|\n");
   try {
     for (const std::size_t stores : {std::size_t{1}, std::size_t{100}, std::size_t{3000}}) {
       run(cow::Mechanism::handler, "handler", stores, rounds);
       try {
         run(cow::Mechanism::kernel, "kernel", stores, rounds);
       } catch (const std::system_error& error) {
-        std::printf("not with the other mechanism here: %s\n", error.what());
+        fmt::print("not with the other mechanism here: {}\n", error.what());
       }
     }
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
+    fmt::print(stderr, "estimate_bench: {}\n", error.what());
     return 1;
   }
   return 0;

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "measure/mechanisms/numbers_of_child.hpp"
 #include "session.hpp"
 
@@ -56,7 +58,7 @@ template <typename Body>
   try {
     body();
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "benchmark, child process: %s\n", error.what());
+    fmt::print(stderr, "benchmark, child process: {}\n", error.what());
     ::_exit(exit_failed);
   }
   ::_exit(exit_ok);

@@ -189,7 +189,7 @@ TEST_CASE("discards, restores and leases beside a backup keep its limit, by the 
   }
 }
 
-TEST_CASE("a backup waits for ever if it may, and a negative time is refused", "[api][handler]") {
+TEST_CASE("a backup waits for ever if it may, and a negative time is refused", "[api]") {
   Region region = full_region(kMiB);
   int ends[2];
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
@@ -206,7 +206,7 @@ TEST_CASE("a backup waits for ever if it may, and a negative time is refused", "
   ::close(ends[0]);
 }
 
-TEST_CASE("a backup is cancelled up to its last step", "[api][handler]") {
+TEST_CASE("a backup is cancelled up to its last step", "[api]") {
   const Folder folder;
   Region region = full_region(kMiB);
   std::atomic<Backup*> handle{nullptr};
@@ -281,7 +281,7 @@ TEST_CASE("restore on a stack in a region is refused before it waits for a backu
   backup.wait();
 }
 
-TEST_CASE("a child that is forked during a backup keeps no pipe of it open", "[api][handler]") {
+TEST_CASE("a child that is forked during a backup keeps no pipe of it open", "[api]") {
   Region region = full_region(kMiB);
   int ends[2];
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
@@ -303,7 +303,7 @@ TEST_CASE("a child that is forked during a backup keeps no pipe of it open", "[a
 }
 
 TEST_CASE("a child that comes back from progress, which forked it, ends, and its parent goes on",
-          "[api][handler]") {
+          "[api]") {
   if (support::has_sanitizer) {
     WARN("skipped: a sanitizer reports how the child ends");
     return;

@@ -2,10 +2,13 @@
 // count, and the same meaning as the other mechanism's.
 
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -16,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "call_filter.hpp"
 #include "catch.hpp"
 #include "folder.hpp"
 #include "support.hpp"
@@ -124,6 +128,61 @@ TEST_CASE("frames cannot be reserved where the kernel copies, and automatic take
   CHECK_THROWS_AS(Region::create(1, options), std::invalid_argument);
   options.mechanism = Mechanism::automatic;
   CHECK(mechanism_of(options) == Mechanism::handler);
+}
+
+TEST_CASE(
+    "without userfaultfd or /proc/self/pagemap the kernel mechanism says which, and automatic "
+    "takes the handler",
+    "[api]") {
+  if (!kernel_can_be_had() || !support::has_call_filters()) return;
+  struct Refusal {
+    support::CallFilter filter;
+    std::string said;
+  };
+  Refusal refusals[] = {{{}, "userfaultfd"}, {{}, "Linux 6.7"}, {{}, "/proc/self/pagemap"}};
+  refusals[0].filter.refuse(SYS_userfaultfd, {}, EPERM);
+  refusals[1].filter.refuse(SYS_ioctl, {support::is(1, UFFDIO_API)}, EINVAL);
+  refusals[2].filter.refuse(SYS_openat, {}, EACCES);
+  for (Refusal& refusal : refusals) {
+    CAPTURE(refusal.said);
+    const auto result = support::run_in_child([&]() -> std::string {
+      if (!refusal.filter.install_allowing()) return "no filter";
+      try {
+        static_cast<void>(mechanism_of(asking_for(Mechanism::kernel)));
+        return "it was not refused";
+      } catch (const std::system_error& error) {
+        const std::string what = error.what();
+        const bool says_both = what.find(refusal.said) != std::string::npos &&
+                               what.find("Mechanism::automatic") != std::string::npos;
+        if (!says_both) return what;
+      }
+      const bool is_handler = mechanism_of(asking_for(Mechanism::automatic)) == Mechanism::handler;
+      return is_handler ? "" : "automatic took the kernel's";
+    });
+    CHECK(result.complaint == "");
+    CHECK(result.exited());
+  }
+}
+
+TEST_CASE("a process whose regions are all of the kernel mechanism gets no handler of SIGSEGV",
+          "[fault]") {
+  if (!kernel_can_be_had()) return;
+  const auto result = support::run_in_child([]() -> std::string {
+    std::signal(SIGSEGV, SIG_DFL);
+    Region region = filled(kPages, 1);
+    const Snapshot past = region.snapshot();
+    Region clone = region.clone();
+    for (Region* const each : {&region, &clone}) support::fill(each->bytes(), 2);
+    const Snapshot later = region.snapshot();
+    region.restore(past);
+    clone.discard(0, clone.size());
+    static_cast<void>(region.write_lease(0, 1));
+    struct sigaction now {};
+    ::sigaction(SIGSEGV, nullptr, &now);
+    return now.sa_handler == SIG_DFL && !cow::owns_sigsegv() ? "" : "there is one";
+  });
+  CHECK(result.complaint == "");
+  CHECK(result.exited());
 }
 
 TEST_CASE("clones, and regions of a snapshot, have the mechanism of their family", "[api]") {

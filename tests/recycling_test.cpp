@@ -168,7 +168,7 @@ TEST_CASE("recycled frames that no control call needed for a while go back by th
   CHECK(support::broken_invariant(region) == "");
 }
 
-TEST_CASE("trim() gives back every recycled frame and nothing else", "[mm][handler]") {
+TEST_CASE("trim() gives back every recycled frame and nothing else", "[mm]") {
   Region region = written_region(1);
   std::optional<Snapshot> snapshot = region.snapshot();
   store_everywhere(region, 2);

@@ -127,7 +127,7 @@ TEST_CASE("zero pages that a rollback loop no longer stores to take no memory ag
 }
 
 TEST_CASE("pages that others can see in their frames are shared again after a rollback loop, too",
-          "[mm][handler]") {
+          "[mm]") {
   Region region = filled(40, 1);
   const Snapshot start = region.snapshot();
   const Region clone = region.clone();

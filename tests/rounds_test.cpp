@@ -259,7 +259,7 @@ TEST_CASE("a snapshot is a consistent cut through stores to pages that it copies
 
 // A page can be a hole that a window opened, and warm from the stores before it became one.
 TEST_CASE("a hole among hot pages is no copy: what is stored to it reaches every later snapshot",
-          "[mm][handler]") {
+          "[mm]") {
   constexpr std::size_t hole = 16;
   constexpr std::size_t elsewhere = 40;
   Region region = Region::create(64 * support::page_bytes(), support::options());

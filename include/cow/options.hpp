@@ -73,7 +73,7 @@ struct RegionOptions {
 
   /// Without a value: what COW_MECHANISM says in the environment (`handler`, `kernel` or
   /// `automatic`) when the region is created, or else `handler`. What the environment says of
-  /// `kernel` does not hold for regions with `reserve_frames` or larger granules.
+  /// `kernel` does not hold for regions with `reserve_frames`, `most_bytes` or larger granules.
   std::optional<Mechanism> mechanism{};
 };
 
@@ -84,7 +84,9 @@ enum class SnapshotMode {
   /// For snapshots in a tight loop: a page that is stored to between any two of them is copied at
   /// once and stays writable, which costs a tenth of protecting it and taking another fault. If a
   /// thread stores all the same, the snapshot may hold that page before or after the store, or
-  /// with a part of it; nothing else is harmed.
+  /// with a part of it; nothing else is harmed. With Mechanism::kernel a second look finds most
+  /// such stores, and the call throws std::logic_error instead (but for a region's first snapshot,
+  /// which is of one moment anyway).
   quiescent,
 };
 

@@ -161,7 +161,8 @@ class COW_API Region {
   /// the caller promises with SnapshotMode::quiescent that none does.
   /// Cost: O(pages written since the last one). In a loop, pages that are stored to between any two
   /// snapshots are copied by the call, and need not fault again: at most 16 MiB of them, or all
-  /// that there are with SnapshotMode::quiescent.
+  /// that there are with SnapshotMode::quiescent. Throws std::system_error; and std::logic_error
+  /// where that promise is found broken, with Mechanism::kernel.
   [[nodiscard]] Snapshot snapshot(SnapshotMode mode = SnapshotMode::concurrent) const;
 
   /// Saves the bytes of this moment to a file that `Region::load` reads, on a thread of its own,

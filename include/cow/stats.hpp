@@ -13,7 +13,8 @@
 namespace cow {
 
 /// What one region is made of now and what it has done since it was created. Every page is
-/// exactly one of zero, shared and private.
+/// exactly one of zero, shared and private. With Mechanism::kernel no page is read-only: what the
+/// kernel has copied since libcow looked is private, too, and every private page is writable.
 struct RegionStats {
   Mechanism mechanism = Mechanism::handler;  ///< `handler` or `kernel`
   std::size_t page_bytes = 0;                ///< the granule: bytes in one page of this region

@@ -71,7 +71,7 @@ class IntrusiveList {
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-  /// While one walks, the list does not change.
+  /// While one walks, the member that it is at stays in the list. Those that it has passed may go.
   class Iterator {
    public:
     explicit Iterator(T* at) noexcept : at_(at) {}

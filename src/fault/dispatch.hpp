@@ -39,8 +39,7 @@ void note_forking(bool is_forking) noexcept;
 /// Write faults resolved since the process started, and by its parent until the fork.
 std::uint64_t resolved_fault_count() noexcept;
 
-/// Puts our SIGSEGV action in front, and counts mappings where it is time to: see mapping_budget.
-/// Throws std::system_error.
+/// Puts our SIGSEGV action in front. Throws std::system_error.
 void ensure_handler_installed();
 
 }  // namespace cow

@@ -2,7 +2,6 @@
 
 #include <signal.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "os/lock.hpp"
+#include "os/process.hpp"
 #include "os/signal_mask.hpp"
 #include "os/syscall.hpp"
 
@@ -44,8 +44,6 @@ constexpr int kNoSlot = -1;
 __attribute__((tls_model("initial-exec"))) thread_local std::uint64_t t_forwarded = 0;
 ucontext_t* marker() noexcept { return reinterpret_cast<ucontext_t*>(&t_forwarded); }
 
-long thread_id() noexcept { return raw_syscall(SYS_gettid); }
-
 // The kernel would have added these to the mask of the interrupted code.
 void enter_mask_of(const Action& action, const ucontext_t& context) noexcept {
   sigset_t mask = context.uc_sigmask;
@@ -64,8 +62,7 @@ bool was_sent(const siginfo_t& info) noexcept { return info.si_code <= 0; }
 void let_happen(const Action& action, const siginfo_t& info) noexcept {
   ::sigaction(SIGSEGV, &action, nullptr);
   if (was_sent(info)) {
-    raw_syscall(SYS_rt_tgsigqueueinfo, static_cast<std::uintptr_t>(::getpid()),
-                static_cast<std::uintptr_t>(thread_id()), SIGSEGV, argument(&info));
+    raw_syscall(SYS_rt_tgsigqueueinfo, process_id(), thread_id(), SIGSEGV, argument(&info));
   }
 }
 

@@ -8,6 +8,8 @@
 #include <cstdlib>
 
 #include "base/check.hpp"
+#include "os/process.hpp"
+#include "os/signal_mask.hpp"
 #include "os/syscall.hpp"
 
 namespace cow::os {
@@ -50,11 +52,8 @@ class Line {
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
   ::sigaction(SIGBUS, &standard, nullptr);
-  const std::uint64_t none = 0;
-  const auto process = static_cast<std::uintptr_t>(raw_syscall(SYS_getpid));
-  const auto thread = static_cast<std::uintptr_t>(raw_syscall(SYS_gettid));
-  raw_syscall(SYS_tgkill, process, thread, SIGBUS);
-  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, argument(&none), 0, sizeof(none));
+  raw_syscall(SYS_tgkill, process_id(), thread_id(), SIGBUS);
+  set_signal_mask(0);
   for (;;) raw_syscall(SYS_exit_group, 128 + SIGBUS);
 }
 

@@ -7,11 +7,12 @@
 
 namespace cow::os {
 
-/// Every lock of the library, in the order in which one thread may take them: while it holds one,
-/// only those further down. fork() takes all but `readers`, `store_gate` and `spare_mappings`, so
-/// the order is its: first what control calls hold while they take a family's lock, then the
-/// families, then what is taken under a family's lock. There are many families, and no order among
-/// them: whoever takes a second one holds the list.
+/// Every lock of the library in the order in which one thread may take them: while it holds one,
+/// only those further down. (Not the mutex of api/limit.cpp, which no fault and no fork() takes,
+/// and under which a family's may be taken.) fork() takes all but `readers`, `store_gate` and
+/// `spare_mappings`, so the order is its: first what control calls hold while they take a family's
+/// lock, then the families, then what is taken under a family's lock. There are many families, and
+/// no order among them: whoever takes a second one holds the list.
 enum class LockRank : std::uint8_t {
   fault_action,    ///< the process's action for SIGSEGV
   registry,        ///< changes to the table of address ranges

@@ -11,21 +11,9 @@ namespace cow::os {
 
 namespace {
 
-// A thread has the mask of who makes it.
-class Masked {
- public:
-  Masked() noexcept : before_(set_signal_mask(kAllButRaised)) {}
-  ~Masked() { set_signal_mask(before_); }
-  Masked(const Masked&) = delete;
-  Masked& operator=(const Masked&) = delete;
-
- private:
-  std::uint64_t before_;
-};
-
 std::thread begin(std::function<void()> work) {
   try {
-    const Masked for_it;
+    const SignalsMasked for_it(kAllButRaised);  // a thread has the mask of who makes it
     return std::thread(std::move(work));
   } catch (const std::system_error& error) {
     throw_system_error(error.code().value(), "pthread_create",

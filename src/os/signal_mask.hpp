@@ -15,11 +15,13 @@ extern const std::uint64_t kAllSignalsButFaults;
 /// could not wait.
 extern const std::uint64_t kAllButRaised;
 
-/// Masks every signal of the calling thread while it lives. Control calls hold it with a lock, so
-/// that no signal handler of the user's can run, store to a region and wait for that lock.
+/// Masks signals of the calling thread while it lives. Control calls hold it, of every signal, with
+/// a lock, so that no signal handler of the user's can run, store to a region and wait for that
+/// lock.
 class [[nodiscard]] SignalsMasked {
  public:
-  SignalsMasked() noexcept : before_(set_signal_mask(kAllSignals)) {}
+  SignalsMasked() noexcept : SignalsMasked(kAllSignals) {}
+  explicit SignalsMasked(std::uint64_t mask) noexcept : before_(set_signal_mask(mask)) {}
   ~SignalsMasked() { set_signal_mask(before_); }
   SignalsMasked(const SignalsMasked&) = delete;
   SignalsMasked& operator=(const SignalsMasked&) = delete;

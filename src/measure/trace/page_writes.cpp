@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/units.hpp"
 #include "measure/quantity.hpp"
 #include "measure/trace/round_reader.hpp"
 
@@ -17,8 +18,6 @@ using trace::Event;
 using trace::EventKind;
 
 constexpr std::size_t most_granule_bytes = std::size_t{2} << 20;
-/// What any process of today can address.
-constexpr std::uint64_t most_region_bytes = std::uint64_t{1} << 47;
 
 /// A process and one of its families.
 using FamilyKey = std::pair<std::uint32_t, std::uint32_t>;
@@ -150,7 +149,7 @@ PageWrites page_writes(const TraceFile& trace) {
   writes.family = key.second;
   writes.page_bytes = granule_of(trace, key);
   const std::uint64_t pages = pages_of(trace, key);
-  if (pages > most_region_bytes / writes.page_bytes) {
+  if (pages > kAddressSpaceBytes / writes.page_bytes) {
     refuse(trace, fmt::format("speaks of a region of {}, which no process can have: the trace is "
                               "damaged; record the program again",
                               counted(pages, "page")));

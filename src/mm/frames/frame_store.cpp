@@ -203,14 +203,16 @@ FrameRun FrameStore::take_packed(PageCount most) noexcept {
 }
 
 bool FrameStore::show_zeros(FrameRun run) noexcept {
-  const auto holds_bytes = [&](PageCount at) { return !state(run.first.after(at)).may_be_hole(); };
-  for (PageCount begin{0}; begin < run.count;) {
-    PageCount end = begin;
-    while (end < run.count && holds_bytes(end)) end = end + kOnePage;
-    if (begin < end && !clear({run.first.after(begin), end - begin})) return false;
-    begin = std::max(end, begin + kOnePage);
-  }
-  return true;
+  const auto frame_of = [&](PageIndex slot) { return Frame(run.first.extent(), slot); };
+  const PageIndex first = run.first.slot();
+  bool shown = true;
+  for_each_stretch(
+      {first, first + run.count},
+      [&](PageIndex slot) { return !state(frame_of(slot)).may_be_hole(); },
+      [&](PageSpan filled) {
+        shown = shown && clear({frame_of(filled.first), filled.count()});
+      });
+  return shown;
 }
 
 void FrameStore::add_references(FrameRun run, std::uint32_t n) noexcept {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "base/units.hpp"
 #include "os/host.hpp"
 #include "os/lock.hpp"
 #include "os/mapping.hpp"
@@ -15,7 +16,7 @@ namespace {
 // For thread stacks, libraries and heaps that come after us.
 constexpr std::size_t kLeftForOthers = 2048;
 
-constexpr std::uint64_t kLeaf = 512;                            // pages of one leaf
+constexpr std::uint64_t kLeaf = kTableEntries;                  // pages of one leaf
 constexpr std::uint64_t kMostLeaves = 1024 * kLeaf;             // no more at once: 4 MiB of tables
 constexpr std::uint64_t kWholeRegion = std::uint64_t{1} << 40;  // more pages than any has
 

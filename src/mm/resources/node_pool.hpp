@@ -41,7 +41,7 @@ class NodePool {
     return true;
   }
 
-  /// A node with indeterminate content. Precondition: ensure_free() covered it.
+  /// A new node. Precondition: ensure_free() covered it.
   /// Signal context: yes.
   [[nodiscard]] Node* take() noexcept {
     COW_CHECK(free_ > 0);

@@ -12,7 +12,7 @@ class FrameCounts {
  public:
   /// One more page shows each of `count` frames from `first` on.
   void add(FrameId first, std::uint64_t count) { change(first, count, true); }
-  /// One page less. Precondition: at least one shows each of them.
+  /// One page less. Those that none shows, in a trace that is damaged, stay so.
   void remove(FrameId first, std::uint64_t count) { change(first, count, false); }
 
   [[nodiscard]] std::uint64_t pages_that_show(FrameId frame) const;
