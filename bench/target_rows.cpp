@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <numeric>
 
 #include "bare_faults.hpp"
 #include "comparison.hpp"
 #include "fault_parts.hpp"
 #include "fork_sides.hpp"
+#include "fork_turns.hpp"
 #include "forking.hpp"
 #include "machine.hpp"
 #include "memory_use.hpp"
@@ -24,6 +26,15 @@ namespace cow_bench {
 
 namespace {
 
+/// One figure: a clone of a region whose pages are all protected.
+Prepare clones_of_protected(std::size_t bytes) {
+  return [=]() -> Turn {
+    return [region = std::make_shared<cow::Region>(protected_region(bytes))](std::uint64_t) {
+      return Figures{time_clone(*region)};
+    };
+  };
+}
+
 Group clone_against_fork() {
   const std::size_t bytes = full_or_quick(gib, 4 * mib);
   Row returned{.what = "lazy clone of 1 GiB, already protected",
@@ -33,15 +44,10 @@ Group clone_against_fork() {
   Row reaped{.what = returned.what,
              .ours = returned.ours,
              .theirs = "the same, until the child is reaped"};
-  SideProcess other(2, [bytes] { return prepare_forks(bytes); });
-  const cow::Region region = protected_region(bytes);
-  take_turns(
-      rounds(41), [&](bool wanted) { keep(wanted, returned.our_samples, time_clone(region)); },
-      [&](bool wanted) {
-        const std::vector<double> times = other.measure().values();
-        keep(wanted, returned.their_samples, times[0]);
-        keep(wanted, reaped.their_samples, times[1]);
-      });
+  Turns turns(rounds(41));
+  turns.add(returned.ours, clones_of_protected(bytes), {&returned.our_samples});
+  turns.add(returned.theirs, forks(bytes), {&returned.their_samples, &reaped.their_samples});
+  turns.take();
   reaped.our_samples = returned.our_samples;
   return {.rows = {returned, reaped}};
 }
@@ -51,11 +57,11 @@ Group clone_of_any_size() {
           .ours = "4 GiB",
           .theirs = "64 MiB",
           .most = 3};
-  const cow::Region large = protected_region(full_or_quick(4 * gib, 16 * mib));
-  const cow::Region small = protected_region(full_or_quick(64 * mib, mib / 4));
-  take_turns(
-      rounds(201), [&](bool wanted) { keep(wanted, row.our_samples, time_clone(large)); },
-      [&](bool wanted) { keep(wanted, row.their_samples, time_clone(small)); });
+  Turns turns(rounds(201));
+  turns.add(row.ours, clones_of_protected(full_or_quick(4 * gib, 16 * mib)), {&row.our_samples});
+  turns.add(row.theirs, clones_of_protected(full_or_quick(64 * mib, mib / 4)),
+            {&row.their_samples});
+  turns.take();
   return {.rows = {row}};
 }
 
