@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ class Figures {
  public:
   /// One value each.
   Figures(std::initializer_list<double> values);
+  Figures(double value) : Figures({value}) {}  // NOLINT(google-explicit-constructor): as a number
   explicit Figures(const std::vector<double>& values);
   /// The next figure, with as many values as this turn has of it.
   void add(std::vector<double> values) { values_.push_back(std::move(values)); }
@@ -38,6 +40,22 @@ using Turn = std::function<Figures(std::uint64_t turn)>;
 /// Sets up a side, in a process that has its memory and nothing else's: fork() copies page tables
 /// of all there is, and handlers of signals do not meet. May throw measure::Unavailable.
 using Prepare = std::function<Turn()>;
+
+/// A side whose every turn makes what it needs. `time` returns Figures, or one in nanoseconds.
+template <typename Time>
+[[nodiscard]] Prepare turns_of(Time time) {
+  return [time]() -> Turn { return time; };
+}
+
+/// A side over what `make` sets up, which lasts for all of its turns: `time` is given a reference.
+template <typename Make, typename Time>
+[[nodiscard]] Prepare turns_over(Make make, Time time) {
+  return [make, time]() -> Turn {
+    using Lasting = decltype(make());
+    const std::shared_ptr<Lasting> lasting(new Lasting(make()));  // in place: it need not move
+    return [lasting, time](std::uint64_t turn) -> Figures { return time(*lasting, turn); };
+  };
+}
 
 /// The sides of one comparison.
 class Turns {
