@@ -92,15 +92,17 @@ Group stores_beside_snapshots() {
     cloned.ours = "beside a snapshot and its clone (from_snapshot)";
     Row unread = read;
     unread.ours = "beside a snapshot that nobody reads";
-    std::uint64_t turn = 0;
-    const auto side = [&](Companion companion, Samples& samples, bool wanted) {
-      keep(wanted, samples, time_beside(companion, overwrite, turn));
+    const auto beside = [&overwrite](Companion companion) {
+      return turns_of([&overwrite, companion](std::uint64_t turn) {
+        return time_beside(companion, overwrite, turn);
+      });
     };
-    take_numbered_turns(
-        rounds(5), turn, [&](bool wanted) { side(Companion::clone, read.their_samples, wanted); },
-        [&](bool wanted) { side(Companion::read_snapshot, read.our_samples, wanted); },
-        [&](bool wanted) { side(Companion::clone_of_snapshot, cloned.our_samples, wanted); },
-        [&](bool wanted) { side(Companion::unread_snapshot, unread.our_samples, wanted); });
+    Turns turns(rounds(5));
+    turns.add(read.theirs, beside(Companion::clone), {&read.their_samples});
+    turns.add(read.ours, beside(Companion::read_snapshot), {&read.our_samples});
+    turns.add(cloned.ours, beside(Companion::clone_of_snapshot), {&cloned.our_samples});
+    turns.add(unread.ours, beside(Companion::unread_snapshot), {&unread.our_samples});
+    turns.take();
     cloned.their_samples = read.their_samples;
     unread.their_samples = read.their_samples;
     group.rows.insert(group.rows.end(), {read, cloned, unread});

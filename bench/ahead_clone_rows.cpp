@@ -1,12 +1,12 @@
-#include <cow/cow.hpp>
+#include <cow/options.hpp>
 
-#include <cstdint>
-#include <cstring>
+#include <cstddef>
 #include <string>
 
 #include "ahead_rows.hpp"
-#include "fork_sides.hpp"
-#include "plain_memory.hpp"
+#include "fork_turns.hpp"
+#include "machine.hpp"
+#include "region_turns.hpp"
 
 namespace cow_bench {
 
@@ -24,21 +24,11 @@ Group stores_against_kernel(const std::string& what, std::size_t per_mille, Orde
              .ours = child.ours,
              .theirs = "store after fork(), in the parent while the child lives"};
   const std::size_t bytes = clone_bytes();
-  SideProcess other(2, [=] { return prepare_fork_stores(bytes, per_mille, order); });
-  const cow::Region region = protected_region(bytes);
-  const std::size_t count = share_of(region.size() / region.page_bytes(), per_mille);
-  std::uint64_t seed = 0;
-  take_numbered_turns(
-      rounds(7), seed,
-      [&](bool wanted) {
-        cow::Region clone = region.clone();
-        keep(wanted, child.our_samples, time_per_store(pages_of(clone), count, order, seed));
-      },
-      [&](bool wanted) {
-        const std::vector<double> times = other.measure().values();
-        keep(wanted, child.their_samples, times[0]);
-        keep(wanted, parent.their_samples, times[1]);
-      });
+  Turns turns(rounds(7));
+  turns.add(child.ours, stores_to_clones(bytes, per_mille, order), {&child.our_samples});
+  turns.add(child.theirs, stores_after_fork(bytes, per_mille, order),
+            {&child.their_samples, &parent.their_samples});
+  turns.take();
   parent.our_samples = child.our_samples;
   return {.rows = {child, parent}};
 }
@@ -70,45 +60,28 @@ Group eager_clone_against_memcpy() {
           .theirs = "memcpy into fresh memory",
           .most = 0.9};
   const std::size_t bytes = clone_bytes();
-  const cow::Region region = protected_region(bytes);
-  const PlainMemory memory = PlainMemory::anonymous(bytes);
-  const auto pages = static_cast<double>(memory.pages().count);
-  take_turns(
-      rounds(15),
-      [&](bool wanted) {
-        const std::uint64_t start = now_ns();
-        const cow::Region clone = region.clone(cow::CloneMode::eager);
-        keep(wanted, row.our_samples, elapsed_ns(start) / pages);
-      },
-      [&](bool wanted) {
-        const std::uint64_t start = now_ns();
-        const PlainMemory fresh = PlainMemory::untouched(bytes);
-        std::memcpy(fresh.data(), memory.data(), bytes);
-        keep(wanted, row.their_samples, elapsed_ns(start) / pages);
-      });
+  const std::size_t pages = bytes / host_page_bytes();
+  Turns turns(rounds(15));
+  turns.add(row.ours, eager_clones(bytes, Frames::of_the_last, pages), {&row.our_samples});
+  turns.add(row.theirs, memory_copies(bytes, pages), {&row.their_samples});
+  turns.take();
   return {.rows = {row}};
 }
 
 Group lazy_against_eager() {
-  const cow::Region region = protected_region(clone_bytes());
   Group group;
   for (const Order order : {Order::sequential, Order::random}) {
     Row row{.what = "clone of 256 MiB + a store to every page, " + std::string(name_of(order)),
             .ours = "lazy clone",
             .theirs = "eager clone",
             .most = order == Order::sequential ? 1.1 : 2.0};
-    std::uint64_t turn = 0;
-    const auto side = [&](cow::CloneMode mode, Samples& samples, bool wanted) {
-      const std::size_t pages = region.size() / region.page_bytes();
-      const auto chosen = choose_pages(pages, pages, order, turn);
-      const std::uint64_t start = now_ns();
-      cow::Region clone = region.clone(mode);
-      time_stores(pages_of(clone), chosen, 2);
-      keep(wanted, samples, elapsed_ns(start));
+    const auto side = [order](cow::CloneMode mode) {
+      return clones_with_stores(clone_bytes(), 1000, order, mode);
     };
-    take_numbered_turns(
-        rounds(7), turn, [&](bool wanted) { side(cow::CloneMode::lazy, row.our_samples, wanted); },
-        [&](bool wanted) { side(cow::CloneMode::eager, row.their_samples, wanted); });
+    Turns turns(rounds(7));
+    turns.add(row.ours, side(cow::CloneMode::lazy), {&row.our_samples});
+    turns.add(row.theirs, side(cow::CloneMode::eager), {&row.their_samples});
+    turns.take();
     group.rows.push_back(row);
   }
   return group;

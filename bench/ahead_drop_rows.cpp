@@ -150,6 +150,14 @@ Beside wait_in_plain_memory(std::uint64_t seed) {
 
 constexpr double millisecond_ns = 1e6;
 
+/// Two figures: the action, and the longest wait beside it.
+Prepare beside_stores(Beside (*measure)(std::uint64_t)) {
+  return turns_of([measure](std::uint64_t turn) {
+    const Beside times = measure(turn);
+    return Figures{times.action_ns, times.longest_wait_ns};
+  });
+}
+
 /// A drop and the wait beside it as two rows.
 Group drops(const std::string& what, const std::string& action, Beside (*ours)(std::uint64_t),
             const std::string& other, Beside (*theirs)(std::uint64_t)) {
@@ -158,19 +166,12 @@ Group drops(const std::string& what, const std::string& action, Beside (*ours)(s
               .ours = "first stores to a region of the same family",
               .theirs = "first stores to other plain memory",
               .at_most = millisecond_ns};
-  std::uint64_t seed = 0;
-  take_numbered_turns(
-      rounds(7), seed,
-      [&](bool wanted) {
-        const Beside times = ours(seed);
-        keep(wanted, dropping.our_samples, times.action_ns);
-        keep(wanted, waiting.our_samples, times.longest_wait_ns);
-      },
-      [&](bool wanted) {
-        const Beside times = theirs(seed);
-        keep(wanted, dropping.their_samples, times.action_ns);
-        keep(wanted, waiting.their_samples, times.longest_wait_ns);
-      });
+  Turns turns(rounds(7));
+  turns.have_company();
+  turns.add(waiting.ours, beside_stores(ours), {&dropping.our_samples, &waiting.our_samples});
+  turns.add(waiting.theirs, beside_stores(theirs),
+            {&dropping.their_samples, &waiting.their_samples});
+  turns.take();
   waiting.note =
       fmt::format("the median over drops; the longest of all was {:.2f} ms, beside {} {:.2f} ms",
                   waiting.our_samples.percentile(100) / millisecond_ns, other,

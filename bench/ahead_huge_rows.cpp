@@ -1,10 +1,11 @@
-#include <cow/cow.hpp>
+#include <cow/options.hpp>
 
 #include <cstdint>
 
 #include "ahead_rows.hpp"
-#include "fork_sides.hpp"
+#include "fork_turns.hpp"
 #include "huge_pages_allowed.hpp"
+#include "region_turns.hpp"
 
 namespace cow_bench {
 
@@ -22,23 +23,16 @@ Group huge_snapshot_against_fork() {
     returned.left_out = HugePagesAllowed::why_not;
     return {.rows = {returned}};
   }
-  SideProcess other(2, [bytes] { return prepare_forks(bytes); });
   cow::RegionOptions options;
   options.huge_pages = true;
-  take_turns(
-      rounds(11),
-      [&](bool wanted) {
-        // A new one each time: the kernel splits a huge page once a part of it was protected.
-        const cow::Region region = written_region(bytes, options);
-        const std::uint64_t start = now_ns();
-        const cow::Snapshot snapshot = region.snapshot();
-        keep(wanted, returned.our_samples, elapsed_ns(start));
-      },
-      [&](bool wanted) {
-        const std::vector<double> times = other.measure().values();
-        keep(wanted, returned.their_samples, times[0]);
-        keep(wanted, reaped.their_samples, times[1]);
-      });
+  Turns turns(rounds(11));
+  turns.add(returned.ours, turns_of([=](std::uint64_t) {
+              // A new one each time: the kernel splits a huge page once a part of it was protected.
+              return time_snapshot(written_region(bytes, options));
+            }),
+            {&returned.our_samples});
+  turns.add(returned.theirs, forks(bytes), {&returned.their_samples, &reaped.their_samples});
+  turns.take();
   reaped.our_samples = returned.our_samples;
   return {.rows = {returned, reaped}};
 }

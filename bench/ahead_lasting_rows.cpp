@@ -34,9 +34,7 @@ class LongLife {
     return elapsed_ns(start);
   }
 
-  [[nodiscard]] Samples mappings() const {
-    return Samples({static_cast<double>(region_.stats().mappings)});
-  }
+  [[nodiscard]] double mappings() const { return static_cast<double>(region_.stats().mappings); }
 
  private:
   static constexpr std::size_t snapshots_kept = 8;
@@ -47,6 +45,22 @@ class LongLife {
   std::vector<cow::Snapshot> kept_;
 };
 
+/// Two figures after so many rounds: a round, and how many mappings there are, counted once.
+Prepare rounds_after(std::size_t rounds_before) {
+  return turns_over(
+      [rounds_before] {
+        LongLife life(full_or_quick(256 * mib, 4 * mib), 1000);
+        for (std::size_t round = 0; round < rounds_before; ++round) life.time_round();
+        return life;
+      },
+      [](LongLife& life, std::uint64_t turn) {
+        const double mappings = life.mappings();
+        Figures figures{life.time_round()};
+        if (turn == 1) figures.add({mappings});
+        return figures;
+      });
+}
+
 }  // namespace
 
 Group late_rounds_against_early() {
@@ -56,19 +70,10 @@ Group late_rounds_against_early() {
            .theirs = "after 10 rounds"};
   Row mappings = time;
   mappings.unit = Unit::mappings;
-  LongLife old_one(full_or_quick(256 * mib, 4 * mib), 1000);
-  for (std::size_t round = 0; round < late; ++round) {
-    old_one.time_round();
-  }
-  LongLife young_one(full_or_quick(256 * mib, 4 * mib), 1000);
-  for (std::size_t round = 0; round < 10; ++round) {
-    young_one.time_round();
-  }
-  mappings.our_samples = old_one.mappings();
-  mappings.their_samples = young_one.mappings();
-  take_turns(
-      rounds(21), [&](bool wanted) { keep(wanted, time.our_samples, old_one.time_round()); },
-      [&](bool wanted) { keep(wanted, time.their_samples, young_one.time_round()); });
+  Turns turns(rounds(21));
+  turns.add(time.ours, rounds_after(late), {&time.our_samples, &mappings.our_samples});
+  turns.add(time.theirs, rounds_after(10), {&time.their_samples, &mappings.their_samples});
+  turns.take();
   return {.rows = {time, mappings}};
 }
 

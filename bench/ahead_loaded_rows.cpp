@@ -1,13 +1,16 @@
 #include <cow/cow.hpp>
 
 #include <cstdint>
-#include <string>
+#include <filesystem>
 
 #include "ahead_rows.hpp"
 #include "bench_folder.hpp"
+#include "region_turns.hpp"
 #include "stores.hpp"
 
 namespace cow_bench {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -33,33 +36,40 @@ constexpr Work every_work[] = {
      [](cow::Region& region, std::uint64_t seed) {
        const Pages pages = pages_of(region);
        time_stores(pages, draw_pages(pages.count, 100, seed), seed);
-       const std::uint64_t start = now_ns();
-       const cow::Snapshot snapshot = region.snapshot();
-       return elapsed_ns(start);
+       return time_snapshot(region);
      }},
 };
+
+std::size_t loaded_bytes() { return full_or_quick(256 * mib, 4 * mib); }
+
+cow::Region loaded_from(const fs::path& image) {
+  written_region(loaded_bytes()).snapshot().save(image);
+  return cow::Region::load(image);
+}
+
+cow::Region opened_from(const fs::path& file) {
+  write_file(file, written_region(loaded_bytes()), 1);
+  return cow::Region::open(file);
+}
 
 }  // namespace
 
 Group loaded_against_written() {
   const Folder folder;
-  cow::Region written = protected_region(full_or_quick(256 * mib, 4 * mib));
-  written.snapshot().save(folder / "image");
-  write_file(folder / "file", written, 1);
-  cow::Region loaded = cow::Region::load(folder / "image");
-  cow::Region opened = cow::Region::open(folder / "file");
   Group group;
   for (const Work& work : every_work) {
     Row load{.what = work.name,
              .ours = "the region came from a file (load)",
              .theirs = "the region was made and written"};
     Row open{.what = work.name, .ours = "it is a file's (open)", .theirs = load.theirs};
-    std::uint64_t turn = 0;
-    take_numbered_turns(
-        rounds(7), turn,
-        [&](bool wanted) { keep(wanted, load.our_samples, work.time(loaded, turn)); },
-        [&](bool wanted) { keep(wanted, open.our_samples, work.time(opened, turn)); },
-        [&](bool wanted) { keep(wanted, load.their_samples, work.time(written, turn)); });
+    const auto written = [] { return protected_region(loaded_bytes()); };
+    const auto loaded = [image = folder / "image"] { return loaded_from(image); };
+    const auto opened = [file = folder / "file"] { return opened_from(file); };
+    Turns turns(rounds(7));
+    turns.add(load.ours, turns_over(loaded, work.time), {&load.our_samples});
+    turns.add(open.ours, turns_over(opened, work.time), {&open.our_samples});
+    turns.add(load.theirs, turns_over(written, work.time), {&load.their_samples});
+    turns.take();
     open.their_samples = load.their_samples;
     group.rows.insert(group.rows.end(), {load, open});
   }

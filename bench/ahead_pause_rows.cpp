@@ -2,10 +2,9 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "ahead_rows.hpp"
-#include "fork_sides.hpp"
+#include "fork_turns.hpp"
 
 namespace cow_bench {
 
@@ -33,6 +32,17 @@ Pause time_snapshot(const cow::Region& region, bool read) {
   return pause;
 }
 
+/// Two figures: the snapshot and, if it is to be read, its bytes. Stores to the region follow.
+Prepare pauses(std::size_t bytes, std::size_t stores, bool read) {
+  return turns_over([bytes] { return written_region(bytes); },
+                    [=](cow::Region& region, std::uint64_t turn) {
+                      const Pages pages = pages_of(region);
+                      const Pause pause = time_snapshot(region, read);
+                      time_stores(pages, draw_pages(pages.count, stores, turn), turn);
+                      return Figures{pause.taking_ns, pause.reading_ns};
+                    });
+}
+
 }  // namespace
 
 Group very_first_snapshot_against_fork() {
@@ -45,21 +55,16 @@ Group very_first_snapshot_against_fork() {
   Row reaped{.what = taking.what,
              .ours = taking.ours,
              .theirs = "the same fork(), until the child is reaped"};
-  SideProcess other(2, [bytes] { return prepare_forks(bytes); });
-  take_turns(
-      rounds(9),
-      [&](bool wanted) {
-        // A new one each time: a second snapshot is not a first one.
-        const cow::Region region = written_region(bytes);
-        const Pause pause = time_snapshot(region, true);
-        keep(wanted, taking.our_samples, pause.taking_ns);
-        keep(wanted, reading.our_samples, pause.reading_ns);
-      },
-      [&](bool wanted) {
-        const std::vector<double> times = other.measure().values();
-        keep(wanted, taking.their_samples, times[0]);
-        keep(wanted, reaped.their_samples, times[1]);
-      });
+  Turns turns(rounds(9));
+  turns.add(taking.ours, turns_of([bytes](std::uint64_t) {
+              // A new one each time: a second snapshot is not a first one.
+              const cow::Region region = written_region(bytes);
+              const Pause pause = time_snapshot(region, true);
+              return Figures{pause.taking_ns, pause.reading_ns};
+            }),
+            {&taking.our_samples, &reading.our_samples});
+  turns.add(taking.theirs, forks(bytes), {&taking.their_samples, &reaped.their_samples});
+  turns.take();
   reading.their_samples = taking.their_samples;
   reaped.our_samples = taking.our_samples;
   return {.rows = {taking, reaped, reading}};
@@ -67,7 +72,6 @@ Group very_first_snapshot_against_fork() {
 
 Group pauses_against_fork() {
   const std::size_t bytes = paused_bytes();
-  const SideProcess other(2, [bytes] { return prepare_forks(bytes); });
   Group group;
   for (const std::size_t stores : {100U, 1000U, 5000U, 10000U, 20000U, 40000U}) {
     const std::string what =
@@ -82,26 +86,11 @@ Group pauses_against_fork() {
              .most = 1};
     Row reading{
         .what = what, .ours = "bytes() of the new one", .theirs = fork_of_as_much, .most = 1};
-    cow::Region unread_region = written_region(bytes);
-    cow::Region read_region = written_region(bytes);
-    std::uint64_t turn = 0;
-    const auto pause = [&](cow::Region& region, bool with_bytes) {
-      const Pages pages = pages_of(region);
-      const Pause result = time_snapshot(region, with_bytes);
-      time_stores(pages, draw_pages(pages.count, stores, turn), turn);
-      return result;
-    };
-    take_numbered_turns(
-        rounds(7), turn,
-        [&](bool wanted) {
-          keep(wanted, unread.our_samples, pause(unread_region, false).taking_ns);
-        },
-        [&](bool wanted) {
-          const Pause times = pause(read_region, true);
-          keep(wanted, read.our_samples, times.taking_ns);
-          keep(wanted, reading.our_samples, times.reading_ns);
-        },
-        [&](bool wanted) { keep(wanted, unread.their_samples, other.measure().values()[0]); });
+    Turns turns(rounds(7));
+    turns.add(unread.ours, pauses(bytes, stores, false), {&unread.our_samples});
+    turns.add(read.ours, pauses(bytes, stores, true), {&read.our_samples, &reading.our_samples});
+    turns.add(unread.theirs, forks(bytes), {&unread.their_samples});
+    turns.take();
     read.their_samples = unread.their_samples;
     reading.their_samples = unread.their_samples;
     group.rows.insert(group.rows.end(), {unread, read, reading});

@@ -1,35 +1,77 @@
-
 #include <cow/cow.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ahead_rows.hpp"
-#include "fork_sides.hpp"
+#include "fork_turns.hpp"
 #include "plain_memory.hpp"
 
 namespace cow_bench {
 
 namespace {
 
-/// What the rounds of libcow are compared with, for all rows: a private mapping, a process with as
-/// much memory, and one with a quarter of it.
-struct Others {
-  Others(std::size_t bytes, const std::vector<RoundPages>& every_round, std::size_t turns)
-      : large(1, [=] { return prepare_fork_trials(bytes, every_round, turns); }),
-        small(1, [=] { return prepare_fork_trials(bytes / 4, every_round, turns); }),
-        file(bytes),
-        memory(file.map_private()) {}
+/// A region and what it goes back to.
+class Past {
+ public:
+  explicit Past(std::size_t bytes) : region_(written_region(bytes)), past_(region_.snapshot()) {}
 
-  SideProcess large;
-  SideProcess small;
-  FilledMemfd file;
-  PlainMemory memory;
+  [[nodiscard]] Pages pages() { return pages_of(region_); }
+
+  double time_restore(const std::vector<std::size_t>& which, std::uint64_t value) {
+    const Pages memory = pages();
+    const std::uint64_t start = now_ns();
+    time_stores(memory, which, value);
+    region_.restore(past_);
+    return elapsed_ns(start);
+  }
+
+  /// A clone of the past that is stored to and dropped, instead.
+  double time_clone(const std::vector<std::size_t>& which, std::uint64_t value) {
+    const std::uint64_t start = now_ns();
+    {
+      cow::Region clone = cow::Region::from_snapshot(past_);
+      time_stores(pages_of(clone), which, value);
+    }
+    return elapsed_ns(start);
+  }
+
+ private:
+  cow::Region region_;
+  cow::Snapshot past_;
 };
 
-std::vector<Row> rollbacks_of(std::size_t bytes, const RoundPages& round, std::size_t turns,
-                              const Others& others) {
+/// One figure: stores, and the restore().
+Prepare restores(std::size_t bytes, RoundPages round) {
+  const auto settled = [=] {
+    Past past(bytes);
+    // A loop that has run for a while: the library has seen which pages it stores to.
+    constexpr std::uint64_t other_pages = 1'000'000;
+    for (std::size_t i = 0; i < rounds(round.same_every_round ? 20 : 5); ++i) {
+      past.time_restore(round.of(past.pages().count, other_pages + i), other_pages + i);
+    }
+    return past;
+  };
+  return turns_over(settled, [=](Past& past, std::uint64_t turn) {
+    return past.time_restore(round.of(past.pages().count, turn), turn);
+  });
+}
+
+/// One figure: what the kernel has for it.
+template <typename Loop>
+Prepare private_rollbacks(std::size_t bytes, Loop loop) {
+  return turns_over([bytes] { return FilledMemfd(bytes).map_private(); },
+                    [loop](const PlainMemory& memory, std::uint64_t turn) {
+                      const auto chosen = loop.of(memory.pages().count, turn);
+                      return time_private_rollback(memory, chosen, turn);
+                    });
+}
+
+std::vector<Row> rollbacks_of(std::size_t bytes, const RoundPages& round) {
   const std::string which =
       round.same_every_round ? " pages, the same in every round" : " pages, others in every round";
   Row private_file{.what = "rollback rounds of " + std::to_string(round.stores) + which + ", 1 GiB",
@@ -44,32 +86,12 @@ std::vector<Row> rollbacks_of(std::size_t bytes, const RoundPages& round, std::s
     forked.most = 1.0 / 50;
   }
 
-  cow::Region region = written_region(bytes);
-  const cow::Snapshot start_of_round = region.snapshot();
-  const Pages pages = pages_of(region);
-  const auto time_one = [&](std::uint64_t turn) {
-    const auto chosen = round.of(pages.count, turn);
-    const std::uint64_t start = now_ns();
-    time_stores(pages, chosen, turn);
-    region.restore(start_of_round);
-    return elapsed_ns(start);
-  };
-  // A loop that has run for a while: the library has seen which pages it stores to.
-  constexpr std::uint64_t other_pages = 1'000'000;
-  for (std::size_t i = 0; i < rounds(round.same_every_round ? 20 : 5); ++i) {
-    time_one(other_pages + i);
-  }
-  std::uint64_t turn = 0;
-  take_numbered_turns(
-      turns - 1, turn, [&](bool wanted) { keep(wanted, private_file.our_samples, time_one(turn)); },
-      [&](bool wanted) {
-        keep(wanted, private_file.their_samples,
-             time_private_rollback(others.memory, round.of(pages.count, turn), turn));
-      },
-      [&](bool wanted) { keep(wanted, forked.their_samples, others.large.measure().median()); },
-      [&](bool wanted) {
-        keep(wanted, small_fork.their_samples, others.small.measure().median());
-      });
+  Turns turns(rounds(11));
+  turns.add(private_file.ours, restores(bytes, round), {&private_file.our_samples});
+  turns.add(private_file.theirs, private_rollbacks(bytes, round), {&private_file.their_samples});
+  turns.add(forked.theirs, fork_trials(bytes, round), {&forked.their_samples});
+  turns.add(small_fork.theirs, fork_trials(bytes / 4, round), {&small_fork.their_samples});
+  turns.take();
   forked.our_samples = private_file.our_samples;
   small_fork.our_samples = private_file.our_samples;
   return {private_file, forked, small_fork};
@@ -79,18 +101,13 @@ std::vector<Row> rollbacks_of(std::size_t bytes, const RoundPages& round, std::s
 
 Group rollbacks_against_others() {
   const std::size_t bytes = full_or_quick(gib, 4 * mib);
-  const std::size_t turns = rounds(11) + 1;
-  std::vector<RoundPages> every_round;
+  Group group;
   for (const bool same : {true, false}) {
     for (const std::size_t pages : {16U, 256U, 4096U}) {
-      every_round.push_back({.stores = pages, .same_every_round = same});
+      const std::vector<Row> part =
+          rollbacks_of(bytes, {.stores = pages, .same_every_round = same});
+      group.rows.insert(group.rows.end(), part.begin(), part.end());
     }
-  }
-  const Others others(bytes, every_round, turns);
-  Group group;
-  for (const RoundPages& round : every_round) {
-    const std::vector<Row> part = rollbacks_of(bytes, round, turns, others);
-    group.rows.insert(group.rows.end(), part.begin(), part.end());
   }
   return group;
 }
@@ -116,8 +133,27 @@ struct LongLoop {
 constexpr const char* going_back = "stores, restore()";
 constexpr const char* kernels_own = "MAP_PRIVATE of a memfd, MADV_DONTNEED";
 
+/// One figure: a round; after `all` of them rounds that are clones of the past.
+Prepare rounds_and_clones(const LongLoop& loop, std::size_t bytes, std::size_t all) {
+  return turns_over([bytes] { return std::make_unique<Past>(bytes); },
+                    [=](std::unique_ptr<Past>& past, std::uint64_t turn) {
+                      const auto chosen = loop.of(past->pages().count, turn);
+                      if (turn > all) return past->time_clone(chosen, turn);
+                      const double time = past->time_restore(chosen, turn);
+                      // The first rounds of a region cannot be rehearsed in it.
+                      if (turn == 0) past = std::make_unique<Past>(bytes);
+                      return time;
+                    });
+}
+
+Samples some_of(const Samples& samples, std::size_t first, std::size_t count) {
+  const auto begin = samples.values().begin() + static_cast<std::ptrdiff_t>(first);
+  return Samples(std::vector<double>(begin, begin + static_cast<std::ptrdiff_t>(count)));
+}
+
 /// The first hundred rounds, the last hundred, and rounds that are clones of the past instead.
-std::vector<Row> long_rollbacks(const LongLoop& loop, const FilledMemfd& file) {
+std::vector<Row> rows_of(const LongLoop& loop) {
+  const std::size_t bytes = full_or_quick(256 * mib, 4 * mib);
   const std::size_t watched = full_or_quick<std::size_t>(100, 2);
   const std::size_t all = full_or_quick<std::size_t>(loop.rounds, 10);
   const std::string what = "rollback rounds of " + loop.pages + ", 256 MiB, ";
@@ -132,32 +168,16 @@ std::vector<Row> long_rollbacks(const LongLoop& loop, const FilledMemfd& file) {
   Row cloned{.what = late.what,
              .ours = "from_snapshot(), stores, the clone dropped",
              .theirs = kernels_own};
-  cow::Region region = written_region(full_or_quick(256 * mib, 4 * mib));
-  const PlainMemory memory = file.map_private();
-  const cow::Snapshot start_of_round = region.snapshot();
-  const Pages pages = pages_of(region);
-  for (std::uint64_t round = 0; round < all; ++round) {
-    const auto chosen = loop.of(pages.count, round);
-    const std::uint64_t start = now_ns();
-    time_stores(pages, chosen, round);
-    region.restore(start_of_round);
-    const double ours = elapsed_ns(start);
-    if (round >= watched && round < all - watched) {
-      continue;
-    }
-    Row& row = round < watched ? early : late;
-    row.our_samples.add(ours);
-    row.their_samples.add(time_private_rollback(memory, chosen, round));
-  }
-  for (std::uint64_t round = all; round < all + watched; ++round) {
-    const auto chosen = loop.of(pages.count, round);
-    const std::uint64_t start = now_ns();
-    {
-      cow::Region clone = cow::Region::from_snapshot(start_of_round);
-      time_stores(pages_of(clone), chosen, round);
-    }
-    cloned.our_samples.add(elapsed_ns(start));
-    cloned.their_samples.add(time_private_rollback(memory, chosen, round));
+  Samples ours;
+  Samples theirs;
+  Turns turns(all + watched);
+  turns.add(going_back, rounds_and_clones(loop, bytes, all), {&ours});
+  turns.add(kernels_own, private_rollbacks(bytes, loop), {&theirs});
+  turns.take();
+  for (const auto& [row, first] :
+       {std::pair<Row*, std::size_t>{&early, 0}, {&late, all - watched}, {&cloned, all}}) {
+    row->our_samples = some_of(ours, first, watched);
+    row->their_samples = some_of(theirs, first, watched);
   }
   return {early, late, cloned};
 }
@@ -169,10 +189,9 @@ LongLoop other_pages(std::size_t stores, std::size_t rounds) {
 }
 
 Group long_rollbacks(const std::vector<LongLoop>& loops) {
-  const FilledMemfd file(full_or_quick(256 * mib, 4 * mib));
   Group group;
   for (const LongLoop& loop : loops) {
-    const std::vector<Row> part = long_rollbacks(loop, file);
+    const std::vector<Row> part = rows_of(loop);
     group.rows.insert(group.rows.end(), part.begin(), part.end());
   }
   return group;

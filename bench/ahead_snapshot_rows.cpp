@@ -5,8 +5,9 @@
 #include <utility>
 
 #include "ahead_rows.hpp"
-#include "fork_sides.hpp"
+#include "fork_turns.hpp"
 #include "machine.hpp"
+#include "region_turns.hpp"
 #include "snapshot_rounds.hpp"
 
 namespace cow_bench {
@@ -20,40 +21,34 @@ Group unchanged_snapshot_against_fork() {
   Row reaped{.what = returned.what,
              .ours = returned.ours,
              .theirs = "the same, until the child is reaped"};
-  SideProcess other(2, [bytes] { return prepare_forks(bytes); });
-  const cow::Region region = protected_region(bytes);
-  take_turns(
-      rounds(31),
-      [&](bool wanted) {
-        const std::uint64_t start = now_ns();
-        const cow::Snapshot snapshot = region.snapshot();
-        keep(wanted, returned.our_samples, elapsed_ns(start));
-      },
-      [&](bool wanted) {
-        const std::vector<double> times = other.measure().values();
-        keep(wanted, returned.their_samples, times[0]);
-        keep(wanted, reaped.their_samples, times[1]);
-      });
+  Turns turns(rounds(31));
+  turns.add(
+      returned.ours,
+      turns_over([bytes] { return protected_region(bytes); },
+                 [](const cow::Region& region, std::uint64_t) { return time_snapshot(region); }),
+      {&returned.our_samples});
+  turns.add(returned.theirs, forks(bytes), {&returned.their_samples, &reaped.their_samples});
+  turns.take();
   reaped.our_samples = returned.our_samples;
   return {.rows = {returned, reaped}};
 }
 
 namespace {
 
-template <typename TakeSnapshot>
-void measure_rounds(Row& row, std::size_t bytes, RoundPages round, TakeSnapshot take,
-                    std::size_t turns = 21) {
+void measure_rounds(Row& row, std::size_t bytes, RoundPages round,
+                    cow::Snapshot (*take)(const cow::Region&), std::size_t most_turns = 21) {
   // Both hold the memory at once; below that the figures would be those of a machine that swaps.
   if (available_bytes() / 4 * 3 < 2 * bytes) {
     row.left_out = "there is not enough free memory";
     return;
   }
-  SideProcess other(1, [=] { return prepare_fork_snapshots(bytes, round); });
-  SnapshotRounds ours(written_region(bytes), round, std::move(take));
-  std::uint64_t turn = 0;
-  take_numbered_turns(
-      rounds(turns), turn, [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(turn)); },
-      [&](bool wanted) { keep(wanted, row.their_samples, other.measure().median()); });
+  Turns turns(rounds(most_turns));
+  turns.add(row.ours,
+            turns_over([=] { return SnapshotRounds(written_region(bytes), round, take); },
+                       [](auto& ours, std::uint64_t turn) { return ours.time_one(turn); }),
+            {&row.our_samples});
+  turns.add(row.theirs, fork_snapshots(bytes, round), {&row.their_samples});
+  turns.take();
 }
 
 constexpr const char* same_with_fork = "fork(), the same stores, child reaped";

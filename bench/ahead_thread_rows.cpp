@@ -42,7 +42,27 @@ std::string with_threads(std::size_t threads) {
   return threads == 1 ? "1 thread" : std::to_string(threads) + " threads";
 }
 
-enum class Side : std::size_t { windows, single_pages, kernel };
+cow::Region not_stored_to(const cow::Region& region) { return region.clone(); }
+PlainMemory not_stored_to(const FilledMemfd& file) { return file.map_private(); }
+
+Pages all_of(cow::Region& region) { return pages_of(region); }
+Pages all_of(const PlainMemory& memory) { return memory.pages(); }
+
+/// A figure for each number of threads, of pages that nobody has stored to yet.
+template <typename Make>
+Prepare shared_stores(Make make) {
+  return turns_over(make, [](const auto& original, std::uint64_t turn) {
+    std::vector<double> times;
+    for (const std::size_t threads : thread_counts) {
+      auto memory = not_stored_to(original);
+      const Pages pages = all_of(memory);
+      const std::size_t stores = full_or_quick<std::size_t>(4096, 128);
+      const auto chosen = choose_pages(pages.count, stores, Order::random, turn);
+      times.push_back(time_shared_stores(pages, chosen, threads));
+    }
+    return Figures(times);
+  });
+}
 
 constexpr std::array<const char*, 3> side_names = {"a fresh lazy clone", "the same without windows",
                                                    "the kernel's own: MAP_PRIVATE of a memfd"};
@@ -53,32 +73,23 @@ Group threads_beside_kernel() {
   const std::size_t bytes = full_or_quick(256 * mib, 4 * mib);
   cow::RegionOptions without_windows;
   without_windows.max_window_pages = 1;
-  const cow::Region region = protected_region(bytes);
-  const cow::Region other = protected_region(bytes, without_windows);
-  const FilledMemfd file(bytes);
-  const std::size_t pages = region.size() / region.page_bytes();
-  const std::size_t stores = full_or_quick<std::size_t>(4096, 128);
   std::array<std::array<Samples, thread_counts.size()>, side_names.size()> times;
-  std::uint64_t seed = 0;
-  take_turns(rounds(7), [&](bool wanted) {
-    const auto chosen = choose_pages(pages, stores, Order::random, ++seed);
-    for (std::size_t i = 0; i < thread_counts.size(); ++i) {
-      const auto measure = [&](Side side, const Pages& memory) {
-        keep(wanted, times[static_cast<std::size_t>(side)][i],
-             time_shared_stores(memory, chosen, thread_counts[i]));
-      };
-      cow::Region clone = region.clone();
-      measure(Side::windows, pages_of(clone));
-      cow::Region single = other.clone();
-      measure(Side::single_pages, pages_of(single));
-      const PlainMemory memory = file.map_private();
-      measure(Side::kernel, memory.pages());
-    }
-  });
+  const auto figures_of = [&times](std::size_t side) {
+    std::vector<Samples*> figures;
+    for (Samples& samples : times.at(side)) figures.push_back(&samples);
+    return figures;
+  };
+  Turns turns(rounds(7));
+  turns.have_company();
+  turns.add(side_names[0], shared_stores([=] { return protected_region(bytes); }), figures_of(0));
+  turns.add(side_names[1], shared_stores([=] { return protected_region(bytes, without_windows); }),
+            figures_of(1));
+  turns.add(side_names[2], shared_stores([=] { return FilledMemfd(bytes); }), figures_of(2));
+  turns.take();
 
   Group group;
   const std::string what = "first stores to different pages, per page, ";
-  const auto& kernel = times[static_cast<std::size_t>(Side::kernel)];
+  const auto& kernel = times[2];
   for (std::size_t i = 0; i < thread_counts.size(); ++i) {
     group.rows.push_back({.what = what + with_threads(thread_counts[i]),
                           .ours = side_names[0],

@@ -16,6 +16,7 @@
 #include "measure/result.hpp"
 #include "samples.hpp"
 #include "session.hpp"
+#include "turns.hpp"
 
 namespace cow_bench {
 
@@ -81,10 +82,6 @@ inline void keep(bool wanted, Samples& samples, double value) {
   if (wanted) {
     samples.add(value);
   }
-}
-
-[[nodiscard]] inline std::size_t rounds(std::size_t full) {
-  return full_or_quick<std::size_t>(full, 2);
 }
 
 }  // namespace cow_bench

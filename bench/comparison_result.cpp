@@ -10,6 +10,7 @@
 #include "measure/host/environment.hpp"
 #include "measure/host/machine_state.hpp"
 #include "session.hpp"
+#include "turns.hpp"
 
 namespace cow_bench {
 
@@ -109,6 +110,8 @@ measure::Result new_result(std::string_view program, const std::vector<std::stri
   const std::optional<double> load = measure::load_of_a_minute();
   const measure::Noise noise = measure::measure_noise([] { return false; });
   result.noise_ns = noise.samples_ns;
+  keep_sides_on(noise.processor);
+  if (noise.processor) result.context["cow_bench"]["pinned_to"] = *noise.processor;
   result.warnings = measure::warnings_before(noise, load, quick());
   return result;
 }

@@ -9,28 +9,12 @@
 
 #include <cow/region.hpp>
 
+#include "fork_turns.hpp"
 #include "forking.hpp"
 #include "session.hpp"
 #include "stores.hpp"
 
 namespace cow_bench {
-
-/// Which pages a round stores to: the same sequence on both sides of a comparison.
-struct RoundPages {
-  std::size_t stores = 0;
-  bool same_every_round = false;
-  /// Pages of round `round` among `pages`.
-  [[nodiscard]] std::vector<std::size_t> of(std::size_t pages, std::uint64_t round) const {
-    return draw_pages(pages, stores, same_every_round ? 0 : round);
-  }
-};
-
-/// What fork() is compared with: one clone, which goes afterwards. Nanoseconds.
-[[nodiscard]] inline double time_clone(const cow::Region& region) {
-  const std::uint64_t start = now_ns();
-  const cow::Region clone = region.clone();
-  return elapsed_ns(start);
-}
 
 /// Two figures: until fork() returns, and until the child, which ends at once, is reaped.
 [[nodiscard]] SideProcess::Measure prepare_forks(std::size_t bytes);

@@ -4,13 +4,9 @@
 #include <cow/managed_region.hpp>
 
 #include <cstdint>
-#include <functional>
 #include <map>
-#include <optional>
 #include <random>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "comparison.hpp"
 #include "huge_pages_allowed.hpp"
@@ -25,27 +21,31 @@ using Key = std::uint64_t;
 using Map = cow::map<Key, std::uint64_t>;
 using StandardMap = std::map<Key, std::uint64_t>;
 
-/// A segment of managed objects in ordinary memory: the same types as in a region, without it.
+[[nodiscard]] Map& new_map(cow::ManagedRegion& region) {
+  return *region.construct<Map>("map")(region.get_allocator<Map::value_type>());
+}
+
+[[nodiscard]] Map& map_of(cow::ManagedRegion& region) { return *region.find<Map>("map").first; }
+
+/// A map in a segment of managed objects in ordinary memory: the same types as in a region, without
+/// it.
 class PlainSegment {
  public:
   explicit PlainSegment(std::size_t bytes) : memory_(PlainMemory::anonymous(bytes)) {
     // As far from the start of a page as it is in a region.
     void* const place = memory_.data() + cow::detail::managed_header_bytes;
     const std::size_t usable = bytes - cow::detail::managed_header_bytes;
-    manager_ = ::new (place) cow::SegmentManager(usable, usable);
+    auto* const manager = ::new (place) cow::SegmentManager(usable, usable);
+    map_ = manager->construct<Map>("map")(cow::allocator<Map::value_type>(manager));
   }
-  [[nodiscard]] Map& new_map() {
-    return *manager_->construct<Map>("map")(cow::allocator<Map::value_type>(manager_));
-  }
+  [[nodiscard]] Map& map() const { return *map_; }
 
  private:
   PlainMemory memory_;
-  cow::SegmentManager* manager_;
+  Map* map_;
 };
 
-[[nodiscard]] Map& new_map(cow::ManagedRegion& region) {
-  return *region.construct<Map>("map")(region.get_allocator<Map::value_type>());
-}
+[[nodiscard]] Map& map_of(PlainSegment& segment) { return segment.map(); }
 
 /// Every page stored to once, so that the map meets no fault.
 cow::ManagedRegion written_managed_region(std::size_t bytes) {
@@ -63,6 +63,13 @@ Key scattered(std::uint64_t i) { return i * 0x9e3779b97f4a7c15U; }
 template <typename AnyMap>
 void fill(AnyMap& map, std::size_t entries) {
   for (std::uint64_t i = 0; i < entries; ++i) map.emplace(scattered(i), i);
+}
+
+cow::ManagedRegion region_with_map(std::size_t bytes, std::size_t entries,
+                                   const cow::RegionOptions& options = {}) {
+  cow::ManagedRegion region = cow::ManagedRegion::create(bytes, options);
+  fill(new_map(region), entries);
+  return region;
 }
 
 template <typename AnyMap>
@@ -110,10 +117,46 @@ void mix(Map& map, std::size_t keys, std::size_t operations, std::uint64_t seed)
   }
 }
 
-double time_mix(Map& map, std::size_t keys, std::size_t operations, std::uint64_t seed) {
-  const std::uint64_t start = now_ns();
-  mix(map, keys, operations, seed);
-  return elapsed_ns(start);
+/// One figure: some more of it, on the map in what `make` sets up, which has lived for a while.
+template <typename Make>
+Prepare mixes(Make make, std::size_t keys, std::size_t operations, std::uint64_t placement) {
+  const auto lived = [=] {
+    auto place = make();
+    mix(map_of(place), keys, 2 * keys, placement);
+    return place;
+  };
+  return turns_over(lived, [=](auto& place, std::uint64_t turn) {
+    Map& map = map_of(place);
+    const std::uint64_t start = now_ns();
+    mix(map, keys, operations, turn);
+    return elapsed_ns(start);
+  });
+}
+
+/// One figure: a clone of the region with the map, and some lookups.
+Prepare clones_of_map(std::size_t bytes, std::size_t entries, const cow::RegionOptions& options) {
+  return turns_over([=] { return region_with_map(bytes, entries, options); },
+                    [=](const cow::ManagedRegion& region, std::uint64_t turn) {
+                      return time_clone(region, entries, turn);
+                    });
+}
+
+Prepare copies_of_standard_map(std::size_t entries) {
+  const auto filled = [=] {
+    StandardMap map;
+    fill(map, entries);
+    return map;
+  };
+  return turns_over(filled, [=](const StandardMap& map, std::uint64_t turn) {
+    return time_copy(map, entries, turn);
+  });
+}
+
+Prepare copies_of_map(std::size_t bytes, std::size_t entries) {
+  return turns_over([=] { return region_with_map(bytes, entries); },
+                    [=](cow::ManagedRegion& region, std::uint64_t turn) {
+                      return time_copy(map_of(region), entries, turn, bytes);
+                    });
 }
 
 }  // namespace
@@ -133,39 +176,22 @@ Group clone_of_objects() {
            .ours = standard.ours,
            .theirs = standard.theirs,
            .most = 1.0 / 500};
-  cow::ManagedRegion region = cow::ManagedRegion::create(bytes);
-  Map& map = new_map(region);
-  fill(map, entries);
-  std::optional<cow::ManagedRegion> huge_region;
-  {
-    const HugePagesAllowed allowed;
+  // In force for all of them: only a region that asks for huge pages gets any.
+  const HugePagesAllowed allowed;
+  Turns turns(rounds(15));
+  turns.add(standard.ours, clones_of_map(bytes, entries, {}), {&standard.our_samples});
+  if (allowed) {
     cow::RegionOptions options;
     options.huge_pages = true;
-    if (allowed) {
-      huge_region = cow::ManagedRegion::create(bytes, options);
-      fill(new_map(*huge_region), entries);
-    } else {
-      huge.left_out = HugePagesAllowed::why_not;
-    }
+    turns.add(huge.what, clones_of_map(bytes, entries, options), {&huge.our_samples});
+  } else {
+    huge.left_out = HugePagesAllowed::why_not;
   }
-  StandardMap standard_map;
-  fill(standard_map, entries);
-  std::uint64_t seed = 0;
-  take_numbered_turns(
-      rounds(15), seed,
-      [&](bool wanted) { keep(wanted, standard.our_samples, time_clone(region, entries, seed)); },
-      [&](bool wanted) {
-        if (!huge_region) return;
-        keep(wanted, huge.our_samples, time_clone(*huge_region, entries, seed));
-      },
-      [&](bool wanted) {
-        keep(wanted, standard.their_samples, time_copy(standard_map, entries, seed));
-      },
-      [&](bool wanted) {
-        keep(wanted, boost.their_samples, time_copy(map, entries, seed, bytes));
-      });
+  turns.add(standard.theirs, copies_of_standard_map(entries), {&standard.their_samples});
+  turns.add(boost.theirs, copies_of_map(bytes, entries), {&boost.their_samples});
+  turns.take();
   boost.our_samples = standard.our_samples;
-  if (!huge_region) return {.rows = {standard, boost, huge}};
+  if (!allowed) return {.rows = {standard, boost, huge}};
   huge.their_samples = standard.their_samples;
   Row huge_boost = boost;
   huge_boost.what = huge.what;
@@ -185,23 +211,17 @@ Group map_in_a_region() {
   // Where in physical memory the pages happen to lie makes a difference of its own: several times
   // afresh.
   for (std::size_t placement = 0; placement < rounds(5); ++placement) {
-    cow::ManagedRegion region = written_managed_region(bytes);
-    PlainSegment plain(bytes);
-    PlainSegment other(bytes);
-    Map& map = new_map(region);
-    Map& plain_map = plain.new_map();
-    Map& other_map = other.new_map();
-    for (Map* const each : {&map, &plain_map, &other_map}) mix(*each, keys, 2 * keys, placement);
-    std::uint64_t seed = 0;
-    take_numbered_turns(
-        rounds(9), seed,
-        [&](bool wanted) { keep(wanted, row.our_samples, time_mix(map, keys, operations, seed)); },
-        [&](bool wanted) {
-          keep(wanted, row.their_samples, time_mix(plain_map, keys, operations, seed));
-        },
-        [&](bool wanted) {
-          keep(wanted, noise.our_samples, time_mix(other_map, keys, operations, seed));
-        });
+    const auto in_region = [=] {
+      cow::ManagedRegion region = written_managed_region(bytes);
+      static_cast<void>(new_map(region));
+      return region;
+    };
+    const auto plain = [=] { return PlainSegment(bytes); };
+    Turns turns(rounds(9));
+    turns.add(row.ours, mixes(in_region, keys, operations, placement), {&row.our_samples});
+    turns.add(row.theirs, mixes(plain, keys, operations, placement), {&row.their_samples});
+    turns.add(noise.ours, mixes(plain, keys, operations, placement), {&noise.our_samples});
+    turns.take();
   }
   noise.their_samples = row.their_samples;
   return {.rows = {row, noise}};

@@ -4,18 +4,18 @@
 #include <cow/cow.hpp>
 
 #include <cstdint>
-#include <cstring>
+#include <memory>
 #include <numeric>
 
 #include "bare_faults.hpp"
 #include "comparison.hpp"
 #include "fault_parts.hpp"
-#include "fork_sides.hpp"
-#include "forking.hpp"
+#include "fork_turns.hpp"
 #include "machine.hpp"
 #include "memory_use.hpp"
 #include "object_rows.hpp"
 #include "plain_memory.hpp"
+#include "region_turns.hpp"
 #include "session.hpp"
 #include "stores.hpp"
 #include "work_times.hpp"
@@ -33,15 +33,10 @@ Group clone_against_fork() {
   Row reaped{.what = returned.what,
              .ours = returned.ours,
              .theirs = "the same, until the child is reaped"};
-  SideProcess other(2, [bytes] { return prepare_forks(bytes); });
-  const cow::Region region = protected_region(bytes);
-  take_turns(
-      rounds(41), [&](bool wanted) { keep(wanted, returned.our_samples, time_clone(region)); },
-      [&](bool wanted) {
-        const std::vector<double> times = other.measure().values();
-        keep(wanted, returned.their_samples, times[0]);
-        keep(wanted, reaped.their_samples, times[1]);
-      });
+  Turns turns(rounds(41));
+  turns.add(returned.ours, clones(bytes), {&returned.our_samples});
+  turns.add(returned.theirs, forks(bytes), {&returned.their_samples, &reaped.their_samples});
+  turns.take();
   reaped.our_samples = returned.our_samples;
   return {.rows = {returned, reaped}};
 }
@@ -51,12 +46,20 @@ Group clone_of_any_size() {
           .ours = "4 GiB",
           .theirs = "64 MiB",
           .most = 3};
-  const cow::Region large = protected_region(full_or_quick(4 * gib, 16 * mib));
-  const cow::Region small = protected_region(full_or_quick(64 * mib, mib / 4));
-  take_turns(
-      rounds(201), [&](bool wanted) { keep(wanted, row.our_samples, time_clone(large)); },
-      [&](bool wanted) { keep(wanted, row.their_samples, time_clone(small)); });
+  Turns turns(rounds(201));
+  turns.add(row.ours, clones(full_or_quick(4 * gib, 16 * mib)), {&row.our_samples});
+  turns.add(row.theirs, clones(full_or_quick(64 * mib, mib / 4)), {&row.their_samples});
+  turns.take();
   return {.rows = {row}};
+}
+
+/// One figure: a snapshot of a region that was just stored to from end to end.
+Prepare snapshots_of_written(std::size_t bytes) {
+  return turns_over([bytes] { return written_region(bytes); },
+                    [](cow::Region& region, std::uint64_t) {
+                      store_to_all(pages_of(region), 2);
+                      return time_snapshot(region);
+                    });
 }
 
 Group snapshot_against_eager() {
@@ -70,34 +73,12 @@ Group snapshot_against_eager() {
             .theirs = "the same, into frames of a clone that is gone",
             .most = eager.most};
   Row copy{.what = eager.what, .ours = eager.ours, .theirs = "memcpy into fresh memory"};
-  cow::Region region = written_region(bytes);
-  const Pages pages = pages_of(region);
-  const PlainMemory memory = PlainMemory::anonymous(bytes);
-  take_turns(
-      rounds(9),
-      [&](bool wanted) {
-        store_to_all(pages, 2);
-        const std::uint64_t start = now_ns();
-        const cow::Snapshot snapshot = region.snapshot();
-        keep(wanted, eager.our_samples, elapsed_ns(start));
-      },
-      [&](bool wanted) {
-        cow::trim();
-        const std::uint64_t start = now_ns();
-        const cow::Region clone = region.clone(cow::CloneMode::eager);
-        keep(wanted, eager.their_samples, elapsed_ns(start));
-      },
-      [&](bool wanted) {
-        const std::uint64_t start = now_ns();
-        const cow::Region clone = region.clone(cow::CloneMode::eager);
-        keep(wanted, again.their_samples, elapsed_ns(start));
-      },
-      [&](bool wanted) {
-        const std::uint64_t start = now_ns();
-        const PlainMemory fresh = PlainMemory::untouched(bytes);
-        std::memcpy(fresh.data(), memory.data(), bytes);
-        keep(wanted, copy.their_samples, elapsed_ns(start));
-      });
+  Turns turns(rounds(9));
+  turns.add(eager.ours, snapshots_of_written(bytes), {&eager.our_samples});
+  turns.add(eager.theirs, eager_clones(bytes, Frames::fresh), {&eager.their_samples});
+  turns.add(again.theirs, eager_clones(bytes, Frames::of_the_last), {&again.their_samples});
+  turns.add(copy.theirs, memory_copies(bytes), {&copy.their_samples});
+  turns.take();
   again.our_samples = eager.our_samples;
   copy.our_samples = eager.our_samples;
   return {.rows = {eager, again, copy}};
@@ -112,25 +93,40 @@ Group clone_and_store() {
             .ours = row.ours,
             .theirs = "eager clone, into frames of a clone that is gone",
             .most = row.most};
-  const cow::Region region = protected_region(full_or_quick(256 * mib, 4 * mib));
-  std::uint64_t turn = 0;
-  const auto side = [&](cow::CloneMode mode, Samples& samples, bool wanted) {
-    const std::size_t pages = region.size() / region.page_bytes();
-    const auto chosen = choose_pages(pages, share_of(pages, 10), Order::random, turn);
-    const std::uint64_t start = now_ns();
-    cow::Region clone = region.clone(mode);
-    time_stores(pages_of(clone), chosen, 2);
-    keep(wanted, samples, elapsed_ns(start));
+  const auto side = [](cow::CloneMode mode, Frames frames) {
+    return clones_with_stores(full_or_quick(256 * mib, 4 * mib), 10, Order::random, mode, frames);
   };
-  take_numbered_turns(
-      rounds(21), turn, [&](bool wanted) { side(cow::CloneMode::lazy, row.our_samples, wanted); },
-      [&](bool wanted) { side(cow::CloneMode::eager, again.their_samples, wanted); },
-      [&](bool wanted) {
-        cow::trim();
-        side(cow::CloneMode::eager, row.their_samples, wanted);
-      });
+  Turns turns(rounds(21));
+  turns.add(row.ours, side(cow::CloneMode::lazy, Frames::of_the_last), {&row.our_samples});
+  turns.add(row.theirs, side(cow::CloneMode::eager, Frames::fresh), {&row.their_samples});
+  turns.add(again.theirs, side(cow::CloneMode::eager, Frames::of_the_last), {&again.their_samples});
+  turns.take();
   again.our_samples = row.our_samples;
   return {.rows = {row, again}};
+}
+
+/// One figure: a fault of the bare handler's, on average.
+Prepare bare_faults(std::size_t count) {
+  return turns_of([count](std::uint64_t) {
+    const Samples bare = time_bare_faults(count, BareFault::remap).total;
+    const double sum = std::accumulate(bare.values().begin(), bare.values().end(), 0.0);
+    return sum / static_cast<double>(bare.size());
+  });
+}
+
+/// A figure for each part of a fault, and one for the whole of it; a value for each store.
+Prepare recorded_faults(std::size_t bytes, std::size_t per_mille) {
+  return turns_over(
+      [bytes] { return cow::measure::timed_handler(bytes, cow::measure::Kept::region); },
+      [=](const std::unique_ptr<cow::measure::TimedFaults>& clones, std::uint64_t turn) {
+        const std::size_t pages = bytes / host_page_bytes();
+        const FaultParts recorded = record_faults(
+            *clones, choose_pages(pages, share_of(pages, per_mille), Order::random, turn));
+        Figures figures{};
+        for (const auto& [name, samples] : recorded.in_order()) figures.add(samples->values());
+        figures.add(recorded.total.values());
+        return figures;
+      });
 }
 
 Group fault_against_fork() {
@@ -149,42 +145,19 @@ Group fault_against_fork() {
   Row least{.what = child.what,
             .ours = "a bare handler with the same two system calls (pwrite, mmap) and no libcow",
             .theirs = child.theirs};
-  SideProcess other(2, [=] { return prepare_fork_stores(bytes, per_mille, Order::random); });
-  const cow::Region region = protected_region(bytes);
-  const FilledMemfd file(bytes);
-  const auto clones = cow::measure::timed_handler(bytes, cow::measure::Kept::region);
-  const std::size_t count = share_of(region.size() / region.page_bytes(), per_mille);
   FaultParts parts;
-  std::uint64_t seed = 0;
-  take_numbered_turns(
-      rounds(21), seed,
-      [&](bool wanted) {
-        cow::Region clone = region.clone();
-        keep(wanted, child.our_samples,
-             time_per_store(pages_of(clone), count, Order::random, seed));
-      },
-      [&](bool wanted) {
-        const std::vector<double> times = other.measure().values();
-        keep(wanted, child.their_samples, times[0]);
-        keep(wanted, parent.their_samples, times[1]);
-      },
-      [&](bool wanted) {
-        const PlainMemory memory = file.map_private();
-        keep(wanted, private_file.their_samples,
-             time_per_store(memory.pages(), count, Order::random, seed));
-      },
-      [&](bool wanted) {
-        const Samples bare = time_bare_faults(count, BareFault::remap).total;
-        const double sum = std::accumulate(bare.values().begin(), bare.values().end(), 0.0);
-        keep(wanted, least.our_samples, sum / static_cast<double>(bare.size()));
-      },
-      [&](bool wanted) {
-        const auto chosen = choose_pages(bytes / host_page_bytes(), count, Order::random, seed);
-        const FaultParts recorded = record_faults(*clones, chosen);
-        if (wanted) {
-          parts.add(recorded);
-        }
-      });
+  Turns turns(rounds(21));
+  turns.add(child.ours, stores_to_clones(bytes, per_mille, Order::random), {&child.our_samples});
+  turns.add(child.theirs, stores_after_fork(bytes, per_mille, Order::random),
+            {&child.their_samples, &parent.their_samples});
+  turns.add(private_file.theirs, stores_to_private_files(bytes, per_mille, Order::random),
+            {&private_file.their_samples});
+  turns.add(least.ours, bare_faults(share_of(bytes / host_page_bytes(), per_mille)),
+            {&least.our_samples});
+  turns.add("the recorded faults", recorded_faults(bytes, per_mille),
+            {&parts.delivery, &parts.locate, &parts.allocate, &parts.copy, &parts.map, &parts.back,
+             &parts.total});
+  turns.take();
   parent.our_samples = child.our_samples;
   private_file.our_samples = child.our_samples;
   least.their_samples = child.their_samples;
@@ -205,20 +178,11 @@ Group overwrite_against_fork() {
   Row parent{.what = child.what,
              .ours = child.ours,
              .theirs = "store after fork(), in the parent while the child lives"};
-  SideProcess other(2, [=] { return prepare_fork_stores(bytes, 1000, Order::sequential); });
-  const cow::Region region = protected_region(bytes);
-  take_turns(
-      rounds(15),
-      [&](bool wanted) {
-        cow::Region clone = region.clone();
-        const Pages pages = pages_of(clone);
-        keep(wanted, child.our_samples, time_per_store(pages, pages.count, Order::sequential, 1));
-      },
-      [&](bool wanted) {
-        const std::vector<double> times = other.measure().values();
-        keep(wanted, child.their_samples, times[0]);
-        keep(wanted, parent.their_samples, times[1]);
-      });
+  Turns turns(rounds(15));
+  turns.add(child.ours, stores_to_clones(bytes, 1000, Order::sequential), {&child.our_samples});
+  turns.add(child.theirs, stores_after_fork(bytes, 1000, Order::sequential),
+            {&child.their_samples, &parent.their_samples});
+  turns.take();
   parent.our_samples = child.our_samples;
   return {.rows = {child, parent}};
 }
@@ -263,6 +227,13 @@ Group memory_of_clones() {
   return group;
 }
 
+/// The figures of WorkTimes, over what `make` maps.
+template <typename Make>
+Prepare work_on(Make make) {
+  return turns_over(
+      make, [](auto& memory, std::uint64_t) { return time_work(memory.data(), memory.size()); });
+}
+
 Group throughput_of_private_pages() {
   const std::size_t bytes = full_or_quick(256 * mib, 4 * mib);
   WorkTimes ours;
@@ -271,13 +242,13 @@ Group throughput_of_private_pages() {
   // Where in physical memory the pages happen to lie makes a difference of its own: several times
   // afresh.
   for (std::size_t placement = 0; placement < rounds(5); ++placement) {
-    cow::Region region = written_region(bytes);
-    const PlainMemory memory = PlainMemory::anonymous(bytes);
-    const PlainMemory other_memory = PlainMemory::anonymous(bytes);
-    take_turns(
-        rounds(9), [&](bool wanted) { ours.run(region.data(), bytes, wanted); },
-        [&](bool wanted) { plain.run(memory.data(), bytes, wanted); },
-        [&](bool wanted) { other_plain.run(other_memory.data(), bytes, wanted); });
+    Turns turns(rounds(9));
+    turns.add("the region", work_on([bytes] { return written_region(bytes); }), ours.figures());
+    turns.add("plain memory", work_on([bytes] { return PlainMemory::anonymous(bytes); }),
+              plain.figures());
+    turns.add("other plain memory", work_on([bytes] { return PlainMemory::anonymous(bytes); }),
+              other_plain.figures());
+    turns.take();
   }
   const std::string in_order = "no fault left: 256 MiB written in order";
   const std::string at_random = "no fault left: 4 Mi words updated at random";

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "comparison.hpp"
 #include "stores.hpp"
@@ -16,20 +17,30 @@ namespace cow_bench {
 /// What plain memory may differ from other plain memory: the rows that compare two of it show it.
 inline constexpr double no_difference = 1.03;
 
+/// Two figures, one for each kind of work.
+inline Figures time_work(std::byte* first, std::size_t bytes) {
+  std::uint64_t start = now_ns();
+  write_stream(first, bytes, start);
+  benchmark::ClobberMemory();
+  const double stream = elapsed_ns(start);
+  start = now_ns();
+  update_randomly(first, bytes, bytes / 64, start);
+  benchmark::ClobberMemory();
+  return {stream, elapsed_ns(start)};
+}
+
 /// Times of the two kinds of work over one memory.
 struct WorkTimes {
   Samples stream;
   Samples update;
 
+  /// Where the figures of time_work() go.
+  [[nodiscard]] std::vector<Samples*> figures() { return {&stream, &update}; }
+
   void run(std::byte* first, std::size_t bytes, bool wanted) {
-    std::uint64_t start = now_ns();
-    write_stream(first, bytes, start);
-    benchmark::ClobberMemory();
-    keep(wanted, stream, elapsed_ns(start));
-    start = now_ns();
-    update_randomly(first, bytes, bytes / 64, start);
-    benchmark::ClobberMemory();
-    keep(wanted, update, elapsed_ns(start));
+    const Figures figures = time_work(first, bytes);
+    keep(wanted, stream, figures.values()[0][0]);
+    keep(wanted, update, figures.values()[1][0]);
   }
 };
 

@@ -1,77 +1,14 @@
 // fork(), the way to clone memory that every Unix has.
 
-#include <fcntl.h>
-#include <sys/types.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <optional>
-#include <stdexcept>
-#include <utility>
 
+#include "measure/mechanisms/forked_child.hpp"
 #include "measure/mechanisms/mapping.hpp"
 #include "measure/mechanisms/table.hpp"
 
 namespace cow::measure {
 
 namespace {
-
-constexpr int exit_ok = 0;
-constexpr int exit_failed = 3;
-
-void reap(pid_t child) {
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) refused("waitpid");
-  }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != exit_ok) {
-    throw std::runtime_error("the child of fork() did not end well");
-  }
-}
-
-pid_t fork_or_throw() {
-  const pid_t child = ::fork();
-  if (child < 0) refused("fork");
-  return child;
-}
-
-/// A child that has all bytes as they were and sleeps until the end of its scope.
-class SleepingChild {
- public:
-  SleepingChild() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) refused("pipe2");
-    const Descriptor sleep(ends[0]);
-    Descriptor wake(ends[1]);
-    child_ = fork_or_throw();
-    if (child_ == 0) {
-      ::close(ends[1]);
-      char byte = 0;  // read returns when the parent closes its end, or is gone
-      ::_exit(::read(ends[0], &byte, 1) >= 0 ? exit_ok : exit_failed);
-    }
-    wake_.emplace(std::move(wake));
-  }
-  SleepingChild(const SleepingChild&) = delete;
-  SleepingChild& operator=(const SleepingChild&) = delete;
-  ~SleepingChild() {
-    if (child_ != 0) {
-      wake_.reset();
-      while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
-      }
-    }
-  }
-
-  /// Ends it, and throws if it did not end well.
-  void end() {
-    wake_.reset();
-    reap(std::exchange(child_, 0));
-  }
-
- private:
-  std::optional<Descriptor> wake_;
-  pid_t child_ = 0;
-};
 
 class ForkMemory : public Memory {
  public:
@@ -87,16 +24,7 @@ class ForkMemory : public Memory {
   }
 
   void try_out(const std::function<void(std::span<std::byte>)>& stores) override {
-    const pid_t child = fork_or_throw();
-    if (child == 0) {
-      try {
-        stores(bytes());
-      } catch (...) {
-        ::_exit(exit_failed);
-      }
-      ::_exit(exit_ok);
-    }
-    reap(child);
+    reap(fork_child([&] { stores(bytes()); }));
   }
 
  private:
