@@ -234,3 +234,28 @@ TEST_CASE("stores that follow every window of a run, and nothing else, stay near
           most_into_new_frames() * static_cast<double>(kPages) * support::copies_of_a_page());
   });
 }
+
+TEST_CASE("with pages of 64 KiB scattered stores copy the pages stored to, and no others",
+          "[mm][handler]") {
+  cow::RegionOptions options = support::options();
+  options.granule_bytes = std::size_t{64} << 10;
+  Region original = Region::create(kPages * options.granule_bytes, options);
+  const auto store = [&](Region& region, std::size_t page) {
+    region.data()[page * options.granule_bytes] = std::byte{1};
+  };
+  for (std::size_t page = 0; page < kPages; ++page) store(original, page);
+  const auto work_of_scattered_stores = [&](Region& region) {
+    const RegionStats before = region.stats();
+    for (std::size_t page = 0; page < kPages; page += 10) store(region, page);
+    return work_between(before, region.stats());
+  };
+  constexpr double kStores = (kPages + 9) / 10;
+  Region clone = original.clone();
+  const Work of_clone = work_of_scattered_stores(clone);
+  CHECK(of_clone.faults == kStores);
+  CHECK(of_clone.copied == kStores);
+  const Snapshot snapshot = clone.snapshot();
+  const Work beside_snapshot = work_of_scattered_stores(clone);
+  CHECK(beside_snapshot.faults == kStores);
+  CHECK(beside_snapshot.copied == kStores);
+}
