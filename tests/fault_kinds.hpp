@@ -144,7 +144,7 @@ inline FaultScene with_a_run(FaultScene scene) {
 
 /// So many pages of one block were stored to that the next takes the rest along.
 inline FaultScene with_a_block_that_paid(FaultScene scene) {
-  const std::size_t faults = cow::kBlockPages / cow::FaultPrices().into_new_frames_in_pages;
+  const std::size_t faults = cow::kBlockPages / cow::FaultPrices().into_new_frames_in_copies;
   for (std::size_t i = 0; i + 1 < faults; ++i) {
     word_at(scene.region, 192 + 5 * i) = scene_word(192 + 5 * i);
   }

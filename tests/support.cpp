@@ -125,6 +125,12 @@ std::size_t page_bytes() {
   return granule != 0 ? granule : host_page_bytes();
 }
 
+double copies_of_a_page() { return static_cast<double>(page_bytes()) / 4096; }
+
+std::size_t longest_window() {
+  return std::max<std::size_t>(1, (std::size_t{256} << 10) / page_bytes());
+}
+
 std::size_t scaled(std::size_t n) {
   return std::max<std::size_t>(1, static_cast<std::size_t>(static_cast<double>(n) * scale()));
 }

@@ -51,6 +51,12 @@ void stay_readable();
 /// Bytes in one page of a region that was made with these options.
 std::size_t page_bytes();
 
+/// How many copies of 4 KiB, the unit of docs/windows.md, it takes to copy a page.
+double copies_of_a_page();
+
+/// The most pages of a window that goes on with a run of stores: 256 KiB.
+std::size_t longest_window();
+
 /// `n` times COW_TEST_SCALE and COW_TEST_SHARE, at least 1.
 std::size_t scaled(std::size_t n);
 

@@ -28,10 +28,10 @@ class Decision {
   }
 
   /// What this fault costs beside its copies.
-  [[nodiscard]] std::uint64_t price_in_pages() const noexcept {
+  [[nodiscard]] std::uint64_t price_in_copies() const noexcept {
     const FaultPrices prices = MappedRange::prices();
-    if (copies_into_new_frames()) return prices.into_new_frames_in_pages;
-    return stays_ ? prices.stay_in_pages : prices.redirect_in_pages;
+    if (copies_into_new_frames()) return prices.into_new_frames_in_copies;
+    return stays_ ? prices.stay_in_copies : prices.redirect_in_copies;
   }
 
   /// With as much of `window` around the page as can come along in one piece.
@@ -97,7 +97,7 @@ class Decision {
 FaultPlan decide(const AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {
   const MappingShortage shortage = mapping_budget::shortage();
   Decision decision(space, leaf, page, shortage.block_pages > 0 ? Aim::no_mappings : Aim::cheap);
-  return decision.within(choose_window(space, leaf, page, decision.price_in_pages(), shortage));
+  return decision.within(choose_window(space, leaf, page, decision.price_in_copies(), shortage));
 }
 
 FaultPlan decide_alone(const AddressSpace& space, const Leaf& leaf, PageIndex page) noexcept {

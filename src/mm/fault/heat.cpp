@@ -14,8 +14,8 @@ constexpr std::uint64_t kShortestProtectedRun = 4;
 std::uint64_t price_of_run(HotPages::Stores stores, const FaultPrices& prices) noexcept {
   switch (stores) {
     case HotPages::Stores::none_promised: return 0;
-    case HotPages::Stores::none: return prices.mapping_in_pages;
-    case HotPages::Stores::held_off: return prices.protections_in_pages;
+    case HotPages::Stores::none: return prices.mapping_in_copies;
+    case HotPages::Stores::held_off: return prices.protections_in_copies;
   }
   __builtin_unreachable();
 }
@@ -78,9 +78,11 @@ bool is_candidate(Entry entry, bool takes_all) noexcept {
 }  // namespace
 
 std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages,
-                          const FaultPrices& prices) noexcept {
+                          std::uint64_t page_in_copies, const FaultPrices& prices) noexcept {
   const bool knows_any = leaf.heat_round != 0;
-  const std::uint32_t degrees = round - leaf.heat_round;
+  // A round counts by what a copy in it costs: large pages cool sooner.
+  const auto degrees = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>((round - leaf.heat_round) * page_in_copies, 2 * Entry::kHottest));
   leaf.heat_round = round;
   if (!knows_any) {
     // Of a relative, perhaps, whose rounds were others: none has paid for being hot here.
@@ -105,7 +107,7 @@ std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages,
     const auto length = static_cast<std::uint64_t>(last - first);
     const bool is_worth_it =
         pages.stores != HotPages::Stores::held_off || length >= kShortestProtectedRun;
-    const std::uint64_t price = 1 + price_of_run(pages.stores, prices) / length;
+    const std::uint64_t price = 1 + price_of_run(pages.stores, prices) / (length * page_in_copies);
     for (; first != last; ++first) {
       const bool may_be_hot = is_worth_it && hot < pages.most.value && (may_heat || first->hot());
       first->set_heat(may_be_hot ? heated(*first, degrees, price) : 0);

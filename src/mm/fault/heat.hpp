@@ -20,7 +20,9 @@ struct HotPages {
 /// For the snapshot `round` of a region, before anything is protected: entries of `leaf` cool, and
 /// those that are stored to while warm become hot. Afterwards exactly the entries that are hot()
 /// are to be copied and left writable. Returns how many that are, at most `pages.most`.
+///
+/// `page_in_copies`: FaultPrices::copies_of_a_page().
 std::uint64_t update_heat(Leaf& leaf, std::uint32_t round, HotPages pages,
-                          const FaultPrices& prices) noexcept;
+                          std::uint64_t page_in_copies, const FaultPrices& prices) noexcept;
 
 }  // namespace cow

@@ -8,6 +8,9 @@ namespace {
 
 // Two private neighbours may be chance; scattered stores must not pay for it.
 constexpr std::uint64_t kShortestRun = 2;
+// A window copies no more than this many pages of 4 KiB, however large pages are: at twenty per
+// cent of that a fault is cheap enough.
+constexpr std::uint64_t kMostCopies = 64;
 // A run tells by itself how far it goes: five faults have 1, 1, 2, 4 and 8 pages. Only the next one
 // takes its block, or a short run would be given mostly pages that nobody stores to.
 constexpr std::uint64_t kFaultsOfARun = 6;
@@ -69,19 +72,26 @@ PageSpan clip(PageSpan span, PageSpan to) {
   return {std::max(span.first, to.first), std::min(span.last, to.last)};
 }
 
-// After so many faults one more would make the faults dearer than the copy. In rollback rounds both
-// are paid twice: what was taken is put back.
-std::uint64_t faults_worth_a_block(const AddressSpace& space, std::uint64_t fault_in_pages) {
-  if (space.rollback().is_in_rounds()) {
-    return 2 * kBlockPages / MappedRange::prices().round_in_pages;
-  }
-  return kBlockPages / fault_in_pages;
+// After so many faults one more would make the faults dearer than the copy; more than a block has
+// pages where pages are so large that faults never are. In rollback rounds the block is paid twice,
+// as what was taken is put back; and scattered stores must not take one by chance.
+std::uint64_t faults_worth_a_block(const AddressSpace& space, std::uint64_t fault_in_copies) {
+  constexpr std::uint64_t kFewestInRounds = kBlockPages / 4;
+  const std::uint64_t block_in_copies =
+      kBlockPages * FaultPrices::copies_of_a_page(space.family().geometry());
+  if (!space.rollback().is_in_rounds()) return block_in_copies / fault_in_copies;
+  return std::max(kFewestInRounds, 2 * block_in_copies / MappedRange::prices().round_in_copies);
+}
+
+std::uint64_t longest_run_window(const Family& family) {
+  const std::uint64_t copies = FaultPrices::copies_of_a_page(family.geometry());
+  return std::min(family.max_window_pages(), std::max<std::uint64_t>(1, kMostCopies / copies));
 }
 
 }  // namespace
 
 PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex page,
-                       std::uint64_t fault_in_pages, const MappingShortage& shortage) noexcept {
+                       std::uint64_t fault_in_copies, const MappingShortage& shortage) noexcept {
   const PageTable& table = space.table();
   const PageSpan whole_leaf = space.open_pages_of(leaf.index);
   const Entry entry = table.entry(page);
@@ -95,14 +105,14 @@ PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex pa
     if (joined.count() > kOnePage) return joined;
   }
 
-  const std::uint64_t limit = space.family().max_window_pages();
+  const std::uint64_t limit = longest_run_window(space.family());
   const std::uint64_t before = private_run_before(table, page, limit);
   const std::uint64_t behind = private_run_behind(table, page, limit);
   const std::uint64_t run = std::max(before, behind);
   const bool goes_on = run >= kShortestRun;
   const std::uint64_t enough =
-      std::max(faults_worth_a_block(space, fault_in_pages), goes_on ? kFaultsOfARun : 0);
-  if (limit >= kBlockPages && leaf.faults_around(page) >= enough) {
+      std::max(faults_worth_a_block(space, fault_in_copies), goes_on ? kFaultsOfARun : 0);
+  if (space.family().max_window_pages() >= kBlockPages && leaf.faults_around(page) >= enough) {
     return clip(aligned_block(page, kBlockPages), whole_leaf);
   }
   const std::uint64_t pages = goes_on ? run : 1;

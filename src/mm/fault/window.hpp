@@ -8,7 +8,7 @@
 namespace cow {
 
 /// The pages around `page` that a fault on it should make writable together. Within the leaf of
-/// `page`, and containing it. `fault_in_pages`: what a fault costs beside its copies, see
+/// `page`, and containing it. `fault_in_copies`: what a fault costs beside its copies, see
 /// FaultPrices.
 ///
 /// A run of two or more pages that are private already, right before or behind, says that stores
@@ -24,7 +24,7 @@ namespace cow {
 ///
 /// Signal context: yes.
 [[nodiscard]] PageSpan choose_window(const AddressSpace& space, const Leaf& leaf, PageIndex page,
-                                     std::uint64_t fault_in_pages,
+                                     std::uint64_t fault_in_copies,
                                      const MappingShortage& shortage) noexcept;
 
 }  // namespace cow

@@ -158,13 +158,14 @@ void write_protect_cold(AddressSpace& space, HotPages pages) {
   using Together = WriteProtection::Together;
   space.rollback().stop_following();
   const std::uint32_t round = space.begin_heat_round();
+  const std::uint64_t page_in_copies = FaultPrices::copies_of_a_page(space.family().geometry());
   WriteProtection protection(space, Spare::leased_and_hot);
   HoleFinder holes(space.family().frames());
   const auto is_cold = [](Entry entry) {
     return entry.writable() && !is_spared(entry, Spare::leased_and_hot);
   };
   protection.run([&](Leaf& leaf) {
-    const PageCount hot{update_heat(leaf, round, pages, MappedRange::prices())};
+    const PageCount hot{update_heat(leaf, round, pages, page_in_copies, MappedRange::prices())};
     pages.most = pages.most - hot;
     if (pages.stores == HotPages::Stores::held_off || hot == PageCount{0}) return Together::yes;
     // Nobody stores meanwhile: hot pages need no protection.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -16,19 +17,22 @@ namespace cow {
 /// frames. Measured, see "Prices" in docs/windows.md; only the ratios matter and they differ little
 /// between machines.
 struct FaultPrices {
-  std::uint64_t redirect_in_pages = 13;  ///< the page shows another frame: a new mapping
-  std::uint64_t stay_in_pages = 12;      ///< the page stays where it is: a change of protection
+  /// How many of these units it takes to copy a page.
+  [[nodiscard]] static constexpr std::uint64_t copies_of_a_page(PageGeometry pages) noexcept {
+    return std::max<std::uint64_t>(1, pages.page_bytes() / 4096);
+  }
+
+  std::uint64_t redirect_in_copies = 13;  ///< the page shows another frame: a new mapping
+  std::uint64_t stay_in_copies = 12;      ///< the page stays where it is: a change of protection
   /// Either, where the copies go into new frames: for those the kernel has memory to find and to
   /// clear, so that a page of a larger copy is twice as dear, and the fault is not.
-  std::uint64_t into_new_frames_in_pages = 7;
-  /// What either counts as in rollback rounds, where a block counts twice: there and back. That is
-  /// half of what it costs. A round is to copy little more than it stored, whatever the pages are,
-  /// and at the full price scattered stores would take blocks by chance.
-  std::uint64_t round_in_pages = 8;
+  std::uint64_t into_new_frames_in_copies = 7;
+  /// Either in rollback rounds, where a page goes there and back.
+  std::uint64_t round_in_copies = 16;
   /// What a run of hot pages costs in each round beside its copies: a mapping apart, around which
   /// others are protected, or to protect and open it.
-  std::uint64_t mapping_in_pages = 2;
-  std::uint64_t protections_in_pages = 8;
+  std::uint64_t mapping_in_copies = 2;
+  std::uint64_t protections_in_copies = 8;
 };
 
 /// The kernel's side of an address space: a range of addresses, which frames its mappings show and
