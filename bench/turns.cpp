@@ -15,8 +15,9 @@ namespace {
 
 namespace measure = cow::measure;
 
-// A turn may fill a gibibyte first, on a slow machine.
-constexpr double most_of_a_turn_s = 600;
+// A turn may fill a gibibyte first, and a side may be 10,000 rounds old when it is prepared; on a
+// slow machine, and on a busy one.
+constexpr double most_of_a_turn_s = 1800;
 
 std::optional<int> g_processor;
 
