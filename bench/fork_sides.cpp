@@ -5,6 +5,8 @@
 #include <span>
 #include <utility>
 
+#include "measure/mechanisms/forked_child.hpp"
+#include "measure/mechanisms/numbers_of_child.hpp"
 #include "plain_memory.hpp"
 #include "session.hpp"
 
@@ -30,11 +32,11 @@ SideProcess::Measure prepare_fork_stores(std::size_t bytes, std::size_t per_mill
   const std::size_t count = share_of(memory->pages().count, per_mille);
   return [memory, count, order, seed = std::uint64_t{0}]() mutable {
     ++seed;
-    const Samples child = in_child(1, [&](std::span<double> result) {
+    const auto child = cow::measure::numbers_of_child(1, [&](std::span<double> result) {
       result[0] = time_per_store(memory->pages(), count, order, seed);
     });
-    const SleepingChild sharer;
-    return Samples({child.median(), time_per_store(memory->pages(), count, order, seed)});
+    const cow::measure::SleepingChild sharer;
+    return Samples({child[0], time_per_store(memory->pages(), count, order, seed)});
   };
 }
 
@@ -43,7 +45,7 @@ SideProcess::Measure prepare_fork_snapshots(std::size_t bytes, RoundPages round)
     const auto pages = round.of(memory->pages().count, ++turn);
     const std::uint64_t start = now_ns();
     {
-      const SleepingChild snapshot;
+      const cow::measure::SleepingChild snapshot;
       time_stores(memory->pages(), pages, turn);
     }
     return Samples({elapsed_ns(start)});

@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <functional>
-#include <span>
 
 #include "samples.hpp"
 
@@ -22,25 +21,6 @@ struct ForkTimes {
 
 /// Nanoseconds for a fork() whose child runs `body` and ends, until it is reaped.
 [[nodiscard]] double time_trial(const std::function<void()>& body);
-
-/// Runs `body` in a child of fork() and returns the `count` numbers it left.
-/// Throws std::runtime_error if the child did not end well.
-[[nodiscard]] Samples in_child(std::size_t count,
-                               const std::function<void(std::span<double>)>& body);
-
-/// A child of fork() that shares every page with this process and sleeps until the end of its
-/// scope.
-class SleepingChild {
- public:
-  SleepingChild();
-  SleepingChild(const SleepingChild&) = delete;
-  SleepingChild& operator=(const SleepingChild&) = delete;
-  ~SleepingChild();
-
- private:
-  int wake_ = -1;
-  pid_t child_ = -1;
-};
 
 /// A child of fork() that does something and ends.
 class WorkingChild {
