@@ -14,8 +14,9 @@
 
 #include "bare_faults.hpp"
 #include "fault_parts.hpp"
-#include "forking.hpp"
 #include "machine.hpp"
+#include "measure/mechanisms/forked_child.hpp"
+#include "measure/mechanisms/numbers_of_child.hpp"
 #include "plain_memory.hpp"
 #include "samples.hpp"
 #include "session.hpp"
@@ -23,6 +24,8 @@
 
 namespace cow_bench {
 namespace {
+
+namespace measure = cow::measure;
 
 std::size_t memory_bytes() { return full_or_quick(256 * mib, 4 * mib); }
 
@@ -78,16 +81,16 @@ void kernel_after_fork_in_child(benchmark::State& state, Order order) {
   const Pages pages = memory.pages();
   run_in_rounds(state, [&] {
     const auto chosen = pages_to_store(pages.count, order);
-    return in_child(chosen.size(), [&](std::span<double> times) {
+    return Samples(measure::numbers_of_child(chosen.size(), [&](std::span<double> times) {
       std::ranges::copy(time_each_store(pages, chosen, 2).values(), times.begin());
-    });
+    }));
   });
 }
 
 void kernel_after_fork_in_parent(benchmark::State& state) {
   const PlainMemory memory = PlainMemory::anonymous(memory_bytes());
   run_in_rounds(state, [&] {
-    const SleepingChild child;
+    const measure::SleepingChild child;
     return time_each_store(memory.pages(), pages_to_store(memory.pages().count, Order::random), 2);
   });
 }
@@ -144,7 +147,7 @@ void region_first_store(benchmark::State& state) {
 
 /// The write fault in its parts, medians and 99th percentiles in nanoseconds.
 void region_fault_parts(benchmark::State& state, Order order) {
-  const auto clones = cow::measure::timed_handler(memory_bytes(), cow::measure::Kept::region);
+  const auto clones = measure::timed_handler(memory_bytes(), measure::Kept::region);
   FaultParts all;
   run_in_rounds(state, [&] {
     const FaultParts parts =

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "bench_folder.hpp"
 #include "comparison.hpp"
 #include "comparison_program.hpp"
+#include "measure/mechanisms/forked_child.hpp"
 #include "stores.hpp"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration)
@@ -61,31 +63,40 @@ void read_whole(const fs::path& path) {
   ::close(file);
 }
 
+/// One figure: a save of a region of which 1 % changes before each.
+Prepare saves_of_changes(bool is_delta) {
+  struct Side {
+    cow::Region region = filled_region(full_or_quick(gib, 4 * mib));
+    Folder folder;
+  };
+  return [is_delta]() -> Turn {
+    return [is_delta, side = std::make_shared<Side>()](std::uint64_t turn) {
+      const Pages pages = pages_of(side->region);
+      const cow::Snapshot before = side->region.snapshot();
+      time_stores(pages, choose_pages(pages.count, share_of(pages.count, 10), Order::random, turn),
+                  turn);
+      const cow::Snapshot after = side->region.snapshot();
+      const fs::path path = side->folder / "image";
+      return Figures{time_making(path, [&] {
+        if (is_delta) {
+          after.save_delta(before, path);
+        } else {
+          after.save(path);
+        }
+      })};
+    };
+  };
+}
+
 Group delta_against_full() {
   Row row{.what = "save of what changed: 1 % of 1 GiB, random pages",
           .ours = "save_delta",
           .theirs = "save of all of it",
           .most = 1.0 / 30};
-  const Folder folder;
-  cow::Region region = filled_region(full_or_quick(gib, 4 * mib));
-  const Pages pages = pages_of(region);
-  std::uint64_t turn = 0;
-  cow::Snapshot before = region.snapshot();
-  cow::Snapshot after = before;
-  take_numbered_turns(
-      rounds(9), turn,
-      [&](bool wanted) {
-        before = region.snapshot();
-        time_stores(
-            pages, choose_pages(pages.count, share_of(pages.count, 10), Order::random, turn), turn);
-        after = region.snapshot();
-        const fs::path path = folder / "delta";
-        keep(wanted, row.our_samples, time_making(path, [&] { after.save_delta(before, path); }));
-      },
-      [&](bool wanted) {
-        const fs::path path = folder / "full";
-        keep(wanted, row.their_samples, time_making(path, [&] { after.save(path); }));
-      });
+  Turns turns(rounds(9));
+  turns.add(row.ours, saves_of_changes(true), {&row.our_samples});
+  turns.add(row.theirs, saves_of_changes(false), {&row.their_samples});
+  turns.take();
   return {.rows = {row}};
 }
 
@@ -96,14 +107,92 @@ struct Place {
   bool lasting;  ///< save() returns when the image would survive a power failure, cp before that
 };
 
-void copy_by_cp(const Place& place, const fs::path& from, const fs::path& to) {
-  run_cp(from, to);
-  if (place.lasting) sync_file(to);
+std::size_t file_bytes() { return full_or_quick(gib, 4 * mib); }
+
+double time_save(const cow::Snapshot& snapshot, const Folder& folder) {
+  const fs::path image = folder / "image";
+  return time_making(image, [&] { snapshot.save(image); });
 }
 
-// The source lies in memory, in whatever file system. A file is gone before the next one is made,
-// and with it what the kernel has not yet brought to the disk.
-Group save_against_cp_in(const Place& place, std::size_t turns) {
+double time_copy(const fs::path& source, const Folder& folder, bool is_synced) {
+  const fs::path copy = folder / "copy";
+  return time_making(copy, [&] {
+    run_cp(source, copy);
+    if (is_synced) sync_file(copy);
+  });
+}
+
+// Each side has files of its own, in whatever file system, whose bytes lie in memory. A file is
+// gone before the next one is made, and with it what the kernel has not yet brought to the disk.
+
+Prepare saves(const Place& place) {
+  struct Side {
+    explicit Side(const Place& place) : folder(place.folder) {}
+    Folder folder;
+    cow::Region region = filled_region(file_bytes());
+    cow::Snapshot snapshot = region.snapshot();
+  };
+  return [=]() -> Turn {
+    return [side = std::make_shared<Side>(place)](std::uint64_t) {
+      return Figures{time_save(side->snapshot, side->folder)};
+    };
+  };
+}
+
+/// Of a region that was just made.
+Prepare first_saves(const Place& place) {
+  return [=]() -> Turn {
+    return [folder = std::make_shared<Folder>(place.folder)](std::uint64_t) {
+      const cow::Region fresh = filled_region(file_bytes());
+      return Figures{time_save(fresh.snapshot(), *folder)};
+    };
+  };
+}
+
+Prepare copies(const Place& place, bool is_synced) {
+  return [=]() -> Turn {
+    const auto folder = std::make_shared<Folder>(place.folder);
+    const fs::path source = *folder / "source";
+    write_file(source, filled_region(file_bytes()), 1);
+    sync_file(source);
+    cow::trim();
+    return [=](std::uint64_t) { return Figures{time_copy(source, *folder, is_synced)}; };
+  };
+}
+
+/// Of a file that was just written.
+Prepare first_copies(const Place& place) {
+  struct Side {
+    explicit Side(const Place& place) : folder(place.folder) {}
+    Folder folder;
+    cow::Region content = filled_region(file_bytes());
+  };
+  return [=]() -> Turn {
+    return [place, side = std::make_shared<Side>(place)](std::uint64_t) {
+      const fs::path fresh = side->folder / "fresh";
+      write_file(fresh, side->content, 1);
+      sync_file(fresh);
+      const double time = time_copy(fresh, side->folder, place.lasting);
+      fs::remove(fresh);
+      return Figures{time};
+    };
+  };
+}
+
+Prepare loads(const Place& place) {
+  return [=]() -> Turn {
+    const auto folder = std::make_shared<Folder>(place.folder);
+    filled_region(file_bytes()).snapshot().save(*folder / "image");
+    return [folder](std::uint64_t) {
+      const fs::path image = *folder / "image";
+      const std::uint64_t start = now_ns();
+      const cow::Region region = cow::Region::load(image);
+      return Figures{elapsed_ns(start)};
+    };
+  };
+}
+
+Group save_against_cp_in(const Place& place, std::size_t count) {
   const std::string where = std::string(" ") + place.name;
   Row save{.what = "1 GiB into a file" + where,
            .ours = "save",
@@ -118,48 +207,14 @@ Group save_against_cp_in(const Place& place, std::size_t turns) {
            .theirs = "cp of a file of that size, into another file"};
   Row unsynced{
       .what = save.what, .ours = "save, all of it on the disk", .theirs = "cp, nothing synced"};
-  const std::size_t bytes = full_or_quick(gib, 4 * mib);
-  const Folder folder(place.folder);
-  const cow::Region region = filled_region(bytes);
-  const cow::Snapshot snapshot = region.snapshot();
-  const fs::path source = folder / "source";
-  write_file(source, region, 1);
-  sync_file(source);
-  const fs::path image = folder / "image";
-  const fs::path copy = folder / "copy";
-  const fs::path loaded = folder / "loaded";
-  snapshot.save(loaded);
-  take_turns(
-      rounds(turns),
-      [&](bool wanted) {
-        keep(wanted, save.our_samples, time_making(image, [&] { snapshot.save(image); }));
-      },
-      [&](bool wanted) {
-        keep(wanted, save.their_samples,
-             time_making(copy, [&] { copy_by_cp(place, source, copy); }));
-      },
-      [&](bool wanted) {
-        const cow::Region fresh = filled_region(bytes);
-        const cow::Snapshot its = fresh.snapshot();
-        keep(wanted, first.our_samples, time_making(image, [&] { its.save(image); }));
-      },
-      [&](bool wanted) {
-        const fs::path fresh = folder / "fresh";
-        write_file(fresh, region, 1);
-        sync_file(fresh);
-        keep(wanted, first.their_samples,
-             time_making(copy, [&] { copy_by_cp(place, fresh, copy); }));
-        fs::remove(fresh);
-      },
-      [&](bool wanted) {
-        const double time = time_making(copy, [&] { run_cp(source, copy); });
-        keep(wanted, load.their_samples, time);
-      },
-      [&](bool wanted) {
-        const std::uint64_t start = now_ns();
-        const cow::Region region_again = cow::Region::load(loaded);
-        keep(wanted, load.our_samples, elapsed_ns(start));
-      });
+  Turns turns(count);
+  turns.add(save.ours, saves(place), {&save.our_samples});
+  turns.add(save.theirs, copies(place, place.lasting), {&save.their_samples});
+  turns.add(first.what, first_saves(place), {&first.our_samples});
+  turns.add(first.theirs, first_copies(place), {&first.their_samples});
+  turns.add(load.ours, loads(place), {&load.our_samples});
+  turns.add(load.theirs, copies(place, false), {&load.their_samples});
+  turns.take();
   Group group{.rows = {save, first, load}};
   if (place.lasting) {
     unsynced.our_samples = save.our_samples;
@@ -170,7 +225,7 @@ Group save_against_cp_in(const Place& place, std::size_t turns) {
 }
 
 Group save_against_cp_in_memory() {
-  return save_against_cp_in({"in memory", Folder::in_memory(), false}, 7);
+  return save_against_cp_in({"in memory", Folder::in_memory(), false}, rounds(7));
 }
 
 Group save_against_cp_on_disk() {
@@ -181,7 +236,7 @@ Group save_against_cp_on_disk() {
                       .left_out = Folder::on_disk().string() +
                                   " is in memory; COW_BENCH_DISK_FOLDER names another folder"}}};
   }
-  return save_against_cp_in({"on a disk", Folder::on_disk(), true}, 5);
+  return save_against_cp_in({"on a disk", Folder::on_disk(), true}, rounds(5));
 }
 
 Group open_against_reading() {
@@ -189,25 +244,27 @@ Group open_against_reading() {
           .ours = "open and one store",
           .theirs = "reading it",
           .most = 1.0 / 1000};
+  // One file for both, which only read it: /dev/shm may have no room for two. A child makes it, so
+  // that the sides are forked from a process that has never had a region.
   const Folder folder;
   const fs::path path = folder / "file";
-  {
-    const cow::Region content = filled_region(full_or_quick(256 * mib, mib));
-    write_file(path, content, 16);
-  }
-  take_turns(
-      rounds(21),
-      [&](bool wanted) {
-        const std::uint64_t start = now_ns();
-        cow::Region region = cow::Region::open(path);
-        region.bytes()[region.size() / 3] = std::byte{1};
-        keep(wanted, row.our_samples, elapsed_ns(start));
-      },
-      [&](bool wanted) {
-        const std::uint64_t start = now_ns();
-        read_whole(path);
-        keep(wanted, row.their_samples, elapsed_ns(start));
-      });
+  cow::measure::reap(cow::measure::fork_child(
+      [&] { write_file(path, filled_region(full_or_quick(256 * mib, mib)), 16); }));
+  const auto open_it = [path](std::uint64_t) {
+    const std::uint64_t start = now_ns();
+    cow::Region region = cow::Region::open(path);
+    region.bytes()[region.size() / 3] = std::byte{1};
+    return Figures{elapsed_ns(start)};
+  };
+  const auto read_it = [path](std::uint64_t) {
+    const std::uint64_t start = now_ns();
+    read_whole(path);
+    return Figures{elapsed_ns(start)};
+  };
+  Turns turns(rounds(21));
+  turns.add(row.ours, [=]() -> Turn { return open_it; }, {&row.our_samples});
+  turns.add(row.theirs, [=]() -> Turn { return read_it; }, {&row.their_samples});
+  turns.take();
   return {.rows = {row}};
 }
 
@@ -222,5 +279,5 @@ int main(int argc, char** argv) {
                           {"save", save_against_cp_in_memory},
                           {"save_disk", save_against_cp_on_disk},
                           {"open", open_against_reading}},
-                         6 * gib);
+                         9 * gib);
 }

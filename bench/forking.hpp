@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <functional>
-#include <span>
 
 #include "samples.hpp"
 
@@ -23,25 +22,6 @@ struct ForkTimes {
 /// Nanoseconds for a fork() whose child runs `body` and ends, until it is reaped.
 [[nodiscard]] double time_trial(const std::function<void()>& body);
 
-/// Runs `body` in a child of fork() and returns the `count` numbers it left.
-/// Throws std::runtime_error if the child did not end well.
-[[nodiscard]] Samples in_child(std::size_t count,
-                               const std::function<void(std::span<double>)>& body);
-
-/// A child of fork() that shares every page with this process and sleeps until the end of its
-/// scope.
-class SleepingChild {
- public:
-  SleepingChild();
-  SleepingChild(const SleepingChild&) = delete;
-  SleepingChild& operator=(const SleepingChild&) = delete;
-  ~SleepingChild();
-
- private:
-  int wake_ = -1;
-  pid_t child_ = -1;
-};
-
 /// A child of fork() that does something and ends.
 class WorkingChild {
  public:
@@ -55,28 +35,6 @@ class WorkingChild {
 
  private:
   pid_t child_ = -1;  ///< 0 once it was reaped
-};
-
-/// One side of a comparison in a process of its own, so that neither side's memory is in the
-/// other's process: fork() copies the page tables of everything there is.
-class SideProcess {
- public:
-  using Measure = std::function<Samples()>;
-
-  /// Forks; in the new process `prepare` sets up what is measured and returns how. Each sample set
-  /// has `samples` numbers.
-  SideProcess(std::size_t samples, const std::function<Measure()>& prepare);
-  SideProcess(const SideProcess&) = delete;
-  SideProcess& operator=(const SideProcess&) = delete;
-  ~SideProcess();
-
-  /// One measurement over there. Throws std::runtime_error if that process is gone.
-  [[nodiscard]] Samples measure() const;
-
- private:
-  std::size_t samples_;
-  int socket_ = -1;
-  pid_t child_ = -1;
 };
 
 }  // namespace cow_bench

@@ -30,6 +30,7 @@
 #include "comparison.hpp"
 #include "forking.hpp"
 #include "heap_programs.hpp"
+#include "measure/mechanisms/numbers_of_child.hpp"
 
 namespace cow_bench {
 namespace {
@@ -97,12 +98,11 @@ class CopiedHeap {
 
 /// Nanoseconds for one run, in a process of its own.
 double time_run(const HeapProgram& program, const Variant& variant) {
-  return in_child(1,
-                  [&](std::span<double> result) {
-                    CopiedHeap heap(variant);
-                    result[0] = program.run(heap.memory(), [&] { heap.tick(); });
-                  })
-      .median();
+  const auto run = [&](std::span<double> result) {
+    CopiedHeap heap(variant);
+    result[0] = program.run(heap.memory(), [&] { heap.tick(); });
+  };
+  return cow::measure::numbers_of_child(1, run).front();
 }
 
 void measure(const HeapProgram& program) {
@@ -111,7 +111,9 @@ void measure(const HeapProgram& program) {
     for (std::size_t i = 0; i < variants.size(); ++i) {
       // Other threads store meanwhile: nobody could promise that they do not.
       const bool possible = !program.has_threads || variants[i].copy != Copy::quiescent_snapshot;
-      if (possible) keep(round > 0, times[i], time_run(program, variants[i]));
+      if (!possible) continue;
+      const double ns = time_run(program, variants[i]);
+      if (round > 0) times[i].add(ns);  // the first one is a rehearsal
     }
   }
   fmt::print("| {} |", program.name);

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
-#include "forking.hpp"
 #include "kernel_rows.hpp"
+#include "measure/mechanisms/forked_child.hpp"
 #include "plain_memory.hpp"
 #include "storing_thread.hpp"
 
@@ -36,7 +38,7 @@ struct Stores {
 
 /// Two figures: how long `take` takes, and the longest time that a thread, which stores meanwhile,
 /// was held up from the begin of that until a little later.
-Samples time_beside_stores(Pages pages, Stores stores, std::uint64_t seed,
+Figures time_beside_stores(Pages pages, Stores stores, std::uint64_t seed,
                            const std::function<double()>& take) {
   std::vector<std::unique_ptr<StoringThread>> threads;
   for (std::uint64_t i = 0; i < stores.threads; ++i) {
@@ -49,37 +51,38 @@ Samples time_beside_stores(Pages pages, Stores stores, std::uint64_t seed,
   std::this_thread::sleep_for(after_snapshot);
   double longest_ns = 0;
   for (const auto& thread : threads) longest_ns = std::max(longest_ns, thread->stop());
-  return Samples({taking_ns, longest_ns});
+  return {taking_ns, longest_ns};
 }
 
-// Each in a process of its own: libcow asks whether there are other threads, and a process that
-// ever had some counts as if it still had.
-SideProcess::Measure prepare_snapshots(cow::Mechanism mechanism, Stores stores) {
-  const auto region =
-      std::make_shared<cow::Region>(protected_region(paused_bytes(), copied_by(mechanism)));
-  return
-      [region, stores, seed = std::uint64_t{0}, last = std::shared_ptr<cow::Snapshot>()]() mutable {
-        return time_beside_stores(pages_of(*region), stores, ++seed, [&] {
-          const std::uint64_t start = now_ns();
-          cow::Snapshot snapshot = region->snapshot();
-          const double taking_ns = elapsed_ns(start);
-          last = std::make_shared<cow::Snapshot>(std::move(snapshot));
-          return taking_ns;
-        });
-      };
+Prepare snapshots_beside(cow::Mechanism mechanism, Stores stores) {
+  return [=]() -> Turn {
+    const auto region =
+        std::make_shared<cow::Region>(protected_region(paused_bytes(), copied_by(mechanism)));
+    return [=, last = std::optional<cow::Snapshot>()](std::uint64_t turn) mutable {
+      return time_beside_stores(pages_of(*region), stores, turn, [&] {
+        const std::uint64_t start = now_ns();
+        cow::Snapshot snapshot = region->snapshot();
+        const double taking_ns = elapsed_ns(start);
+        last = std::move(snapshot);
+        return taking_ns;
+      });
+    };
+  };
 }
 
-SideProcess::Measure prepare_forks_beside_stores(Stores stores) {
-  const auto memory = std::make_shared<PlainMemory>(PlainMemory::anonymous(paused_bytes()));
-  return
-      [memory, stores, seed = std::uint64_t{0}, last = std::shared_ptr<SleepingChild>()]() mutable {
-        last.reset();
-        return time_beside_stores(memory->pages(), stores, ++seed, [&] {
-          const std::uint64_t start = now_ns();
-          last = std::make_shared<SleepingChild>();
-          return elapsed_ns(start);
-        });
-      };
+Prepare forks_beside(Stores stores) {
+  return [=]() -> Turn {
+    const auto memory = std::make_shared<PlainMemory>(PlainMemory::anonymous(paused_bytes()));
+    using Child = cow::measure::SleepingChild;
+    return [=, last = std::shared_ptr<Child>()](std::uint64_t turn) mutable {
+      last.reset();
+      return time_beside_stores(memory->pages(), stores, turn, [&] {
+        const std::uint64_t start = now_ns();
+        last = std::make_shared<Child>();
+        return elapsed_ns(start);
+      });
+    };
+  };
 }
 
 std::vector<Row> pauses_beside(Stores stores) {
@@ -90,23 +93,14 @@ std::vector<Row> pauses_beside(Stores stores) {
                 .ours = by_kernel,
                 .theirs = "fork()"};
   Row held_handler{.what = held_fork.what, .ours = by_kernel, .theirs = by_handler};
-  const SideProcess forks(2, [=] { return prepare_forks_beside_stores(stores); });
-  const SideProcess ours(2, [=] { return prepare_snapshots(cow::Mechanism::kernel, stores); });
-  const SideProcess handled(2, [=] { return prepare_snapshots(cow::Mechanism::handler, stores); });
-  const auto measure = [](const SideProcess& side, bool wanted, Samples& taking, Samples& held) {
-    const std::vector<double> times = side.measure().values();
-    keep(wanted, taking, times[0]);
-    keep(wanted, held, times[1]);
-  };
-  take_turns(
-      rounds(31),
-      [&](bool wanted) { measure(ours, wanted, taking_fork.our_samples, held_fork.our_samples); },
-      [&](bool wanted) {
-        measure(handled, wanted, taking_handler.their_samples, held_handler.their_samples);
-      },
-      [&](bool wanted) {
-        measure(forks, wanted, taking_fork.their_samples, held_fork.their_samples);
-      });
+  Turns turns(rounds(31));
+  turns.have_company();
+  turns.add(by_kernel, snapshots_beside(cow::Mechanism::kernel, stores),
+            {&taking_fork.our_samples, &held_fork.our_samples});
+  turns.add(by_handler, snapshots_beside(cow::Mechanism::handler, stores),
+            {&taking_handler.their_samples, &held_handler.their_samples});
+  turns.add("fork()", forks_beside(stores), {&taking_fork.their_samples, &held_fork.their_samples});
+  turns.take();
   taking_handler.our_samples = taking_fork.our_samples;
   held_handler.our_samples = held_fork.our_samples;
   return {taking_fork, taking_handler, held_fork, held_handler};

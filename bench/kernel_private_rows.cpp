@@ -2,7 +2,9 @@
 #include <cow/cow.hpp>
 
 #include <cstdint>
-#include <string>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "kernel_rows.hpp"
 #include "plain_memory.hpp"
@@ -13,13 +15,16 @@ namespace cow_bench {
 
 namespace {
 
-/// The time of a store to every page of what `make` maps.
+/// One figure: a store to every page of what `make` maps, and the mapping.
 template <typename Make>
-double time_first_touch(const Make& make) {
-  const std::uint64_t start = now_ns();
-  auto memory = make();
-  store_to_all(memory.pages(), 1);
-  return elapsed_ns(start);
+Prepare first_touches(Make make) {
+  return turns_of([make](std::uint64_t) {
+    cow::trim();  // the frames of the last turn, where it had some
+    const std::uint64_t start = now_ns();
+    auto memory = make();
+    store_to_all(memory.pages(), 1);
+    return Figures{elapsed_ns(start)};
+  });
 }
 
 struct NewRegion {
@@ -38,16 +43,21 @@ Group kernel_private_pages() {
   // Where in physical memory the pages happen to lie makes a difference of its own: several times
   // afresh.
   for (std::size_t placement = 0; placement < rounds(5); ++placement) {
-    cow::Region region = written_region(bytes, copied_by(cow::Mechanism::kernel));
-    const PlainMemory memory = PlainMemory::anonymous(bytes);
-    cow::Region clone = protected_region(bytes, copied_by(cow::Mechanism::kernel)).clone();
-    store_to_all(pages_of(clone), 2);
-    const PlainMemory other_memory = PlainMemory::anonymous(bytes);
-    take_turns(
-        rounds(9), [&](bool wanted) { fresh.run(region.data(), bytes, wanted); },
-        [&](bool wanted) { plain.run(memory.data(), bytes, wanted); },
-        [&](bool wanted) { copied.run(clone.data(), bytes, wanted); },
-        [&](bool wanted) { other_plain.run(other_memory.data(), bytes, wanted); });
+    Turns turns(rounds(9));
+    turns.add("a region",
+              work_on([bytes] { return written_region(bytes, copied_by(cow::Mechanism::kernel)); }),
+              fresh.figures());
+    turns.add("plain", work_on([bytes] { return PlainMemory::anonymous(bytes); }), plain.figures());
+    turns.add("a clone", work_on([bytes] {
+                cow::Region clone =
+                    protected_region(bytes, copied_by(cow::Mechanism::kernel)).clone();
+                store_to_all(pages_of(clone), 2);
+                return clone;
+              }),
+              copied.figures());
+    turns.add("other plain", work_on([bytes] { return PlainMemory::anonymous(bytes); }),
+              other_plain.figures());
+    turns.take();
   }
   Group group;
   const auto add = [&](const char* whose, const WorkTimes& work, bool is_region) {
@@ -77,23 +87,21 @@ Group kernel_first_touch() {
   Row memfd{
       .what = plain.what, .ours = plain.ours, .theirs = "a new memfd, MAP_SHARED, unmapped again"};
   const auto region_by = [bytes](cow::Mechanism mechanism) {
-    cow::trim();
-    return time_first_touch(
-        [&] { return NewRegion{cow::Region::create(bytes, copied_by(mechanism))}; });
+    return first_touches(
+        [=] { return NewRegion{cow::Region::create(bytes, copied_by(mechanism))}; });
   };
-  take_turns(
-      rounds(15),
-      [&](bool wanted) { keep(wanted, plain.our_samples, region_by(cow::Mechanism::kernel)); },
-      [&](bool wanted) {
-        keep(wanted, plain.their_samples,
-             time_first_touch([bytes] { return PlainMemory::untouched(bytes); }));
-      },
-      [&](bool wanted) { keep(wanted, handler.their_samples, region_by(cow::Mechanism::handler)); },
-      [&](bool wanted) {
-        const std::uint64_t start = now_ns();
-        const FilledMemfd file(bytes);
-        keep(wanted, memfd.their_samples, elapsed_ns(start));
-      });
+  Turns turns(rounds(15));
+  turns.add(by_kernel, region_by(cow::Mechanism::kernel), {&plain.our_samples});
+  turns.add(by_handler, region_by(cow::Mechanism::handler), {&handler.their_samples});
+  turns.add(plain.theirs, first_touches([bytes] { return PlainMemory::untouched(bytes); }),
+            {&plain.their_samples});
+  const auto map_file = [bytes](std::uint64_t) {
+    const std::uint64_t start = now_ns();
+    const FilledMemfd file(bytes);
+    return Figures{elapsed_ns(start)};
+  };
+  turns.add(memfd.theirs, [map_file]() -> Turn { return map_file; }, {&memfd.their_samples});
+  turns.take();
   handler.our_samples = plain.our_samples;
   memfd.our_samples = plain.our_samples;
   return {.rows = {plain, handler, memfd}};

@@ -47,12 +47,11 @@ void serve(AnyMap& map, std::uint64_t seed) {
   for (int i = 0; i < 40; ++i) any()->second[1] = seed;
 }
 
-SideProcess::Measure prepare_fork_requests() {
-  auto map = std::make_shared<StandardMap>();
-  fill(*map);
-  return [map, seed = std::uint64_t{0}]() mutable {
-    ++seed;
-    return Samples({time_trial([&] { serve(*map, seed); })});
+Prepare forks_for_requests() {
+  return []() -> Turn {
+    const auto map = std::make_shared<StandardMap>();
+    fill(*map);
+    return [map](std::uint64_t turn) { return Figures{time_trial([&] { serve(*map, turn); })}; };
   };
 }
 
@@ -76,6 +75,14 @@ class Template {
   cow::ManagedRegion heap_;
 };
 
+Prepare clones_for_requests(cow::Mechanism mechanism) {
+  return [mechanism]() -> Turn {
+    return [heap = std::make_shared<Template>(mechanism)](std::uint64_t turn) {
+      return Figures{heap->time_request(turn)};
+    };
+  };
+}
+
 }  // namespace
 
 Group kernel_requests() {
@@ -84,15 +91,11 @@ Group kernel_requests() {
           .theirs = "fork() for each, child reaped",
           .most = 0.7};
   Row handler{.what = row.what, .ours = row.ours, .theirs = by_handler};
-  const SideProcess other(1, prepare_fork_requests);
-  Template ours(cow::Mechanism::kernel);
-  Template handled(cow::Mechanism::handler);
-  std::uint64_t seed = 0;
-  take_numbered_turns(
-      rounds(300), seed,
-      [&](bool wanted) { keep(wanted, row.our_samples, ours.time_request(seed)); },
-      [&](bool wanted) { keep(wanted, handler.their_samples, handled.time_request(seed)); },
-      [&](bool wanted) { keep(wanted, row.their_samples, other.measure().median()); });
+  Turns turns(rounds(300));
+  turns.add(row.ours, clones_for_requests(cow::Mechanism::kernel), {&row.our_samples});
+  turns.add(by_handler, clones_for_requests(cow::Mechanism::handler), {&handler.their_samples});
+  turns.add(row.theirs, forks_for_requests(), {&row.their_samples});
+  turns.take();
   handler.our_samples = row.our_samples;
   return {.rows = {row, handler}};
 }
@@ -144,6 +147,18 @@ class CopiedState {
   std::vector<PlainMemory> kept_;
 };
 
+/// One figure: four frames, of which one goes back.
+template <typename State, typename... Arguments>
+Prepare frames_of(Arguments... arguments) {
+  return [=]() -> Turn {
+    return [state = std::make_shared<State>(arguments...)](std::uint64_t turn) {
+      double sum = 0;
+      for (std::uint64_t i = 0; i < 4; ++i) sum += time_frame(*state, 4 * turn + i);
+      return Figures{sum};
+    };
+  };
+}
+
 }  // namespace
 
 Group kernel_game() {
@@ -154,20 +169,14 @@ Group kernel_game() {
           .theirs = "memcpy of the state",
           .most = 0.8};
   Row handler{.what = row.what, .ours = row.ours, .theirs = by_handler};
-  RegionState ours(cow::Mechanism::kernel, bytes, cow::SnapshotMode::quiescent);
-  RegionState handled(cow::Mechanism::handler, bytes, cow::SnapshotMode::quiescent);
-  CopiedState copied(bytes);
-  std::uint64_t turn = 0;
-  // Each side four frames at once, of which one goes back.
-  const auto four = [&](auto& state) {
-    double sum = 0;
-    for (std::uint64_t i = 0; i < 4; ++i) sum += time_frame(state, 4 * (turn - 1) + i);
-    return sum;
+  const auto states_by = [bytes](cow::Mechanism mechanism) {
+    return frames_of<RegionState>(mechanism, bytes, cow::SnapshotMode::quiescent);
   };
-  take_numbered_turns(
-      rounds(400), turn, [&](bool wanted) { keep(wanted, row.our_samples, four(ours)); },
-      [&](bool wanted) { keep(wanted, handler.their_samples, four(handled)); },
-      [&](bool wanted) { keep(wanted, row.their_samples, four(copied)); });
+  Turns turns(rounds(400));
+  turns.add(row.ours, states_by(cow::Mechanism::kernel), {&row.our_samples});
+  turns.add(by_handler, states_by(cow::Mechanism::handler), {&handler.their_samples});
+  turns.add(row.theirs, frames_of<CopiedState>(bytes), {&row.their_samples});
+  turns.take();
   handler.our_samples = row.our_samples;
   return {.rows = {row, handler}};
 }

@@ -1,10 +1,11 @@
 #include <cow/cow.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
-#include "fork_sides.hpp"
+#include "fork_turns.hpp"
 #include "kernel_rows.hpp"
 #include "snapshot_rounds.hpp"
 
@@ -18,8 +19,13 @@ std::string rounds_of(std::size_t stores) {
   return "rounds of snapshot + " + std::to_string(stores) + " random stores + drop, 256 MiB";
 }
 
-SnapshotRounds<decltype(&plain_snapshot)> rounds_with(cow::Mechanism mechanism, RoundPages round) {
-  return {written_region(round_bytes(), copied_by(mechanism)), round, &plain_snapshot};
+/// One figure: a round.
+Prepare rounds_by(cow::Mechanism mechanism, RoundPages round) {
+  return [=]() -> Turn {
+    const auto side = std::make_shared<SnapshotRounds<decltype(&plain_snapshot)>>(
+        written_region(round_bytes(), copied_by(mechanism)), round, &plain_snapshot);
+    return [side](std::uint64_t turn) { return Figures{side->time_one(turn)}; };
+  };
 }
 
 }  // namespace
@@ -36,12 +42,10 @@ Group kernel_rounds_against_fork() {
             .ours = "snapshot()",
             .theirs = "fork(), the same stores, child reaped",
             .most = most};
-    const SideProcess other(1, [=] { return prepare_fork_snapshots(round_bytes(), round); });
-    auto ours = rounds_with(cow::Mechanism::kernel, round);
-    std::uint64_t turn = 0;
-    take_numbered_turns(
-        rounds(31), turn, [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(turn)); },
-        [&](bool wanted) { keep(wanted, row.their_samples, other.measure().median()); });
+    Turns turns(rounds(31));
+    turns.add(row.ours, rounds_by(cow::Mechanism::kernel, round), {&row.our_samples});
+    turns.add(row.theirs, fork_snapshots(round_bytes(), round), {&row.their_samples});
+    turns.take();
     group.rows.push_back(row);
   }
   return group;
@@ -56,13 +60,10 @@ Group kernel_rounds_against_handler() {
       Row row{.what = rounds_of(stores) + (same ? ", the same pages in every round" : ""),
               .ours = by_kernel,
               .theirs = by_handler};
-      auto ours = rounds_with(cow::Mechanism::kernel, round);
-      auto theirs = rounds_with(cow::Mechanism::handler, round);
-      std::uint64_t turn = 0;
-      take_numbered_turns(
-          rounds(11), turn,
-          [&](bool wanted) { keep(wanted, row.our_samples, ours.time_one(turn)); },
-          [&](bool wanted) { keep(wanted, row.their_samples, theirs.time_one(turn)); });
+      Turns turns(rounds(11));
+      turns.add(row.ours, rounds_by(cow::Mechanism::kernel, round), {&row.our_samples});
+      turns.add(row.theirs, rounds_by(cow::Mechanism::handler, round), {&row.their_samples});
+      turns.take();
       group.rows.push_back(row);
     }
   }

@@ -94,7 +94,7 @@ class Server {
   /// Three figures: a request on average, the 99th percentile of a request, and the longest time
   /// that nobody was served, by a request or by `begin`, which begins a save. `is_saving` is asked
   /// now and then.
-  Samples serve(const std::function<void()>& begin, const std::function<bool()>& is_saving) {
+  Figures serve(const std::function<void()>& begin, const std::function<bool()>& is_saving) {
     Latencies latencies;
     const std::uint64_t start = now_ns();
     begin();
@@ -108,8 +108,8 @@ class Server {
         longest_ns = std::max(longest_ns, taken_ns);
       }
     } while (is_saving());
-    return Samples({elapsed_ns(start) / static_cast<double>(latencies.count()),
-                    latencies.percentile(99), static_cast<double>(longest_ns)});
+    return {elapsed_ns(start) / static_cast<double>(latencies.count()), latencies.percentile(99),
+            static_cast<double>(longest_ns)};
   }
 
  private:
@@ -135,7 +135,7 @@ enum class Cut {
   between_requests  ///< the thread that serves
 };
 
-SideProcess::Measure prepare_region_server(cow::Mechanism mechanism, Cut cut) {
+Prepare servers_of_regions(cow::Mechanism mechanism, Cut cut) {
   struct State {
     explicit State(cow::Mechanism mechanism)
         : region(cow::Region::create(table_bytes(), copied_by(mechanism))), server(region.data()) {}
@@ -143,23 +143,24 @@ SideProcess::Measure prepare_region_server(cow::Mechanism mechanism, Cut cut) {
     Server server;
     Folder folder;
   };
-  return [state = std::make_shared<State>(mechanism), cut] {
-    std::atomic<bool> is_saving = true;
-    std::thread saver;
-    const auto save = [&](std::optional<cow::Snapshot> snapshot) {
-      if (!snapshot) snapshot = state->region.snapshot();
-      snapshot->save(state->folder / "table");
-      is_saving = false;
+  return [=]() -> Turn {
+    return [state = std::make_shared<State>(mechanism), cut](std::uint64_t) {
+      std::atomic<bool> is_saving = true;
+      std::thread saver;
+      const auto save = [&](std::optional<cow::Snapshot> snapshot) {
+        if (!snapshot) snapshot = state->region.snapshot();
+        snapshot->save(state->folder / "table");
+        is_saving = false;
+      };
+      const auto begin = [&] {
+        std::optional<cow::Snapshot> snapshot;
+        if (cut == Cut::between_requests) snapshot = state->region.snapshot();
+        saver = std::thread(save, std::move(snapshot));
+      };
+      Figures figures = state->server.serve(begin, [&] { return is_saving.load(); });
+      saver.join();
+      return figures;
     };
-    const Samples samples = state->server.serve(
-        [&] {
-          std::optional<cow::Snapshot> snapshot;
-          if (cut == Cut::between_requests) snapshot = state->region.snapshot();
-          saver = std::thread(save, std::move(snapshot));
-        },
-        [&] { return is_saving.load(); });
-    saver.join();
-    return samples;
   };
 }
 
@@ -176,7 +177,7 @@ void write_table(const PlainMemory& memory, const std::filesystem::path& path) {
   ::close(file);
 }
 
-SideProcess::Measure prepare_forking_server() {
+Prepare forking_servers() {
   struct State {
     PlainMemory memory = PlainMemory::anonymous(table_bytes());
     Server server{cleared(memory)};
@@ -187,11 +188,13 @@ SideProcess::Measure prepare_forking_server() {
       return memory.data();
     }
   };
-  return [state = std::make_shared<State>()] {
-    std::optional<WorkingChild> child;
-    return state->server.serve(
-        [&] { child.emplace([&] { write_table(state->memory, state->folder / "table"); }); },
-        [&] { return child->is_working(); });
+  return []() -> Turn {
+    return [state = std::make_shared<State>()](std::uint64_t) {
+      std::optional<WorkingChild> child;
+      return state->server.serve(
+          [&] { child.emplace([&] { write_table(state->memory, state->folder / "table"); }); },
+          [&] { return child->is_working(); });
+    };
   };
 }
 
@@ -214,23 +217,21 @@ Group kernel_table() {
   beside[2].most = 0.5;
   std::vector<Row> between = rows_of("snapshot() between two requests, save() on a thread", forked);
   std::vector<Row> handler = rows_of(on_saver, by_handler);
-  const SideProcess forks(3, prepare_forking_server);
-  const auto server = [](cow::Mechanism mechanism, Cut cut) {
-    return [=] { return prepare_region_server(mechanism, cut); };
+  Turns turns(rounds(11));
+  turns.have_company();
+  const auto add = [&](Prepare prepare, std::vector<Row>& rows, Samples Row::*samples) {
+    std::vector<Samples*> into;
+    for (Row& row : rows) into.push_back(&(row.*samples));
+    const Row& first = rows.front();
+    turns.add(samples == &Row::our_samples ? first.ours : first.theirs, std::move(prepare), into);
   };
-  const SideProcess ours(3, server(cow::Mechanism::kernel, Cut::beside_requests));
-  const SideProcess ours_between(3, server(cow::Mechanism::kernel, Cut::between_requests));
-  const SideProcess handled(3, server(cow::Mechanism::handler, Cut::beside_requests));
-  const auto measure = [](const SideProcess& side, bool wanted, std::vector<Row>& rows,
-                          Samples Row::*samples) {
-    const std::vector<double> figures = side.measure().values();
-    for (std::size_t i = 0; i < rows.size(); ++i) keep(wanted, rows[i].*samples, figures[i]);
-  };
-  take_turns(
-      rounds(11), [&](bool wanted) { measure(ours, wanted, beside, &Row::our_samples); },
-      [&](bool wanted) { measure(ours_between, wanted, between, &Row::our_samples); },
-      [&](bool wanted) { measure(handled, wanted, handler, &Row::their_samples); },
-      [&](bool wanted) { measure(forks, wanted, beside, &Row::their_samples); });
+  add(servers_of_regions(cow::Mechanism::kernel, Cut::beside_requests), beside, &Row::our_samples);
+  add(servers_of_regions(cow::Mechanism::kernel, Cut::between_requests), between,
+      &Row::our_samples);
+  add(servers_of_regions(cow::Mechanism::handler, Cut::beside_requests), handler,
+      &Row::their_samples);
+  add(forking_servers(), beside, &Row::their_samples);
+  turns.take();
   for (std::size_t i = 0; i < beside.size(); ++i) {
     between[i].their_samples = beside[i].their_samples;
     handler[i].our_samples = beside[i].our_samples;

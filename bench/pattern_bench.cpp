@@ -1,25 +1,26 @@
 // What a clone costs in the end, for every pattern of stores and every part of the pages: all lazy
-// (windows off), all eager, and as libcow does it. The three take turns, and what counts is the
-// processor time of the one thread that clones and stores. Prints the ratio to the
-// better of the first two; `--json FILE` has every sample, for bench/pattern_plot.py.
+// (windows off), all eager, and as libcow does it. The three take turns, each in a process of its
+// own, and what counts is the processor time of the one thread that clones and stores. Prints the
+// ratio to the better of the first two; `--json FILE` has every sample, for bench/pattern_plot.py.
 
 #include <fmt/format.h>
 #include <cow/cow.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "comparison.hpp"
 #include "comparison_result.hpp"
+#include "machine.hpp"
 #include "measure/experiments/store_patterns.hpp"
 #include "measure/result.hpp"
 #include "result_program.hpp"
 #include "stores.hpp"
+#include "turns.hpp"
 
 namespace cow_bench {
 namespace {
@@ -37,36 +38,44 @@ struct Curves {
   Curve libcow;
 };
 
-void measure(const cow::Region& source, cow::CloneMode mode, const store_patterns::Order& order,
-             const std::vector<std::size_t>& checkpoints, bool wanted, Curve& into) {
-  into.resize(checkpoints.size());
-  const std::uint64_t start = thread_time_ns();
-  cow::Region clone = source.clone(mode);
-  const Pages pages = pages_of(clone);
-  std::size_t stored = 0;
-  for (std::size_t i = 0; i < checkpoints.size(); ++i) {
-    for (; stored < checkpoints[i]; ++stored) {
-      pages.store(order[stored], start);
-    }
-    keep(wanted, into[i], static_cast<double>(thread_time_ns() - start));
-  }
+/// A figure for each checkpoint: a clone of a region that was shared before, and its stores.
+Prepare curves_of(cow::CloneMode mode, const cow::RegionOptions& options,
+                  const store_patterns::Order& order, const std::vector<std::size_t>& checkpoints) {
+  return [=]() -> Turn {
+    const auto source = std::make_shared<cow::Region>(protected_region(pattern_bytes(), options));
+    return [=](std::uint64_t) {
+      std::vector<double> times;
+      times.reserve(checkpoints.size());
+      const std::uint64_t start = thread_time_ns();
+      cow::Region clone = source->clone(mode);
+      const Pages pages = pages_of(clone);
+      std::size_t stored = 0;
+      for (const std::size_t checkpoint : checkpoints) {
+        for (; stored < checkpoint; ++stored) {
+          pages.store(order[stored], start);
+        }
+        times.push_back(static_cast<double>(thread_time_ns() - start));
+      }
+      return Figures(times);
+    };
+  };
 }
 
-Curves measure_pattern(const cow::Region& windows, const cow::Region& no_windows,
-                       const store_patterns::Order& order,
+Curves measure_pattern(const store_patterns::Order& order,
                        const std::vector<std::size_t>& checkpoints) {
   Curves curves;
-  take_turns(
-      rounds(5),
-      [&](bool wanted) {
-        measure(no_windows, cow::CloneMode::lazy, order, checkpoints, wanted, curves.lazy);
-      },
-      [&](bool wanted) {
-        measure(windows, cow::CloneMode::eager, order, checkpoints, wanted, curves.eager);
-      },
-      [&](bool wanted) {
-        measure(windows, cow::CloneMode::lazy, order, checkpoints, wanted, curves.libcow);
-      });
+  Turns turns(rounds(5));
+  const auto add = [&](const char* name, cow::CloneMode mode, const cow::RegionOptions& options,
+                       Curve& curve) {
+    curve.resize(checkpoints.size());
+    std::vector<Samples*> into;
+    for (Samples& samples : curve) into.push_back(&samples);
+    turns.add(name, curves_of(mode, options, order, checkpoints), into);
+  };
+  add("lazy", cow::CloneMode::lazy, {.max_window_pages = 1}, curves.lazy);
+  add(eager, cow::CloneMode::eager, {}, curves.eager);
+  add("libcow", cow::CloneMode::lazy, {}, curves.libcow);
+  turns.take();
   return curves;
 }
 
@@ -116,16 +125,14 @@ Measured run(const ResultArguments& arguments) {
   Measured measured{.result = new_result("pattern_bench", arguments.words)};
   warm_up(gib);
   const std::uint64_t start = now_ns();
-  const cow::Region windows = protected_region(pattern_bytes());
-  const cow::Region no_windows = protected_region(pattern_bytes(), {.max_window_pages = 1});
-  const std::size_t pages = windows.size() / windows.page_bytes();
+  const std::size_t pages = pattern_bytes() / host_page_bytes();
   const auto checkpoints = store_patterns::checkpoints(pages, full_or_quick<std::size_t>(8, 2));
   std::puts("Cost of libcow's clone against the better of all lazy and all eager:\n\n"
             "| pattern | worst | at, of the pages | all pages | all pages, against lazy |\n"
             "|---|---|---|---|---|");
   for (const auto& [name, order] : store_patterns::all(pages, 1)) {
     if (!arguments.wants(name)) continue;
-    const Curves curves = measure_pattern(windows, no_windows, order, checkpoints);
+    const Curves curves = measure_pattern(order, checkpoints);
     print_worst(name, curves, checkpoints);
     add_rows(name, curves, checkpoints, measured.result.rows);
   }

@@ -49,7 +49,7 @@ bool ResultArguments::wants(std::string_view name) const {
 
 int run_result_program(int argc, char** argv, std::string_view program,
                        const std::vector<std::string>& names,
-                       const std::function<Measured(const ResultArguments&)>& measure) {
+                       const std::function<Measured(const ResultArguments&)>& measure_all) {
   ResultArguments arguments;
   arguments.words = {argv + 1, argv + argc};
   bool is_list = false;
@@ -63,6 +63,12 @@ int run_result_program(int argc, char** argv, std::string_view program,
                  "compare with an earlier result; exit status 1 if something became slower, 3 if "
                  "the machine is too noisy to tell")
       ->type_name("BASELINE");
+  app.callback([&arguments] {
+    if (arguments.json_file.empty() || arguments.baseline_file.empty()) return;
+    const std::string why_not =
+        measure::why_not_written(arguments.baseline_file, arguments.json_file);
+    if (!why_not.empty()) throw CLI::ValidationError(why_not);
+  });
   app.footer("COW_BENCH_QUICK=1 makes everything tiny, to see that it runs.");
   if (const auto status = command_line.parse(argc, argv)) {
     return *status;
@@ -72,7 +78,7 @@ int run_result_program(int argc, char** argv, std::string_view program,
     return EXIT_SUCCESS;
   }
   try {
-    return run(arguments, measure);
+    return run(arguments, measure_all);
   } catch (const std::exception& error) {
     std::cerr << program << ": " << error.what() << '\n';
     return EXIT_FAILURE;

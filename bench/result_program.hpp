@@ -30,10 +30,11 @@ struct Measured {
 };
 
 /// Parses the command line, prints what --list asks for, or measures; writes the result where
-/// --json says, and compares it with that of --check. `names` are what --only takes; an experiment
-/// has the name of one. Returns the exit status: that of a failure also if something became slower.
+/// --json says, and compares it with that of --check, which is to be another file. `names` are what
+/// --only takes; an experiment has the name of one. Returns the exit status: that of a failure also
+/// if something became slower.
 int run_result_program(int argc, char** argv, std::string_view program,
                        const std::vector<std::string>& names,
-                       const std::function<Measured(const ResultArguments&)>& measure);
+                       const std::function<Measured(const ResultArguments&)>& measure_all);
 
 }  // namespace cow_bench

@@ -8,8 +8,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "comparison.hpp"
-#include "fork_sides.hpp"
+#include "fork_turns.hpp"
 #include "stores.hpp"
 
 namespace cow_bench {

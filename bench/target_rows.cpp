@@ -227,13 +227,6 @@ Group memory_of_clones() {
   return group;
 }
 
-/// The figures of WorkTimes, over what `make` maps.
-template <typename Make>
-Prepare work_on(Make make) {
-  return turns_over(
-      make, [](auto& memory, std::uint64_t) { return time_work(memory.data(), memory.size()); });
-}
-
 Group throughput_of_private_pages() {
   const std::size_t bytes = full_or_quick(256 * mib, 4 * mib);
   WorkTimes ours;

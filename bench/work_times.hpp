@@ -8,9 +8,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "comparison.hpp"
-#include "stores.hpp"
 #include "throughput.hpp"
+#include "turns.hpp"
 
 namespace cow_bench {
 
@@ -36,12 +35,13 @@ struct WorkTimes {
 
   /// Where the figures of time_work() go.
   [[nodiscard]] std::vector<Samples*> figures() { return {&stream, &update}; }
-
-  void run(std::byte* first, std::size_t bytes, bool wanted) {
-    const Figures figures = time_work(first, bytes);
-    keep(wanted, stream, figures.values()[0][0]);
-    keep(wanted, update, figures.values()[1][0]);
-  }
 };
+
+/// Its two figures, over what `make` maps.
+template <typename Make>
+[[nodiscard]] Prepare work_on(Make make) {
+  return turns_over(
+      make, [](auto& memory, std::uint64_t) { return time_work(memory.data(), memory.size()); });
+}
 
 }  // namespace cow_bench

@@ -18,10 +18,14 @@ PROGRAM = []
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
+def run(*arguments):
+    return subprocess.run([*PROGRAM, *arguments], check=False, capture_output=True, text=True,
+                          env={**os.environ, "COW_BENCH_QUICK": "1"})
+
+
 def measure(folder):
     file = Path(folder) / "result.json"
-    done = subprocess.run([*PROGRAM, "--json", str(file)], check=False, capture_output=True,
-                          text=True, env={**os.environ, "COW_BENCH_QUICK": "1"})
+    done = run("--json", str(file))
     if done.returncode != 0:
         raise AssertionError(f"exit status {done.returncode}: {done.stderr}")
     return file
@@ -90,6 +94,22 @@ class ResultFile(unittest.TestCase):
                     self.assertLessEqual(row["median"], row["interval"][1])
         self.assertEqual(sorted(places), list(range(len(places))))
         self.assertNotIn(":null", self.text.replace(" ", ""))
+
+    def test_what_it_is_compared_with_is_not_written_over(self):
+        with tempfile.TemporaryDirectory() as folder:
+            base = Path(folder) / "base.json"
+            base.write_text(self.text, encoding="utf-8")
+            (Path(folder) / "symbolic.json").symlink_to(base)
+            os.link(base, Path(folder) / "hard.json")
+            for name in ("base.json", "./base.json", "symbolic.json", "hard.json", "gone.json"):
+                with self.subTest(name=name):
+                    check = base if name != "gone.json" else f"{folder}/gone.json"
+                    done = run("--check", str(check), "--json", f"{folder}/{name}")
+                    self.assertNotEqual(done.returncode, 0)
+                    self.assertIn("same file", " ".join(done.stderr.split()))
+                    self.assertEqual(done.stdout, "")
+            self.assertEqual(base.read_text(encoding="utf-8"), self.text)
+            self.assertFalse((Path(folder) / "gone.json").exists())
 
 
 if __name__ == "__main__":

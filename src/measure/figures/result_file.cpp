@@ -126,6 +126,15 @@ Result load(const std::filesystem::path& file) {
   }
 }
 
+std::string why_not_written(const std::filesystem::path& baseline,
+                            const std::filesystem::path& file) {
+  std::error_code ignored;  // of a file that is not there, and so is no other
+  if (baseline != file && !std::filesystem::equivalent(baseline, file, ignored)) return {};
+  return fmt::format(
+      "--check and --json name the same file, '{}'; write the new result to another one",
+      shortened(file.string()));
+}
+
 void save(const Result& result, const std::filesystem::path& file) {
   const std::string text = to_text(result);
   std::error_code error;

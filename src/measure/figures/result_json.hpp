@@ -39,6 +39,11 @@ namespace cow::measure {
 /// Throws std::runtime_error with the file's name in the sentence.
 [[nodiscard]] Result load(const std::filesystem::path& file);
 
+/// Why a result that is compared with `baseline` is not written to `file`: they are one file, under
+/// whatever names, and the next run needs the baseline as well. A sentence; empty if it may be.
+[[nodiscard]] std::string why_not_written(const std::filesystem::path& baseline,
+                                          const std::filesystem::path& file);
+
 /// Writes beside the file and renames, so that a full disk leaves what was there; a device or a
 /// pipe is written to. Throws std::runtime_error with the file's name in the sentence.
 void save(const Result& result, const std::filesystem::path& file);

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace cow::measure {
@@ -23,6 +25,10 @@ pid_t fork_child(const std::function<void()>& body) {
   if (child > 0) return child;
   try {
     body();
+  } catch (const std::exception& error) {
+    const std::string line = std::string("a child process: ") + error.what() + "\n";
+    static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
+    ::_exit(exit_failed);
   } catch (...) {
     ::_exit(exit_failed);
   }

@@ -11,8 +11,8 @@
 
 namespace cow::measure {
 
-/// A child that runs `body` and ends, without running anything of the parent's. Throws
-/// std::system_error where none can be had.
+/// A child that runs `body` and ends, without running anything of the parent's; what `body` throws
+/// it prints on the error output. Throws std::system_error where none can be had.
 [[nodiscard]] pid_t fork_child(const std::function<void()>& body);
 
 /// Waits for it. Throws std::runtime_error if `body` threw, or it did not end well otherwise.

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <random>
 #include <string_view>
 #include <utility>
@@ -167,20 +166,11 @@ std::optional<Result> baseline_of(const BenchOptions& options) {
   return baseline;
 }
 
-/// A result that is compared with must be there for the next run as well: nobody writes over it by
-/// mistake, nor when the run is stopped half-way.
+/// Nobody writes over what a run is compared with, by mistake or when it is stopped half-way.
 void check_files(const BenchOptions& options) {
   if (!options.baseline.has_value() || !options.json.has_value()) return;
-  std::error_code ignored;
-  if (*options.baseline != *options.json &&
-      !std::filesystem::equivalent(*options.baseline, *options.json, ignored)) {
-    return;
-  }
-  throw ToolError(
-      fmt::format("--check and --json name the same file, '{}'; write the new result to "
-                  "another one",
-                  measure::shortened(*options.json)),
-      exit_usage);
+  const std::string why_not = measure::why_not_written(*options.baseline, *options.json);
+  if (!why_not.empty()) throw ToolError(why_not, exit_usage);
 }
 
 /// What was chosen of it is measured again; the rest is not missing. Of `words`, which are those of
