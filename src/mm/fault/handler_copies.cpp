@@ -8,6 +8,7 @@
 #include "mm/fault/restoring.hpp"
 #include "mm/fault/write_fault.hpp"
 #include "mm/fault/write_protection.hpp"
+#include "mm/resources/costs.hpp"
 #include "mm/space/address_space.hpp"
 #include "mm/space/rollback.hpp"
 
@@ -15,9 +16,13 @@ namespace cow {
 
 namespace {
 
+constinit Costs g_costs{
+    {5'300, 52'500}, {27'800, 6'300}, {2'600, 2'700}, {190, 5'200}, {600'000, 3'000}};
+
 class HandlerCopies final : public CopyOnWrite {
  public:
   [[nodiscard]] bool stores_fault() const noexcept override { return true; }
+  [[nodiscard]] Costs& costs() const noexcept override { return g_costs; }
   [[nodiscard]] FaultOutcome resolve(AddressSpace& space, PageIndex page, FaultSteps* steps,
                                      WaitingForSave& waiting) const noexcept override {
     return resolve_write_fault(space, page, steps, waiting);

@@ -8,6 +8,7 @@ namespace cow {
 
 class AddressSpace;
 class Family;
+struct Costs;
 struct FaultSteps;
 struct WaitingForSave;
 
@@ -31,6 +32,8 @@ class CopyOnWrite {
   /// Whether a store to a page whose frame others see faults, and waits in the handler for whoever
   /// holds the family's lock. Entries say which pages are open to stores then, and no others.
   [[nodiscard]] virtual bool stores_fault() const noexcept = 0;
+  /// What control calls of this mechanism took lately, in this process. Without the lock.
+  [[nodiscard]] virtual Costs& costs() const noexcept = 0;
   /// After a store to `page` of a region has faulted: sees to it that it can run again. Signal
   /// context: yes. See resolve_write_fault().
   [[nodiscard]] virtual FaultOutcome resolve(AddressSpace& space, PageIndex page, FaultSteps* steps,

@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "base/immortal.hpp"
+#include "mm/resources/costs.hpp"
 #include "mm/space/address_space.hpp"
 #include "mm/space/clearing.hpp"
 #include "mm/space/space_trace.hpp"
@@ -15,6 +16,9 @@
 namespace cow {
 
 namespace {
+
+constinit Costs g_costs{
+    {38'600, 4'300}, {239'000, 3'300}, {66'500, 780}, {180, 1'440}, {600'000, 3'000}};
 
 // Nobody but a snapshot holds stores off.
 FaultOutcome wait_for_snapshot(AddressSpace& space, PageIndex page) noexcept {
@@ -54,6 +58,7 @@ bool show_zeros_instead(AddressSpace& space, PageSpan span) noexcept {
 class KernelCopies final : public CopyOnWrite {
  public:
   [[nodiscard]] bool stores_fault() const noexcept override { return false; }
+  [[nodiscard]] Costs& costs() const noexcept override { return g_costs; }
   [[nodiscard]] FaultOutcome resolve(AddressSpace& space, PageIndex page, FaultSteps*,
                                      WaitingForSave&) const noexcept override {
     return wait_for_snapshot(space, page);
