@@ -188,26 +188,6 @@ void make_room_in_large(Family& family) {
   if (family.has_many_tables()) make_room_to_move(family);
 }
 
-/// What a call touches: known before it where stores fault, and by what it has copied elsewhere.
-class Touched {
- public:
-  explicit Touched(AddressSpace& source) noexcept
-      : source_(source), copied_before_(source.counts().pages_copied) {
-    const bool is_known = source.copy_on_write().stores_fault() || source.watched().is_filling();
-    if (is_known) known_ = touched_by_sharing(source);
-  }
-  [[nodiscard]] std::uint64_t count() const noexcept {
-    return known_ + (source_.copy_on_write().stores_fault()
-                         ? 0
-                         : source_.counts().pages_copied - copied_before_);
-  }
-
- private:
-  AddressSpace& source_;
-  std::uint64_t copied_before_;
-  std::uint64_t known_ = 0;
-};
-
 }  // namespace
 
 void make_room_to_move(Family& family) {
@@ -219,7 +199,8 @@ std::uint64_t clone_lazily(AddressSpace& source, AddressSpace& empty) {
   const Section section(source.family());
   source.prepare_to_be_seen();
   make_room_in_large(source.family());
-  const Touched touched(source);
+  const std::uint64_t leaves = writable_leaves(source);
+  const std::uint64_t copied_before = source.counts().pages_copied;
   source.copy_on_write().keep_stores_off(source, Threads::may_store);
   const std::uint64_t runs = source.mappings();
   PageCount leased{0};
@@ -230,7 +211,7 @@ std::uint64_t clone_lazily(AddressSpace& source, AddressSpace& empty) {
   const bool is_shared = copied == PageCount{0};
   source.family().lineage().come_from_same(empty.lineage(), source.lineage());
   call.tell_made(empty, &source.table(), is_shared ? leased : copied);
-  return touched.count();
+  return leaves + source.counts().pages_copied - copied_before;
 }
 
 void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
@@ -296,7 +277,8 @@ std::uint64_t take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy po
                             LineageNode* taken, const std::function<void()>& at_the_cut) {
   const TracedCall call;
   const Section section(source.family());
-  const Touched touched(source);
+  const std::uint64_t leaves = writable_leaves(source);
+  const std::uint64_t copied_before = source.counts().pages_copied;
   const bool is_for_others = policy != HotPolicy::share;
   if (is_for_others) begin_telling(empty);
   const PageCount copied = share_as_snapshot(source, empty, policy);
@@ -305,9 +287,9 @@ std::uint64_t take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy po
     source.family().lineage().come_from(source.lineage(), *taken);
   }
   if (is_for_others) call.tell_made(empty, &source.table(), copied);
-  const std::uint64_t count = touched.count();
+  const std::uint64_t touched = leaves + source.counts().pages_copied - copied_before;
   if (at_the_cut) at_the_cut();
-  return count;
+  return touched;
 }
 
 void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noexcept {

@@ -39,6 +39,12 @@ class HandlerCopies final : public CopyOnWrite {
   [[nodiscard]] bool show_zeros(AddressSpace& space, PageSpan span) const override {
     return cow::show_zeros(space, span);
   }
+  [[nodiscard]] UnseenStores find_unseen_stores(AddressSpace&, PageSpan,
+                                                const FoundPages&) const noexcept override {
+    return {};
+  }
+  // What a window has opened is writable, and as good as stored to.
+  [[nodiscard]] bool is_untouched(Entry, HoleFinder&) const noexcept override { return false; }
   [[nodiscard]] std::size_t bytes_beside_frames(const AddressSpace&) const override { return 0; }
 
   void hold_still(AddressSpace& space, PageSpan span) const override {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "base/units.hpp"
 #include "mm/space/fault_outcome.hpp"
 #include "mm/tables/page_table.hpp"
@@ -8,6 +10,7 @@ namespace cow {
 
 class AddressSpace;
 class Family;
+class HoleFinder;
 struct Costs;
 struct FaultSteps;
 struct WaitingForSave;
@@ -15,6 +18,14 @@ struct WaitingForSave;
 /// Whether other threads may store while what a region shows is shared. `quiescent`: the caller
 /// promises that nobody stores; who can find such a store reports it.
 enum class Threads { may_store, quiescent };
+
+/// What find_unseen_stores() calls: std::ref to a function object, as nothing is to be allocated.
+using FoundPages = std::function<bool(PageSpan)>;
+/// What it says beside the pages.
+struct UnseenStores {
+  bool may_be_clean = false;  ///< some of them may hold what their entries say, all the same
+  int error = 0;              ///< an errno value: there may be more of them
+};
 
 /// A way to copy on write: who keeps stores off frames that others see, who copies what is stored
 /// to, and who finds out what that was. A family takes one when it is made. Each is a small class
@@ -53,6 +64,14 @@ class CopyOnWrite {
   /// The pages of `span` show zeros. True if they are mapped so, and what the table says is to be
   /// given up; false if zeros are stored where they are, or nothing was to be done.
   [[nodiscard]] virtual bool show_zeros(AddressSpace& space, PageSpan span) const = 0;
+  /// Calls `found` with pages of `within` that were stored to since the page table said last what
+  /// `space` shows, in ascending order, until it returns false. They stay as they are. None while
+  /// all stores reach the frames that the entries say.
+  [[nodiscard]] virtual UnseenStores find_unseen_stores(AddressSpace& space, PageSpan within,
+                                                        const FoundPages& found) const noexcept = 0;
+  /// Whether a page with this entry counts as one that has no frame yet, although one was taken for
+  /// it beforehand: nobody has stored to it.
+  [[nodiscard]] virtual bool is_untouched(Entry entry, HoleFinder& holes) const noexcept = 0;
   /// How much memory shows pages of `space` beside its family's frames.
   [[nodiscard]] virtual std::size_t bytes_beside_frames(const AddressSpace& space) const = 0;
 

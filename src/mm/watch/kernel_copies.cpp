@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "base/immortal.hpp"
+#include "mm/frames/hole_finder.hpp"
 #include "mm/resources/costs.hpp"
 #include "mm/space/address_space.hpp"
 #include "mm/space/clearing.hpp"
@@ -12,6 +13,7 @@
 #include "mm/watch/putting_back.hpp"
 #include "mm/watch/settling.hpp"
 #include "mm/watch/showing.hpp"
+#include "mm/watch/stored_pages.hpp"
 
 namespace cow {
 
@@ -84,6 +86,17 @@ class KernelCopies final : public CopyOnWrite {
     if (!space.watched().is_filling()) return show_zeros_instead(space, span);
     clear_frames(space, span);
     return false;
+  }
+  [[nodiscard]] UnseenStores find_unseen_stores(AddressSpace& space, PageSpan within,
+                                                const FoundPages& found) const noexcept override {
+    if (space.watched().is_filling()) return {};
+    StoredPages stored(space, within, StoredPages::Then::leave);
+    PageSpan span = stored.next();
+    while (!span.empty() && found(span)) span = stored.next();
+    return {space.watched().may_be_clean(), stored.error()};
+  }
+  [[nodiscard]] bool is_untouched(Entry entry, HoleFinder& holes) const noexcept override {
+    return entry.never_stored() && (!entry.writable() || holes.is_hole(entry.frame()));
   }
   [[nodiscard]] std::size_t bytes_beside_frames(const AddressSpace& space) const override {
     return space.watched().bytes_copied();
