@@ -29,7 +29,21 @@ class HandlerCopies final : public CopyOnWrite {
   }
 
   void begin(AddressSpace&) const override {}
-  void keep_stores_off(AddressSpace& space, Threads) const override { write_protect(space); }
+  void keep_stores_off(AddressSpace& space) const override { write_protect(space); }
+  [[nodiscard]] PageCount share_with_snapshot(AddressSpace& space, PageTable& empty,
+                                              HotPolicy policy) const override {
+    return share_but_hot_pages(space, empty, policy);
+  }
+  // Stores wait for the lock.
+  [[nodiscard]] const std::byte* held_bytes(const AddressSpace& space,
+                                            PageIndex page) const noexcept override {
+    return space.address(page);
+  }
+  void let_stores_in(AddressSpace& space,
+                     const MetadataArray<std::uint64_t>& leaves) const noexcept override {
+    for (const std::uint64_t leaf : leaves) reopen_own(space, *space.table().leaf_at(leaf));
+  }
+  [[nodiscard]] bool opens_own_pages() const noexcept override { return true; }
   [[nodiscard]] bool show_table(AddressSpace& region, std::uint64_t runs) const override {
     return region.show_table(runs);
   }

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "base/units.hpp"
+#include "mm/resources/metadata_array.hpp"
 #include "mm/space/fault_outcome.hpp"
 #include "mm/tables/page_table.hpp"
 
@@ -15,9 +16,13 @@ struct Costs;
 struct FaultSteps;
 struct WaitingForSave;
 
-/// Whether other threads may store while what a region shows is shared. `quiescent`: the caller
-/// promises that nobody stores; who can find such a store reports it.
-enum class Threads { may_store, quiescent };
+/// What becomes of hot pages, which are stored to round after round (see Entry::heat).
+enum class HotPolicy {
+  share,            ///< as with any other page; of such a snapshot, libcow's own, no trace tells
+  copy,             ///< copied, so that they need not fault; only so many that stores wait briefly
+  copy_unprotected  ///< all of them: the caller promises that nobody stores; who can find a store
+                    ///< reports it
+};
 
 /// What find_unseen_stores() calls: std::ref to a function object, as nothing is to be allocated.
 using FoundPages = std::function<bool(PageSpan)>;
@@ -55,7 +60,22 @@ class CopyOnWrite {
   /// What the page table says is what `space` shows, and no store reaches frames that it says, but
   /// for leased ones: they can be shared. Throws NeedsFaultHandler and std::logic_error, too: see
   /// settle().
-  virtual void keep_stores_off(AddressSpace& space, Threads threads) const = 0;
+  virtual void keep_stores_off(AddressSpace& space) const = 0;
+  /// Does that for a snapshot: `empty`, a table that is shown nowhere, will hold what `space`
+  /// shows, of hot pages copies where that saves the stores to come a fault. Returns how many pages
+  /// were copied for it.
+  [[nodiscard]] virtual PageCount share_with_snapshot(AddressSpace& space, PageTable& empty,
+                                                      HotPolicy policy) const = 0;
+  /// Once stores are kept off: where the bytes of `page` and those behind it stay as they are until
+  /// the lock is let go. Null: in their frames alone.
+  [[nodiscard]] virtual const std::byte* held_bytes(const AddressSpace& space,
+                                                    PageIndex page) const noexcept = 0;
+  /// Stores were kept off and nothing was shared: they go on as before in `leaves`, those that had
+  /// writable pages then.
+  virtual void let_stores_in(AddressSpace& space,
+                             const MetadataArray<std::uint64_t>& leaves) const noexcept = 0;
+  /// Whether a page of a new region with a frame of its own is open to stores, as its entry says.
+  [[nodiscard]] virtual bool opens_own_pages() const noexcept = 0;
   /// Maps what the table of a new region says, which shows zeros, in about `runs` mappings. False
   /// where that takes too many of them: copies that lie side by side are better.
   [[nodiscard]] virtual bool show_table(AddressSpace& region, std::uint64_t runs) const = 0;

@@ -8,6 +8,7 @@
 #include "mm/space/address_space.hpp"
 #include "mm/space/clearing.hpp"
 #include "mm/space/space_trace.hpp"
+#include "mm/space/table_sharing.hpp"
 #include "mm/tables/table_runs.hpp"
 #include "mm/watch/filling.hpp"
 #include "mm/watch/putting_back.hpp"
@@ -67,13 +68,19 @@ class KernelCopies final : public CopyOnWrite {
   }
 
   void begin(AddressSpace& region) const override { begin_filling(region); }
-  void keep_stores_off(AddressSpace& space, Threads threads) const override {
-    const TracedCall call;
-    const std::uint64_t copied_before = space.counts().pages_copied;
-    settle(space, threads);
-    call.tell(space, {.kind = trace::EventKind::collected,
-                      .pages_copied = space.counts().pages_copied - copied_before});
+  void keep_stores_off(AddressSpace& space) const override { collect(space, Threads::may_store); }
+  [[nodiscard]] PageCount share_with_snapshot(AddressSpace& space, PageTable& empty,
+                                              HotPolicy policy) const override {
+    collect(space, policy == HotPolicy::copy_unprotected ? Threads::quiescent : Threads::may_store);
+    return share_table(space, empty);
   }
+  // They go on meanwhile, to pages that are the region's own copies, as no entry needs to say.
+  [[nodiscard]] const std::byte* held_bytes(const AddressSpace&,
+                                            PageIndex) const noexcept override {
+    return nullptr;
+  }
+  void let_stores_in(AddressSpace&, const MetadataArray<std::uint64_t>&) const noexcept override {}
+  [[nodiscard]] bool opens_own_pages() const noexcept override { return false; }
   [[nodiscard]] bool show_table(AddressSpace& region, std::uint64_t) const override {
     const std::uint64_t runs = count_runs(region.table());
     return runs > WatchedRange::kMostMappings ? Showing(region).show_all()
@@ -117,6 +124,13 @@ class KernelCopies final : public CopyOnWrite {
   }
 
  private:
+  static void collect(AddressSpace& space, Threads threads) {
+    const TracedCall call;
+    const std::uint64_t copied_before = space.counts().pages_copied;
+    settle(space, threads);
+    call.tell(space, {.kind = trace::EventKind::collected,
+                      .pages_copied = space.counts().pages_copied - copied_before});
+  }
   static void copy_for_device(AddressSpace& space, PageSpan span) noexcept {
     space.watched().set_may_be_clean(true);
     space.watched().have_copied(span);
