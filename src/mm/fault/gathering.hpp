@@ -10,5 +10,7 @@ namespace cow {
 /// home, leaf by leaf. What cannot be copied stays as it is.
 /// The caller holds the family's lock. Cost: copying all pages that have data.
 void bring_together(Family& family) noexcept;
+/// The same for one of them, whose stores fault, or that is a view.
+void bring_together(AddressSpace& space) noexcept;
 
 }  // namespace cow

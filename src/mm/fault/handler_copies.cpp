@@ -4,6 +4,7 @@
 
 #include "base/immortal.hpp"
 #include "mm/fault/discarding.hpp"
+#include "mm/fault/gathering.hpp"
 #include "mm/fault/holding_still.hpp"
 #include "mm/fault/restoring.hpp"
 #include "mm/fault/write_fault.hpp"
@@ -47,6 +48,7 @@ class HandlerCopies final : public CopyOnWrite {
   [[nodiscard]] bool show_table(AddressSpace& region, std::uint64_t runs) const override {
     return region.show_table(runs);
   }
+  void bring_together(AddressSpace& space) const noexcept override { cow::bring_together(space); }
   void restore(AddressSpace& space, const PageTable& snapshot) const override {
     if (!restore_round(space, snapshot)) restore_what_differs(space, snapshot);
   }

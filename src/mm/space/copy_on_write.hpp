@@ -79,6 +79,8 @@ class CopyOnWrite {
   /// Maps what the table of a new region says, which shows zeros, in about `runs` mappings. False
   /// where that takes too many of them: copies that lie side by side are better.
   [[nodiscard]] virtual bool show_table(AddressSpace& region, std::uint64_t runs) const = 0;
+  /// The kernel has refused a mapping: `space` is to take as few as it can, whatever that copies.
+  virtual void bring_together(AddressSpace& space) const noexcept = 0;
   /// The bytes of `space` become those of `snapshot`; nobody stores meanwhile.
   virtual void restore(AddressSpace& space, const PageTable& snapshot) const = 0;
   /// The pages of `span` show zeros. True if they are mapped so, and what the table says is to be

@@ -86,6 +86,7 @@ class KernelCopies final : public CopyOnWrite {
     return runs > WatchedRange::kMostMappings ? Showing(region).show_all()
                                               : region.show_table(runs);
   }
+  void bring_together(AddressSpace&) const noexcept override {}  // see kMostMappings
   void restore(AddressSpace& space, const PageTable& snapshot) const override {
     restore_watched(space, snapshot);
   }
