@@ -38,14 +38,9 @@ struct FaultPrices {
 /// constructor and the destructor.
 class MappedRange {
  public:
-  /// Who keeps stores off pages that others see, too.
-  enum class Stores {
-    protected_from,  ///< a mapping's protection: see the fault handler
-    copied,          ///< nobody: the kernel copies, and tells of it (see watched_range.hpp)
-  };
-
-  /// Shows zeros. Throws std::system_error.
-  MappedRange(Family& family, Stores stores);
+  /// Shows zeros. Stores are kept off by protection, or the kernel copies and `watch` tells of it:
+  /// see watched_range.hpp. Throws std::system_error.
+  MappedRange(Family& family, const os::WriteWatch* watch);
   ~MappedRange() { shrink(0); }
   MappedRange(const MappedRange&) = delete;
   MappedRange& operator=(const MappedRange&) = delete;
