@@ -64,7 +64,7 @@ void BackupState::begin(AddressSpace& source, std::unique_ptr<BackupTarget> targ
     is_alone = family_->past_limit().is_free();
     if (is_alone && options_.most_extra_bytes >= need_.least) {
       family_->past_limit().begin(family_->store(), kept_.table, *this, {list(0), list(1), list(2)},
-                                  is_limited(), family_->copy_on_write().stores_fault());
+                                  is_limited(), family_->copy_on_write().spares_sole_owners());
     }
   }
   if (!is_alone) {

@@ -61,6 +61,7 @@ class HandlerCopies final : public CopyOnWrite {
   }
   // What a window has opened is writable, and as good as stored to.
   [[nodiscard]] bool is_untouched(Entry, HoleFinder&) const noexcept override { return false; }
+  [[nodiscard]] bool spares_sole_owners() const noexcept override { return true; }
   [[nodiscard]] std::size_t bytes_beside_frames(const AddressSpace&) const override { return 0; }
 
   void hold_still(AddressSpace& space, PageSpan span) const override {

@@ -46,7 +46,8 @@ class CopyOnWrite {
   CopyOnWrite& operator=(const CopyOnWrite&) = delete;
 
   /// Whether a store to a page whose frame others see faults, and waits in the handler for whoever
-  /// holds the family's lock. Entries say which pages are open to stores then, and no others.
+  /// holds the family's lock. For what the API promises of it, and for who installs the handler:
+  /// what else depends on the mechanism is asked of it below.
   [[nodiscard]] virtual bool stores_fault() const noexcept = 0;
   /// What control calls of this mechanism took lately, in this process. Without the lock.
   [[nodiscard]] virtual Costs& costs() const noexcept = 0;
@@ -94,6 +95,9 @@ class CopyOnWrite {
   /// Whether a page with this entry counts as one that has no frame yet, although one was taken for
   /// it beforehand: nobody has stored to it.
   [[nodiscard]] virtual bool is_untouched(Entry entry, HoleFinder& holes) const noexcept = 0;
+  /// Whether a store copies nothing to a page whose frame nobody else has any more: a backup lets
+  /// go of what it has saved, then.
+  [[nodiscard]] virtual bool spares_sole_owners() const noexcept = 0;
   /// How much memory shows pages of `space` beside its family's frames.
   [[nodiscard]] virtual std::size_t bytes_beside_frames(const AddressSpace& space) const = 0;
 

@@ -106,6 +106,7 @@ class KernelCopies final : public CopyOnWrite {
   [[nodiscard]] bool is_untouched(Entry entry, HoleFinder& holes) const noexcept override {
     return entry.never_stored() && (!entry.writable() || holes.is_hole(entry.frame()));
   }
+  [[nodiscard]] bool spares_sole_owners() const noexcept override { return false; }
   [[nodiscard]] std::size_t bytes_beside_frames(const AddressSpace& space) const override {
     return space.watched().bytes_copied();
   }
