@@ -45,12 +45,7 @@ ProcessStats process_stats() {
   FamilyList::instance().for_each([&](Family& family) {
     const Section section(family, Section::Intent::look);
     ++stats.families;
-    stats.bytes_in_use += family.frames().bytes_in_use();
-    family.for_each_shown([&](const ShownTable& shown) {
-      const AddressSpace* const space = shown.space;
-      if (space == nullptr || !space->is_region()) return;
-      stats.bytes_in_use += space->copy_on_write().bytes_beside_frames(*space);
-    });
+    stats.bytes_in_use += bytes_in_use(family);
     stats.bytes_inherited += family.frames().bytes_inherited();
     stats.bytes_recycled += family.frames().bytes_recycled();
     stats.bytes_metadata += family.metadata_bytes();
