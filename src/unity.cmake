@@ -9,9 +9,9 @@ set(cow_alone
   api/c/region.cpp api/c/snapshot.cpp
   demo/view/player.cpp tool/trace/replay.cpp
   tool/report/mechanism_names.cpp tool/report/svg_lines.cpp
-  measure/experiments/clones_by_size.cpp measure/experiments/rollback_rounds.cpp measure/experiments/snapshot_rounds.cpp
-  measure/figures/turns.cpp measure/host/crowd.cpp measure/host/nursery.cpp measure/host/perf_counters.cpp
-  measure/host/processor.cpp)
+  measure/experiments/clones_by_size.cpp measure/experiments/rollback_rounds.cpp
+  measure/experiments/snapshot_rounds.cpp measure/figures/turns.cpp measure/host/crowd.cpp
+  measure/host/nursery.cpp measure/host/perf_counters.cpp measure/host/processor.cpp)
 file(GLOB cow_measured CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}
   measure/mechanisms/*.cpp)
 list(APPEND cow_alone ${cow_measured})

@@ -13,7 +13,9 @@
 #include "backup_support.hpp"
 #include "catch.hpp"
 #include "folder.hpp"
+#include "mm/fault/handler_copies.hpp"
 #include "mm/resources/costs.hpp"
+#include "mm/watch/kernel_copies.hpp"
 #include "sanitizer.hpp"
 #include "support.hpp"
 
@@ -256,7 +258,8 @@ TEST_CASE("the estimate of a backup's duration follows the backups to paths, and
           "[api]") {
   const Folder folder;
   const Region region = full_region(600);
-  const cow::CostAverage& average = cow::costs(!support::kernel_copies()).backup;
+  const cow::CostAverage& average =
+      (support::kernel_copies() ? cow::kernel_copies() : cow::handler_copies()).costs().backup;
   const std::uint64_t before = average.notes();
   const int file = ::open((folder / "stream").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
   REQUIRE(file >= 0);

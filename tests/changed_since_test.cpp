@@ -134,6 +134,18 @@ TEST_CASE("what the kernel writes under a lease is listed", "[mm]") {
   CHECK(region.changed_since(snapshot) == Ranges{{9, 1}});
 }
 
+TEST_CASE("a leased page that holds a snapshot's bytes again is not listed", "[mm]") {
+  Region region = filled(64, 1);
+  const Snapshot first = region.snapshot();
+  const cow::WriteLease lease = region.write_lease(7 * region.page_bytes(), region.page_bytes());
+  *lease.data() ^= std::byte{1};
+  const Snapshot second = region.snapshot();
+  CHECK(region.changed_since(first) == Ranges{{7, 1}});
+  *lease.data() ^= std::byte{1};
+  CHECK(region.changed_since(first) == Ranges{});
+  CHECK(region.changed_since(second) == Ranges{{7, 1}});
+}
+
 TEST_CASE("a clone says what has changed since its parent's snapshot", "[mm]") {
   Region region = filled(64, 1);
   const Snapshot snapshot = region.snapshot();

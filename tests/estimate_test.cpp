@@ -9,8 +9,10 @@
 
 #include "catch.hpp"
 #include "folder.hpp"
+#include "mm/fault/handler_copies.hpp"
 #include "mm/resources/costs.hpp"
 #include "mm/space/address_space.hpp"
+#include "mm/watch/kernel_copies.hpp"
 #include "support.hpp"
 
 using cow::Region;
@@ -26,7 +28,9 @@ Region filled(std::size_t pages, std::uint64_t pattern) {
   return region;
 }
 
-cow::Costs& costs_now() { return cow::costs(!support::kernel_copies()); }
+cow::Costs& costs_now() {
+  return (support::kernel_copies() ? cow::kernel_copies() : cow::handler_copies()).costs();
+}
 
 std::int64_t floor_of(const cow::CostAverage& average) {
   return static_cast<std::int64_t>(average.floor_ns());

@@ -30,9 +30,9 @@ struct RegionOptions {
   std::size_t granule_bytes = 0;
 
   /// The most pages one fault may take along when stores run through memory in order or keep
-  /// hitting one block; in order no more than 256 KiB. 1 makes every fault copy exactly the page that was stored to. The limit
-  /// is set aside only when the process runs short of kernel mappings (vm.max_map_count). At
-  /// least 1.
+  /// hitting one block; in order no more than 256 KiB. 1 makes every fault copy exactly the page
+  /// that was stored to. The limit is set aside only when the process runs short of kernel mappings
+  /// (vm.max_map_count). At least 1.
   std::size_t max_window_pages = 64;
 
   /// No store may ever fail for want of memory: every frame and page table that stores can need

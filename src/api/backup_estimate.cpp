@@ -97,7 +97,7 @@ BackupEstimate estimate_backup(AddressSpace& space, const BackupOptions& options
                            estimate.pages * listed;
   estimate.least_extra_bytes = need.least;
   estimate.most_extra_bytes = std::min(options.most_extra_bytes, need.most);
-  const Costs& now = costs(space.copy_on_write().stores_fault());
+  const Costs& now = space.copy_on_write().costs();
   const auto sharing_ns =
       static_cast<std::uint64_t>(now.snapshot.estimate_ns(touched_by_sharing(space)));
   estimate.cut = std::chrono::nanoseconds(sharing_ns + need.leased / 1024 * kCopyNsOfKiB);

@@ -64,7 +64,7 @@ void BackupState::begin(AddressSpace& source, std::unique_ptr<BackupTarget> targ
     is_alone = family_->past_limit().is_free();
     if (is_alone && options_.most_extra_bytes >= need_.least) {
       family_->past_limit().begin(family_->store(), kept_.table, *this, {list(0), list(1), list(2)},
-                                  is_limited(), family_->copy_on_write().stores_fault());
+                                  is_limited(), family_->copy_on_write().spares_sole_owners());
     }
   }
   if (!is_alone) {
@@ -99,7 +99,7 @@ void BackupState::cut(RegionState& source) {
       });
   const std::uint64_t took_ns = os::monotonic_ns() - begun_ns;
   report_.cut = std::chrono::nanoseconds(took_ns);
-  if (!has_leases) costs(family_->copy_on_write().stores_fault()).snapshot.note(touched, took_ns);
+  if (!has_leases) family_->copy_on_write().costs().snapshot.note(touched, took_ns);
 }
 
 void BackupState::take_stock(AddressSpace& source) {
@@ -139,7 +139,7 @@ void BackupState::run() noexcept {
     const std::uint64_t took_ns = os::monotonic_ns() - begun_ns_;
     report_.duration = std::chrono::nanoseconds(took_ns);
     if (!target_->has_reader()) {
-      costs(family_->copy_on_write().stores_fault()).backup.note(report_.pages, took_ns);
+      family_->copy_on_write().costs().backup.note(report_.pages, took_ns);
     }
   } catch (...) {
     failure_ = std::current_exception();

@@ -21,8 +21,6 @@ std::chrono::nanoseconds rounded(double ns) {
   return std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(ns));
 }
 
-Costs& costs_of(const Family& family) { return costs(family.copy_on_write().stores_fault()); }
-
 }  // namespace
 
 CostEstimate Region::estimate() const {
@@ -35,7 +33,7 @@ CostEstimate Region::estimate() const {
     touched = touched_by_sharing(space);
     mappings = space.mappings();
   }
-  const Costs& now = costs_of(space.family());
+  const Costs& now = space.family().copy_on_write().costs();
   const double sharing_ns = now.snapshot.estimate_ns(touched);
   const double cloning_ns =
       sharing_ns - now.snapshot.floor_ns() + now.clone.estimate_ns(mappings - 1);
@@ -56,12 +54,12 @@ std::chrono::nanoseconds Region::estimate_restore(const Snapshot& snapshot) cons
     const Section section(space.family(), Section::Intent::look);
     touched = touched_by_restoring(space, to.table());
   }
-  return rounded(costs_of(space.family()).restore.estimate_ns(touched));
+  return rounded(space.family().copy_on_write().costs().restore.estimate_ns(touched));
 }
 
 std::chrono::nanoseconds Snapshot::estimate_drop() const {
   const std::size_t frames = reclaimable_bytes() / page_bytes();
-  return rounded(costs_of(*state().family()).drop.estimate_ns(frames));
+  return rounded(state().family()->copy_on_write().costs().drop.estimate_ns(frames));
 }
 
 }  // namespace cow

@@ -87,7 +87,7 @@ bool protect_regions() noexcept {
     if (!space.is_region()) return;
     try {
       space.prepare_to_be_seen();
-      space.copy_on_write().keep_stores_off(space, Threads::may_store);
+      space.copy_on_write().keep_stores_off(space);
       prepare_leases_for_child(space);
     } catch (const std::exception&) {
       done = false;

@@ -5,7 +5,7 @@
 
 #include "base/refusal.hpp"
 #include "mm/frames/hole_finder.hpp"
-#include "mm/watch/stored_pages.hpp"
+#include "mm/space/copy_on_write.hpp"
 
 namespace cow {
 
@@ -33,48 +33,47 @@ class PageCounts {
       for (const PageIndex end = space_.open_pages_of(page.leaf_index()).last; page < end; ++page) {
         ++class_of(page);
         const Entry entry = table_.entry(page);
-        stats_.pages_writable += entry.writable() && !is_untouched(entry) ? 1 : 0;
+        stats_.pages_writable += entry.writable() ? 1 : 0;
         stats_.pages_leased += entry.leased() ? 1 : 0;
       }
     }
   }
 
-  /// What the page table does not know: the kernel has copied them since somebody looked.
-  void count_stored_pages() {
-    if (space_.watched().is_filling()) return;
-    StoredPages stored(space_, all_, StoredPages::Then::leave);
-    for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {
+  /// What the page table does not know of.
+  void count_unseen_stores() {
+    const auto count = [&](PageSpan span) {
       for (PageIndex page = span.first; page < span.last; ++page) {
         --class_of(page);
         ++stats_.pages_private;
       }
-    }
-    if (stored.error() != 0) {
-      throw_refused(stored.error(), "ioctl", "the pages that were stored to could not be counted");
-    }
+      return true;
+    };
+    const int error =
+        space_.copy_on_write().find_unseen_stores(space_, all_, std::ref(count)).error;
+    if (error == 0) return;
+    throw_refused(error, "ioctl", "the pages that were stored to could not be counted");
   }
 
+  /// Those that no entry says.
   void count_leases() noexcept {
     const auto& leases = space_.leases();
     for (const PageSpan& lease : leases) {
       for (PageIndex page = lease.first; page < lease.last; ++page) {
-        const bool is_counted = std::any_of(
-            leases.begin(), &lease, [&](PageSpan earlier) { return earlier.contains(page); });
+        const bool is_counted = table_.entry(page).leased() ||
+                                std::any_of(leases.begin(), &lease, [&](PageSpan earlier) {
+                                  return earlier.contains(page);
+                                });
         stats_.pages_leased += is_counted ? 0 : 1;
       }
     }
   }
 
  private:
-  // Of the first content of a region whose stores the kernel copies.
-  [[nodiscard]] bool is_untouched(Entry entry) noexcept {
-    return space_.range().watched() != nullptr && entry.never_stored() &&
-           (!entry.writable() || holes_.is_hole(entry.frame()));
-  }
-
   [[nodiscard]] std::size_t& class_of(PageIndex page) noexcept {
     const Entry entry = table_.entry(page);
-    if (entry.is_zero_page() || is_untouched(entry)) return stats_.pages_zero;
+    if (entry.is_zero_page() || space_.copy_on_write().is_untouched(entry, holes_)) {
+      return stats_.pages_zero;
+    }
     const bool is_ours = table_.owns_leaf(page) && frames_.is_sole_owner(entry);
     return is_ours ? stats_.pages_private : stats_.pages_shared;
   }
@@ -92,10 +91,9 @@ class PageCounts {
 void count_pages(AddressSpace& space, RegionStats& stats) {
   PageCounts counts(space, stats);
   counts.count_entries();
-  if (space.range().watched() == nullptr) return;
-  counts.count_stored_pages();
+  counts.count_unseen_stores();
   counts.count_leases();
-  stats.pages_writable = stats.pages_private;  // no store faults in libcow
+  if (!space.copy_on_write().stores_fault()) stats.pages_writable = stats.pages_private;
 }
 
 }  // namespace cow

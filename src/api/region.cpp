@@ -70,13 +70,9 @@ std::size_t Region::page_bytes() const { return state().space().family().geometr
 
 namespace {
 
-Costs& costs_of(const AddressSpace& space) noexcept {
-  return costs(space.copy_on_write().stores_fault());
-}
-
 // A clone is a snapshot, and then the mappings. Nobody else has the clone yet.
 void note_clone(const AddressSpace& made, std::uint64_t touched, std::uint64_t took_ns) noexcept {
-  Costs& now = costs_of(made);
+  Costs& now = made.copy_on_write().costs();
   const auto sharing_ns =
       static_cast<std::uint64_t>(now.snapshot.unit_ns() * static_cast<double>(touched));
   now.clone.note(made.mappings() - 1, took_ns - std::min(took_ns, sharing_ns));
@@ -147,7 +143,7 @@ Snapshot Region::snapshot(SnapshotMode mode) const {
         source, taken->table(),
         mode == SnapshotMode::quiescent ? HotPolicy::copy_unprotected : HotPolicy::copy,
         &taken->lineage(), [&] { taken->set_size_at_the_cut(state().size_bytes()); });
-    costs_of(source).snapshot.note(touched, os::monotonic_ns() - begun_ns);
+    source.copy_on_write().costs().snapshot.note(touched, os::monotonic_ns() - begun_ns);
     return taken;
   });
   if (const ImageId* const image = state().loaded_image()) made->set_image_id(*image);
@@ -171,7 +167,7 @@ void Region::restore(const Snapshot& snapshot) {
   try {
     retry_in_shortage([&] {
       const auto counted = restore_snapshot(space, from.table(), &from.lineage());
-      if (counted) costs_of(space).restore.note(counted->touched, counted->took_ns);
+      if (counted) space.copy_on_write().costs().restore.note(counted->touched, counted->took_ns);
     });
   } catch (...) {
     state().set_size(size());

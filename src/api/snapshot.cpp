@@ -43,7 +43,7 @@ SnapshotState::~SnapshotState() {
   view_.reset();
   const std::uint64_t frames = give_up(*family_, kept_);
   if (!had_view) {
-    costs(family_->copy_on_write().stores_fault()).drop.note(frames, os::monotonic_ns() - begun_ns);
+    family_->copy_on_write().costs().drop.note(frames, os::monotonic_ns() - begun_ns);
   }
 }
 

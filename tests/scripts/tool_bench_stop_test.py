@@ -83,7 +83,7 @@ class Stopped(InFolder):
 
     def test_nothing_measured_leaves_the_file_as_it_was(self):
         (self.folder / "r.json").write_text("dear friend")
-        # The sides fill 256 MiB each, and have many rounds to settle, before any of them has a turn.
+        # The sides fill 256 MiB each, and settle for many rounds, before any of them has a turn.
         program, primary = self.start("--full", "--only", "rounds",
                                       "--mechanisms", "handler,fork", "--json", "r.json")
         self.wait_for(primary, rb" left ")

@@ -6,14 +6,12 @@
 #include "base/refusal.hpp"
 #include "mm/control/carrier.hpp"
 #include "mm/control/gap_filler.hpp"
-#include "mm/control/table_sharing.hpp"
 #include "mm/control/touched.hpp"
-#include "mm/fault/write_protection.hpp"
 #include "mm/frames/hole_finder.hpp"
 #include "mm/space/copy_on_write.hpp"
 #include "mm/space/space_trace.hpp"
+#include "mm/space/table_sharing.hpp"
 #include "mm/tables/table_runs.hpp"
-#include "os/thread.hpp"
 
 namespace cow {
 
@@ -26,12 +24,12 @@ class Copying {
  public:
   enum class File { shared, copied };
 
-  Copying(const PageTable& source, AddressSpace& empty, Frame home, bool writable, File file)
+  Copying(const PageTable& source, AddressSpace& empty, Frame home, File file)
       : source_(source),
         empty_(empty),
         frames_(empty.family().frames()),
         home_(home),
-        writable_(writable),
+        writable_(empty.is_region() && empty.copy_on_write().opens_own_pages()),
         file_(file),
         holes_(frames_) {}
 
@@ -110,41 +108,6 @@ void Copying::copy_leaf(std::uint64_t leaf_index, const Copy& copy) {
   });
 }
 
-// What a snapshot copies while stores may wait for it: about as long as protecting a tenth of a
-// large region takes.
-constexpr std::size_t kMostHotBytes = std::size_t{16} << 20;
-
-HotPages hot_pages_for(HotPolicy policy, Family& family) noexcept {
-  using Stores = HotPages::Stores;
-  if (!family.copy_on_write().stores_fault()) return {PageCount{0}, Stores::none};
-  if (policy == HotPolicy::copy_unprotected) return {family.pages(), Stores::none_promised};
-  // Reserved frames are there for the stores to come.
-  const bool may_copy = policy == HotPolicy::copy && !family.reads_snapshots() &&
-                        family.frames().backing() != Backing::reserved;
-  return {may_copy ? family.geometry().pages_for(kMostHotBytes) : PageCount{0},
-          os::is_only_thread() ? Stores::none : Stores::held_off};
-}
-
-// Stores to hot pages wait in the fault handler until all of them are copied: a consistent cut.
-PageCount share_but_hot_pages(AddressSpace& source, PageTable& empty, HotPages hot) {
-  const bool held_off = hot.stores == HotPages::Stores::held_off;
-  PageCount copied{0};
-  try {
-    write_protect_cold(source, hot);
-    copied = share_table(source, empty);
-  } catch (...) {
-    if (held_off) reopen_hot(source);
-    throw;
-  }
-  if (held_off) reopen_hot(source);
-  return copied;
-}
-
-// A page that is the region's alone is open to stores, where its entry has to say so.
-bool opens_pages(const AddressSpace& space) noexcept {
-  return space.is_region() && space.copy_on_write().stores_fault();
-}
-
 /// Shows what `source` shows, in `runs` mappings or more: `share(PageTable&)` fills the table and
 /// returns how many it needs. By copies, which lie side by side, where sharing would take more
 /// mappings than the process can spare, or than the kernel has.
@@ -163,50 +126,15 @@ PageCount show(const PageTable& source, std::uint64_t runs, AddressSpace& empty,
   family.ensure_reserve({.tables = 1});
   const Frame home = empty.homes().open();
   const Carrier carrier(family.geometry());
-  return Copying(source, empty, home, opens_pages(empty), Copying::File::shared)
+  return Copying(source, empty, home, Copying::File::shared)
       .run([&](FrameRun from, PageIndex, Frame to) {
         return carrier.carry(family.frames(), from, to);
       });
 }
 
-// After an eager clone nothing is shared that was not before: its source's pages need not fault.
-void reopen(AddressSpace& space, Leaf& leaf) noexcept {
-  const FrameStore& frames = space.family().frames();
-  const PageSpan span = space.table().span_of(leaf.index);
-  const auto sole = [&](PageIndex page) { return frames.is_sole_owner(leaf[page]); };
-  for_each_stretch(span, sole, [&](PageSpan run) {
-    if (space.range().make_writable(run) != 0) {
-      space.protect_again(leaf, run);
-      return;
-    }
-    space.edit(leaf, run, [](PageIndex, Entry& entry) { entry.set_writable(true); });
-    leaf.find_never_stored();
-  });
-}
-
 void make_room_in_large(Family& family) {
   if (family.has_many_tables()) make_room_to_move(family);
 }
-
-/// What a call touches: known before it where stores fault, and by what it has copied elsewhere.
-class Touched {
- public:
-  explicit Touched(AddressSpace& source) noexcept
-      : source_(source), copied_before_(source.counts().pages_copied) {
-    const bool is_known = source.copy_on_write().stores_fault() || source.watched().is_filling();
-    if (is_known) known_ = touched_by_sharing(source);
-  }
-  [[nodiscard]] std::uint64_t count() const noexcept {
-    return known_ + (source_.copy_on_write().stores_fault()
-                         ? 0
-                         : source_.counts().pages_copied - copied_before_);
-  }
-
- private:
-  AddressSpace& source_;
-  std::uint64_t copied_before_;
-  std::uint64_t known_ = 0;
-};
 
 }  // namespace
 
@@ -219,8 +147,9 @@ std::uint64_t clone_lazily(AddressSpace& source, AddressSpace& empty) {
   const Section section(source.family());
   source.prepare_to_be_seen();
   make_room_in_large(source.family());
-  const Touched touched(source);
-  source.copy_on_write().keep_stores_off(source, Threads::may_store);
+  const std::uint64_t leaves = writable_leaves(source);
+  const std::uint64_t copied_before = source.counts().pages_copied;
+  source.copy_on_write().keep_stores_off(source);
   const std::uint64_t runs = source.mappings();
   PageCount leased{0};
   const PageCount copied = show(source.table(), runs, empty, [&](PageTable& table) {
@@ -230,7 +159,7 @@ std::uint64_t clone_lazily(AddressSpace& source, AddressSpace& empty) {
   const bool is_shared = copied == PageCount{0};
   source.family().lineage().come_from_same(empty.lineage(), source.lineage());
   call.tell_made(empty, &source.table(), is_shared ? leased : copied);
-  return touched.count();
+  return leaves + source.counts().pages_copied - copied_before;
 }
 
 void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
@@ -238,76 +167,52 @@ void clone_eagerly(AddressSpace& source, AddressSpace& empty) {
   const TracedCall call;
   PageCount copied{0};
   const Section section(source.family());
-  const bool stores_fault = source.copy_on_write().stores_fault();
-  std::size_t count = 0;
-  source.for_each_writable_leaf([&](const Leaf&) { ++count; });
-  if (!was_writable.reserve(count)) {
+  const CopyOnWrite& copy_on_write = source.copy_on_write();
+  if (!was_writable.reserve(writable_leaves(source))) {
     throw_refused(errno, "mmap", "a region could not be copied");
   }
   source.for_each_writable_leaf([&](const Leaf& leaf) { was_writable.push(leaf.index); });
-  const auto reopen_all = [&] {
-    if (!stores_fault) return;  // they need not be let in again
-    for (const std::uint64_t leaf_index : was_writable)
-      reopen(source, *source.table().leaf_at(leaf_index));
-  };
   try {
     source.family().ensure_reserve({});
     make_room_in_large(source.family());
-    source.copy_on_write().keep_stores_off(source, Threads::may_store);
+    copy_on_write.keep_stores_off(source);
     const Carrier carrier(source.family().geometry());
-    Copying copying(source.table(), empty, empty.homes().first(), opens_pages(empty),
-                    Copying::File::copied);
+    Copying copying(source.table(), empty, empty.homes().first(), Copying::File::copied);
     copied = copying.run([&](FrameRun from, PageIndex page, Frame to) {
       FrameStore& frames = source.family().frames();
-      // They wait for the lock until the copy is complete, or go on meanwhile.
-      return stores_fault ? frames.fill({to, from.count}, source.address(page))
-                          : carrier.carry(frames, from, to);
+      const std::byte* const held = copy_on_write.held_bytes(source, page);
+      return held != nullptr ? frames.fill({to, from.count}, held)
+                             : carrier.carry(frames, from, to);
     });
   } catch (...) {
-    reopen_all();
+    copy_on_write.let_stores_in(source, was_writable);
     throw;
   }
-  reopen_all();
+  copy_on_write.let_stores_in(source, was_writable);
   source.family().lineage().come_from_same(empty.lineage(), source.lineage());
   call.tell_made(empty, &source.table(), copied);
 }
-
-namespace {
-
-PageCount share_as_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy) {
-  source.prepare_to_be_kept();
-  make_room_in_large(source.family());
-  source.family().note_snapshot();
-  if (const HotPages hot = hot_pages_for(policy, source.family()); hot.most > PageCount{0}) {
-    try {
-      return share_but_hot_pages(source, empty, hot);
-    } catch (const std::system_error&) {
-      // There is no memory for the copies, perhaps. Sharing takes none.
-    }
-  }
-  source.copy_on_write().keep_stores_off(
-      source, policy == HotPolicy::copy_unprotected ? Threads::quiescent : Threads::may_store);
-  return share_table(source, empty);
-}
-
-}  // namespace
 
 std::uint64_t take_snapshot(AddressSpace& source, PageTable& empty, HotPolicy policy,
                             LineageNode* taken, const std::function<void()>& at_the_cut) {
   const TracedCall call;
   const Section section(source.family());
-  const Touched touched(source);
+  const std::uint64_t leaves = writable_leaves(source);
+  const std::uint64_t copied_before = source.counts().pages_copied;
   const bool is_for_others = policy != HotPolicy::share;
   if (is_for_others) begin_telling(empty);
-  const PageCount copied = share_as_snapshot(source, empty, policy);
+  source.prepare_to_be_kept();
+  make_room_in_large(source.family());
+  source.family().note_snapshot();
+  const PageCount copied = source.copy_on_write().share_with_snapshot(source, empty, policy);
   if (taken != nullptr) {
     source.family().lineage().come_from_same(*taken, source.lineage());
     source.family().lineage().come_from(source.lineage(), *taken);
   }
   if (is_for_others) call.tell_made(empty, &source.table(), copied);
-  const std::uint64_t count = touched.count();
+  const std::uint64_t touched = leaves + source.counts().pages_copied - copied_before;
   if (at_the_cut) at_the_cut();
-  return count;
+  return touched;
 }
 
 void exchange_pages(PageTable& kept, PageSpan span, const PageTable& other) noexcept {

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "mm/space/address_space.hpp"
+#include "mm/space/copy_on_write.hpp"
 
 namespace cow {
 
@@ -15,13 +16,6 @@ std::uint64_t clone_lazily(AddressSpace& source, AddressSpace& empty);
 
 /// `empty` was just made; it gets frames of its own with the bytes of `source`.
 void clone_eagerly(AddressSpace& source, AddressSpace& empty);
-
-/// What becomes of hot pages, which are stored to round after round (see Entry::heat).
-enum class HotPolicy {
-  share,            ///< as with any other page; of such a snapshot, libcow's own, no trace tells
-  copy,             ///< copied, so that they need not fault; only so many that stores wait briefly
-  copy_unprotected  ///< all of them: the caller knows that nobody stores to `source`
-};
 
 /// `empty`, a table that is shown nowhere, will hold what `source` shows now. `taken` gets its
 /// place in the family's tree of snapshots; null for one of libcow's own, of which nobody is to

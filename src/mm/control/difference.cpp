@@ -9,7 +9,6 @@
 #include "base/refusal.hpp"
 #include "mm/frames/hole_finder.hpp"
 #include "mm/space/copy_on_write.hpp"
-#include "mm/watch/stored_pages.hpp"
 #include "os/frame_file.hpp"
 #include "os/mapping.hpp"
 
@@ -146,7 +145,7 @@ class ChangesSince {
         bytes_(frames_) {}
 
   std::vector<PageSpan> find() {
-    if (!space_.copy_on_write().stores_fault()) find_stored();
+    find_stored();
     const std::uint64_t leaves = leaves_for(from_.pages());
     for (std::uint64_t leaf_index = 0; leaf_index < leaves; ++leaf_index) {
       const PageSpan span = from_.span_of(leaf_index);
@@ -161,25 +160,27 @@ class ChangesSince {
   }
 
  private:
-  // What the kernel has copied, of which no table tells. A look of the kernel at a time, as nothing
-  // is to be allocated with the lock held.
+  // Stores of which no table tells, some at a time, as nothing is to be allocated with the lock
+  // held.
   void find_stored() {
     PageSpan rest = space_.all_pages();
     while (!rest.empty()) {
       std::array<PageSpan, 128> found;
       std::size_t count = 0;
+      const auto take = [&](PageSpan span) {
+        found[count++] = span;
+        return count < found.size();
+      };
       {
         const Section section(family_, Section::Intent::look);
-        if (space_.watched().is_filling()) return;  // stores reach frames
-        StoredPages stored(space_, rest, StoredPages::Then::leave);
-        PageSpan span = stored.next();
-        for (; !span.empty() && count < found.size(); span = stored.next()) found[count++] = span;
-        rest.first = span.empty() ? rest.last : found[count - 1].last;
-        if (stored.error() != 0) {
-          throw_refused(stored.error(), "ioctl",
+        const UnseenStores stores =
+            space_.copy_on_write().find_unseen_stores(space_, rest, std::ref(take));
+        rest.first = count < found.size() ? rest.last : found[count - 1].last;
+        if (stores.error != 0) {
+          throw_refused(stores.error, "ioctl",
                         "the pages of a region that were stored to could not be found");
         }
-        may_be_clean_ = may_be_clean_ || space_.watched().may_be_clean();
+        may_be_clean_ = may_be_clean_ || stores.may_be_clean;
       }
       stored_.insert(stored_.end(), found.begin(), found.begin() + count);
     }
@@ -190,36 +191,44 @@ class ChangesSince {
     const Section section(family_, Section::Intent::look);
     const PageSpan span = from_.span_of(leaf_index);
     const PageTable& now = space_.table();
-    while (next_stored_ < stored_.size() && stored_[next_stored_].last <= span.first) {
-      ++next_stored_;
+    const PageSpan directory{span.first, PageIndex{(leaf_index + kTableEntries) * kTableEntries}};
+    const bool has_leases = has_leases_in(directory);
+    if (!has_leases && !was_found(directory) && share_directory(from_, now, leaf_index)) {
+      return false;
     }
-    const bool kernel_copies = !space_.copy_on_write().stores_fault();
-    const bool has_stored =
-        next_stored_ < stored_.size() && stored_[next_stored_].first < span.last;
-    const bool may_be_leased = kernel_copies && !space_.leases().empty();
-    const PageIndex directory_end{(leaf_index + kTableEntries) * kTableEntries};
-    const bool may_be_stored =
-        next_stored_ < stored_.size() && stored_[next_stored_].first < directory_end;
-    if (!may_be_stored && !may_be_leased && share_directory(from_, now, leaf_index)) return false;
     const bool tables_differ = from_.leaf_at(leaf_index) != now.leaf_at(leaf_index);
-    if (!tables_differ && !has_stored && !may_be_leased) return true;
+    if (!tables_differ && !has_leases && !was_found(span)) return true;
     HoleFinder holes(frames_);
-    std::size_t stored = next_stored_;
     for (PageIndex page = span.first; page < span.last; ++page) {
-      while (stored < stored_.size() && stored_[stored].last <= page) ++stored;
-      const bool is_stored = stored < stored_.size() && stored_[stored].contains(page);
-      const bool is_leased = may_be_leased && space_.is_leased(page);
-      bits[page.entry_index()] = ((is_stored || is_leased) && differs_in_memory(page, is_leased)) ||
-                                 (tables_differ && differs(page, holes));
+      const bool is_found = was_found({page, page + kOnePage});
+      bits[page.entry_index()] =
+          has_leases && space_.is_leased(page)
+              ? differs_in_memory(page)
+              : (is_found && was_stored_to(page)) || (tables_differ && differs(page, holes));
     }
     return true;
   }
 
-  // Of what the kernel has copied, perhaps although nobody stored to it.
-  [[nodiscard]] bool differs_in_memory(PageIndex page, bool is_leased) noexcept {
-    const Entry past = from_.entry(page);
-    if (!is_leased && !may_be_clean_ && !space_.table().entry(page).shows_zeros()) return true;
-    return !bytes_.same(past, space_.address(page));
+  // What a device writes to leased pages no entry tells either.
+  [[nodiscard]] bool has_leases_in(PageSpan span) noexcept {
+    return std::any_of(space_.leases().begin(), space_.leases().end(), [&](PageSpan lease) {
+      return lease.first < span.last && span.first < lease.last;
+    });
+  }
+  // Whether stores to some of these were found. Asked in ascending order.
+  [[nodiscard]] bool was_found(PageSpan span) noexcept {
+    while (next_stored_ < stored_.size() && stored_[next_stored_].last <= span.first) {
+      ++next_stored_;
+    }
+    return next_stored_ < stored_.size() && stored_[next_stored_].first < span.last;
+  }
+  // Some may have been found although nobody stored to them.
+  [[nodiscard]] bool was_stored_to(PageIndex page) noexcept {
+    const bool is_sure = !may_be_clean_ && !space_.table().entry(page).shows_zeros();
+    return is_sure || differs_in_memory(page);
+  }
+  [[nodiscard]] bool differs_in_memory(PageIndex page) noexcept {
+    return !bytes_.same(from_.entry(page), space_.address(page));
   }
 
   [[nodiscard]] bool differs(PageIndex page, HoleFinder& holes) noexcept {
@@ -227,10 +236,7 @@ class ChangesSince {
     Entry now = space_.table().entry(page);
     if (now.writable()) {
       const bool is_hole = now.never_stored() && holes.is_hole(now.frame());
-      const bool is_leased = now.leased();
-      now.set_leased(false);
       now.close();  // as a snapshot would
-      if (is_leased) now.set_maybe_clean(true);
       if (is_hole) now = Entry{};
     }
     return differ(past, now, bytes_);

@@ -4,9 +4,9 @@
 #include <cerrno>
 
 #include "base/refusal.hpp"
-#include "mm/control/table_sharing.hpp"
 #include "mm/space/copy_on_write.hpp"
 #include "mm/space/space_trace.hpp"
+#include "mm/space/table_sharing.hpp"
 
 namespace cow {
 

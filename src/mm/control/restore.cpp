@@ -16,11 +16,11 @@ namespace {
 
 // To count costs as much as a part of a restore: the first ones of a mechanism do it, and then
 // some.
-bool is_to_be_counted(bool stores_fault) noexcept {
+bool is_to_be_counted(const Costs& costs) noexcept {
   constexpr std::uint64_t kFirst = 16;
   constexpr std::uint64_t kEach = 8;
   static std::atomic<std::uint64_t> restores{0};
-  if (costs(stores_fault).restore.notes() < kFirst) return true;
+  if (costs.restore.notes() < kFirst) return true;
   return restores.fetch_add(1, std::memory_order_relaxed) % kEach == 0;
 }
 
@@ -31,7 +31,7 @@ std::optional<CountedRestore> restore_snapshot(AddressSpace& space, const PageTa
   const TracedCall call;
   const Section section(space.family());
   std::optional<CountedRestore> counted;
-  if (is_to_be_counted(space.copy_on_write().stores_fault())) {
+  if (is_to_be_counted(space.copy_on_write().costs())) {
     counted = CountedRestore{.touched = touched_by_restoring(space, snapshot)};
   }
   const std::uint64_t begun_ns = counted ? os::monotonic_ns() : 0;

@@ -2,7 +2,6 @@
 
 #include "mm/space/copy_on_write.hpp"
 #include "mm/tables/table_runs.hpp"
-#include "mm/watch/stored_pages.hpp"
 
 namespace cow {
 
@@ -12,24 +11,27 @@ namespace {
 constexpr std::uint64_t kUnitsOfRun = 8;
 
 // What the kernel refuses to tell counts as nothing: the call will say so.
-std::uint64_t stored_pages(AddressSpace& space, std::uint64_t units_of_run) noexcept {
+std::uint64_t unseen_stores(AddressSpace& space, std::uint64_t units_of_run) noexcept {
   std::uint64_t units = 0;
-  StoredPages stored(space, space.all_pages(), StoredPages::Then::leave);
-  for (PageSpan span = stored.next(); !span.empty(); span = stored.next()) {
+  const auto count = [&](PageSpan span) {
     units += units_of_run + span.count().value;
-  }
+    return true;
+  };
+  static_cast<void>(
+      space.copy_on_write().find_unseen_stores(space, space.all_pages(), std::ref(count)));
   return units;
 }
 
 }  // namespace
 
-std::uint64_t touched_by_sharing(AddressSpace& space) noexcept {
-  if (!space.copy_on_write().stores_fault() && !space.watched().is_filling()) {
-    return stored_pages(space, 0);
-  }
+std::uint64_t writable_leaves(const AddressSpace& space) noexcept {
   std::uint64_t leaves = 0;
   space.for_each_writable_leaf([&](const Leaf&) { ++leaves; });
   return leaves;
+}
+
+std::uint64_t touched_by_sharing(AddressSpace& space) noexcept {
+  return writable_leaves(space) + unseen_stores(space, 0);
 }
 
 std::uint64_t touched_by_restoring(AddressSpace& space, const PageTable& snapshot) noexcept {
@@ -47,8 +49,7 @@ std::uint64_t touched_by_restoring(AddressSpace& space, const PageTable& snapsho
       is_in_run = differs;
     }
   });
-  const bool is_watched = !space.copy_on_write().stores_fault() && !space.watched().is_filling();
-  return is_watched ? units + stored_pages(space, kUnitsOfRun) : units;
+  return units + unseen_stores(space, kUnitsOfRun);
 }
 
 }  // namespace cow

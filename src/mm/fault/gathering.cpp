@@ -5,6 +5,7 @@
 
 #include "mm/fault/write_protection.hpp"
 #include "mm/space/address_space.hpp"
+#include "mm/space/copy_on_write.hpp"
 #include "mm/tables/table_runs.hpp"
 
 namespace cow {
@@ -86,8 +87,11 @@ class Gathering {
   Frame home_;
 };
 
+}  // namespace
+
 // What fails is for the caller's next attempt to tell: it lacks what this would have given.
 void bring_together(AddressSpace& space) noexcept {
+  if (space.mappings() <= kFewMappings) return;
   try {
     space.family().ensure_reserve({.tables = 1});
     const Frame home = space.homes().empty_one();
@@ -98,14 +102,13 @@ void bring_together(AddressSpace& space) noexcept {
   }
 }
 
-}  // namespace
-
 // Not beyond a backup's limit: all pages would be copied, and the backup would have the old ones.
 void bring_together(Family& family) noexcept {
   if (family.past_limit().is_limited()) return;
   family.for_each_shown([](ShownTable& shown) {
-    if (shown.space->range().watched() == nullptr && shown.space->mappings() > kFewMappings)
-      bring_together(*shown.space);
+    AddressSpace& space = *shown.space;
+    // Nobody stores to a view, so none has a mechanism.
+    space.is_region() ? space.copy_on_write().bring_together(space) : bring_together(space);
   });
 }
 

@@ -11,5 +11,7 @@ namespace cow {
 /// backup keeps a limit. A region whose stores the kernel copies is in few pieces anyway.
 /// The caller holds the family's lock. Cost: copying all pages that have data.
 void bring_together(Family& family) noexcept;
+/// The same for one of them, whose stores fault, or that is a view.
+void bring_together(AddressSpace& space) noexcept;
 
 }  // namespace cow

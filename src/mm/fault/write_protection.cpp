@@ -1,10 +1,15 @@
 #include "mm/fault/write_protection.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <system_error>
 
 #include "base/refusal.hpp"
+#include "mm/fault/heat.hpp"
 #include "mm/frames/hole_finder.hpp"
+#include "mm/space/table_sharing.hpp"
 #include "mm/tables/table_runs.hpp"
+#include "os/thread.hpp"
 
 namespace cow {
 
@@ -146,14 +151,8 @@ void WriteProtection::close_leaf(Leaf& leaf, HoleFinder& holes) noexcept {
   });
 }
 
-}  // namespace
-
-void write_protect(AddressSpace& space) {
-  using Together = WriteProtection::Together;
-  space.rollback().stop_following();
-  WriteProtection(space, Spare::leased).run([](Leaf&) { return Together::yes; });
-}
-
+// Entries of hot pages stay writable. To hold stores off the kernel lets nobody store to them until
+// reopen_hot(), which must follow then, also after an error.
 void write_protect_cold(AddressSpace& space, HotPages pages) {
   using Together = WriteProtection::Together;
   space.rollback().stop_following();
@@ -186,6 +185,59 @@ void reopen_hot(AddressSpace& space) noexcept {
           space.edit(leaf, run, [](PageIndex, Entry& entry) { entry.set_writable(false); });
           space.protect_again(leaf, run);
         });
+  });
+}
+
+// What a snapshot copies while stores may wait for it: about as long as protecting a tenth of a
+// large region takes.
+constexpr std::size_t kMostHotBytes = std::size_t{16} << 20;
+
+HotPages hot_pages_for(HotPolicy policy, Family& family) noexcept {
+  using Stores = HotPages::Stores;
+  if (policy == HotPolicy::copy_unprotected) return {family.pages(), Stores::none_promised};
+  // Reserved frames are there for the stores to come.
+  const bool may_copy = policy == HotPolicy::copy && !family.reads_snapshots() &&
+                        family.frames().backing() != Backing::reserved;
+  return {may_copy ? family.geometry().pages_for(kMostHotBytes) : PageCount{0},
+          os::is_only_thread() ? Stores::none : Stores::held_off};
+}
+
+}  // namespace
+
+void write_protect(AddressSpace& space) {
+  using Together = WriteProtection::Together;
+  space.rollback().stop_following();
+  WriteProtection(space, Spare::leased).run([](Leaf&) { return Together::yes; });
+}
+
+// Stores to hot pages wait in the fault handler until all of them are copied: a consistent cut.
+PageCount share_but_hot_pages(AddressSpace& source, PageTable& empty, HotPolicy policy) {
+  if (const HotPages hot = hot_pages_for(policy, source.family()); hot.most > PageCount{0}) {
+    std::optional<PageCount> copied;
+    try {
+      write_protect_cold(source, hot);
+      copied = share_table(source, empty);
+    } catch (const std::system_error&) {
+      // There is no memory for the copies, perhaps. Sharing takes none.
+    }
+    if (hot.stores == HotPages::Stores::held_off) reopen_hot(source);
+    if (copied) return *copied;
+  }
+  write_protect(source);
+  return share_table(source, empty);
+}
+
+void reopen_own(AddressSpace& space, Leaf& leaf) noexcept {
+  const FrameStore& frames = space.family().frames();
+  const PageSpan span = space.table().span_of(leaf.index);
+  const auto sole = [&](PageIndex page) { return frames.is_sole_owner(leaf[page]); };
+  for_each_stretch(span, sole, [&](PageSpan run) {
+    if (space.range().make_writable(run) != 0) {
+      space.protect_again(leaf, run);
+      return;
+    }
+    space.edit(leaf, run, [](PageIndex, Entry& entry) { entry.set_writable(true); });
+    leaf.find_never_stored();
   });
 }
 

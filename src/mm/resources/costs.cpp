@@ -20,15 +20,6 @@ void follow(std::atomic<double>& average, double seen) noexcept {
   average.store(before + (bounded - before) * kShare, std::memory_order_relaxed);
 }
 
-// What holds until calls of this process have told: the medians of what three runs had learnt from
-// 300 calls of each kind after 0, 8 and 40 random stores to 64 MiB, in a virtual machine with two
-// busy cores (docs/history.md), there a page to restore was a run by itself; of backups, 15 each of
-// 0 to 256 MiB to ext4 on the same.
-constinit Costs g_handler{
-    {5'300, 52'500}, {27'800, 6'300}, {2'600, 2'700}, {190, 5'200}, {600'000, 3'000}};
-constinit Costs g_kernel{
-    {38'600, 4'300}, {239'000, 3'300}, {66'500, 780}, {180, 1'440}, {600'000, 3'000}};
-
 }  // namespace
 
 // The floor is told by calls that touch next to nothing, the price of a unit by those that touch
@@ -46,7 +37,5 @@ void CostAverage::note(std::uint64_t units, std::uint64_t took_ns) noexcept {
   }
   notes_.fetch_add(1, std::memory_order_relaxed);
 }
-
-Costs& costs(bool stores_fault) noexcept { return stores_fault ? g_handler : g_kernel; }
 
 }  // namespace cow

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <utility>
 
-#include "mm/space/copy_on_write.hpp"
 #include "mm/space/leaving.hpp"
 #include "mm/tables/table_runs.hpp"
 
@@ -23,9 +22,7 @@ AddressSpace::AddressSpace(std::shared_ptr<Family> family, Use use)
     : family_(std::move(family)),
       use_(use),
       open_pages_(family_->pages().value),
-      range_(*family_, use_ == Use::region && !family_->copy_on_write().stores_fault()
-                           ? MappedRange::Stores::copied
-                           : MappedRange::Stores::protected_from),
+      range_(*family_, use_ == Use::region ? family_->watch() : nullptr),
       shown_(family_->store()),
       homes_(family_->frames(), *this),
       writable_memory_(SparseBits::bytes_for(leaves_for(family_->pages()))),

@@ -15,7 +15,6 @@
 #include "mm/space/homes.hpp"
 #include "mm/space/mapped_range.hpp"
 #include "mm/space/rollback.hpp"
-#include "mm/space/watched_rounds.hpp"
 #include "mm/tables/page_table.hpp"
 #include "mm/tables/table_trace.hpp"
 #include "os/mapping.hpp"
@@ -212,9 +211,6 @@ class AddressSpace {
   [[nodiscard]] RollbackList& rollback() noexcept { return rollback_; }
   [[nodiscard]] const RollbackList& rollback() const noexcept { return rollback_; }
 
-  /// The same where the kernel copies: see watched_rounds.hpp.
-  [[nodiscard]] WatchedRounds& watched_rounds() noexcept { return watched_rounds_; }
-
   // While it leaves: see leaving.hpp.
 
   /// Gives back all addresses behind the first `bytes`; with 0, the mappings are counted no more.
@@ -254,7 +250,6 @@ class AddressSpace {
   MetadataArray<PageSpan> leases_;
   MetadataPointer<PageTable> child_table_;
   RollbackList rollback_;
-  WatchedRounds watched_rounds_;
   FaultCounts counts_;
   LineageNode lineage_{LineageNode::Kind::region};
 };

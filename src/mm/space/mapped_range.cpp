@@ -21,11 +21,11 @@ os::AddressRange reserve_addresses(const Family& family) {
 
 }  // namespace
 
-MappedRange::MappedRange(Family& family, Stores stores)
+MappedRange::MappedRange(Family& family, const os::WriteWatch* watch)
     : family_(family), range_(reserve_addresses(family)) {
   mapping_budget::add(kGuardMappings);
   note_mappings(1);
-  if (stores == Stores::protected_from) return;
+  if (watch == nullptr) return;
   int error = 0;
   try {
     watched_ = make_metadata<WatchedRange>(family, begin());

@@ -19,7 +19,8 @@ namespace cow {
 struct FaultPrices {
   /// How many of these units it takes to copy a page.
   [[nodiscard]] static constexpr std::uint64_t copies_of_a_page(PageGeometry pages) noexcept {
-    return std::max<std::uint64_t>(1, pages.page_bytes() / 4096);
+    constexpr std::size_t kUnitBytes = std::size_t{4} << 10;
+    return std::max<std::uint64_t>(1, pages.page_bytes() / kUnitBytes);
   }
 
   std::uint64_t redirect_in_copies = 13;  ///< the page shows another frame: a new mapping
@@ -42,14 +43,9 @@ struct FaultPrices {
 /// constructor and the destructor.
 class MappedRange {
  public:
-  /// Who keeps stores off pages that others see, too.
-  enum class Stores {
-    protected_from,  ///< a mapping's protection: see the fault handler
-    copied,          ///< nobody: the kernel copies, and tells of it (see watched_range.hpp)
-  };
-
-  /// Shows zeros. Throws std::system_error.
-  MappedRange(Family& family, Stores stores);
+  /// Shows zeros. Stores are kept off by protection, or the kernel copies and `watch` tells of it:
+  /// see watched_range.hpp. Throws std::system_error.
+  MappedRange(Family& family, const os::WriteWatch* watch);
   ~MappedRange() { shrink(0); }
   MappedRange(const MappedRange&) = delete;
   MappedRange& operator=(const MappedRange&) = delete;

@@ -7,6 +7,7 @@
 #include "mm/space/family.hpp"
 #include "mm/space/known_copies.hpp"
 #include "mm/space/shown_runs.hpp"
+#include "mm/space/watched_rounds.hpp"
 #include "os/write_watch.hpp"
 
 namespace cow {
@@ -106,6 +107,9 @@ class WatchedRange {
   /// same moment.
   void end_filling() noexcept { is_filling_ = false; }
 
+  /// What is remembered between one restore and the next: see watched_rounds.hpp.
+  [[nodiscard]] WatchedRounds& rounds() noexcept { return rounds_; }
+
  private:
   [[nodiscard]] PageSpan all() const noexcept {
     return {PageIndex{0}, PageIndex{family_.pages().value}};
@@ -125,6 +129,7 @@ class WatchedRange {
   std::byte* begin_;
   ShownRuns shown_;
   KnownCopies known_copies_;
+  WatchedRounds rounds_;
   bool is_filling_ = false;
   bool may_be_clean_ = false;
   bool must_disarm_all_ = false;

@@ -3,18 +3,25 @@
 #include <exception>
 
 #include "base/immortal.hpp"
+#include "mm/frames/hole_finder.hpp"
+#include "mm/resources/costs.hpp"
 #include "mm/space/address_space.hpp"
 #include "mm/space/clearing.hpp"
 #include "mm/space/space_trace.hpp"
+#include "mm/space/table_sharing.hpp"
 #include "mm/tables/table_runs.hpp"
 #include "mm/watch/filling.hpp"
 #include "mm/watch/putting_back.hpp"
 #include "mm/watch/settling.hpp"
 #include "mm/watch/showing.hpp"
+#include "mm/watch/stored_pages.hpp"
 
 namespace cow {
 
 namespace {
+
+constinit Costs g_costs{
+    {38'600, 4'300}, {239'000, 3'300}, {66'500, 780}, {180, 1'440}, {600'000, 3'000}};
 
 // Nobody but a snapshot holds stores off.
 FaultOutcome wait_for_snapshot(AddressSpace& space, PageIndex page) noexcept {
@@ -54,24 +61,32 @@ bool show_zeros_instead(AddressSpace& space, PageSpan span) noexcept {
 class KernelCopies final : public CopyOnWrite {
  public:
   [[nodiscard]] bool stores_fault() const noexcept override { return false; }
+  [[nodiscard]] Costs& costs() const noexcept override { return g_costs; }
   [[nodiscard]] FaultOutcome resolve(AddressSpace& space, PageIndex page, FaultSteps*,
                                      WaitingForSave&) const noexcept override {
     return wait_for_snapshot(space, page);
   }
 
   void begin(AddressSpace& region) const override { begin_filling(region); }
-  void keep_stores_off(AddressSpace& space, Threads threads) const override {
-    const TracedCall call;
-    const std::uint64_t copied_before = space.counts().pages_copied;
-    settle(space, threads);
-    call.tell(space, {.kind = trace::EventKind::collected,
-                      .pages_copied = space.counts().pages_copied - copied_before});
+  void keep_stores_off(AddressSpace& space) const override { collect(space, Threads::may_store); }
+  [[nodiscard]] PageCount share_with_snapshot(AddressSpace& space, PageTable& empty,
+                                              HotPolicy policy) const override {
+    collect(space, policy == HotPolicy::copy_unprotected ? Threads::quiescent : Threads::may_store);
+    return share_table(space, empty);
   }
+  // They go on meanwhile, to pages that are the region's own copies, as no entry needs to say.
+  [[nodiscard]] const std::byte* held_bytes(const AddressSpace&,
+                                            PageIndex) const noexcept override {
+    return nullptr;
+  }
+  void let_stores_in(AddressSpace&, const MetadataArray<std::uint64_t>&) const noexcept override {}
+  [[nodiscard]] bool opens_own_pages() const noexcept override { return false; }
   [[nodiscard]] bool show_table(AddressSpace& region, std::uint64_t) const override {
     const std::uint64_t runs = count_runs(region.table());
     return runs > WatchedRange::kMostMappings ? Showing(region).show_all()
                                               : region.show_table(runs);
   }
+  void bring_together(AddressSpace&) const noexcept override {}  // see kMostMappings
   void restore(AddressSpace& space, const PageTable& snapshot) const override {
     restore_watched(space, snapshot);
   }
@@ -80,6 +95,18 @@ class KernelCopies final : public CopyOnWrite {
     clear_frames(space, span);
     return false;
   }
+  [[nodiscard]] UnseenStores find_unseen_stores(AddressSpace& space, PageSpan within,
+                                                const FoundPages& found) const noexcept override {
+    if (space.watched().is_filling()) return {};
+    StoredPages stored(space, within, StoredPages::Then::leave);
+    PageSpan span = stored.next();
+    while (!span.empty() && found(span)) span = stored.next();
+    return {space.watched().may_be_clean(), stored.error()};
+  }
+  [[nodiscard]] bool is_untouched(Entry entry, HoleFinder& holes) const noexcept override {
+    return entry.never_stored() && (!entry.writable() || holes.is_hole(entry.frame()));
+  }
+  [[nodiscard]] bool spares_sole_owners() const noexcept override { return false; }
   [[nodiscard]] std::size_t bytes_beside_frames(const AddressSpace& space) const override {
     return space.watched().bytes_copied();
   }
@@ -99,6 +126,13 @@ class KernelCopies final : public CopyOnWrite {
   }
 
  private:
+  static void collect(AddressSpace& space, Threads threads) {
+    const TracedCall call;
+    const std::uint64_t copied_before = space.counts().pages_copied;
+    settle(space, threads);
+    call.tell(space, {.kind = trace::EventKind::collected,
+                      .pages_copied = space.counts().pages_copied - copied_before});
+  }
   static void copy_for_device(AddressSpace& space, PageSpan span) noexcept {
     space.watched().set_may_be_clean(true);
     space.watched().have_copied(span);

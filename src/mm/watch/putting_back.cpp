@@ -24,7 +24,7 @@ class PuttingBack {
   PuttingBack(AddressSpace& space, const PageTable& snapshot) noexcept
       : space_(space),
         frames_(space.family().frames()),
-        rounds_(space.watched_rounds()),
+        rounds_(space.watched().rounds()),
         snapshot_(snapshot),
         past_(frames_, snapshot),
         showing_(space) {}

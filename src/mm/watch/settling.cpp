@@ -85,7 +85,7 @@ class Settling {
       space_.watched().set_may_be_clean(true);
       throw;
     }
-    space_.watched_rounds().forget_kept();
+    space_.watched().rounds().forget_kept();
   }
 
   void copy_stored_to(PageSpan within) {

@@ -3,7 +3,6 @@
 #include <exception>
 
 #include "mm/space/address_space.hpp"
-#include "mm/space/copy_on_write.hpp"
 
 namespace cow {
 
@@ -15,6 +14,9 @@ struct NeedsFaultHandler : std::exception {
            "they could wait; call cow::reinstall_handler()";
   }
 };
+
+/// Whether other threads may store meanwhile.
+enum class Threads { may_store, quiescent };
 
 /// Where the kernel copies what is stored to: finds the pages that were stored to since the last
 /// time and gives them frames with their bytes, so that the page table says what `space` shows. The

@@ -6,9 +6,8 @@ namespace cow {
 
 /// `empty` will hold what `space` shows: shared frames, and copies of what is writable still, since
 /// it is leased or hot.
-/// Precondition: the caller holds the family's lock and has called write_protect() or
-/// write_protect_cold(). Returns how many were copied. Throws std::system_error; then `empty` is
-/// empty.
+/// Precondition: the caller holds the family's lock and keeps stores off: see CopyOnWrite. Returns
+/// how many were copied. Throws std::system_error; then `empty` is empty.
 PageCount share_table(AddressSpace& space, PageTable& empty);
 
 }  // namespace cow

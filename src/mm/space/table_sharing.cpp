@@ -1,4 +1,4 @@
-#include "mm/control/table_sharing.hpp"
+#include "mm/space/table_sharing.hpp"
 
 #include <array>
 #include <cerrno>
