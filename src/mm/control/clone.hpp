@@ -8,7 +8,8 @@
 namespace cow {
 
 /// The control calls' work on page tables. Each takes the family's lock, unless said otherwise, and
-/// either does all it says or throws std::system_error with everything as it was.
+/// either does all it says or throws std::system_error with everything as it was; what shares the
+/// frames of a region throws what CopyOnWrite::keep_stores_off() does, too.
 
 /// `empty` was just made; it will show what `source` shows, frame by frame.
 /// Returns how much it touched, beside mappings: see touched.hpp.

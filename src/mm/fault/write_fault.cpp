@@ -168,7 +168,8 @@ FaultOutcome break_sharing(AddressSpace& space, PageIndex page, MayWait may_wait
 
 void break_sharing(AddressSpace& space, PageIndex page, const char* what) {
   if (space.table().entry(page).writable()) return;
-  LeafLock lock;
+  space.family().lock().assert_held();
+  LeafLock lock(space.family().lock());
   FaultTrace nobody_asked;
   const FaultOutcome outcome = break_sharing(space, page, MayWait::no, lock, nobody_asked);
   if (outcome.left_hole) os::die_of("a region could not be mapped as it was", outcome.error);

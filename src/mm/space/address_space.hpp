@@ -105,7 +105,10 @@ class AddressSpace {
   [[nodiscard]] const MappedRange& range() const noexcept { return range_; }
   [[nodiscard]] std::size_t mappings() const noexcept { return range_.mappings(); }
   /// Beside it, where the kernel copies what is stored to. Precondition: it does.
-  [[nodiscard]] WatchedRange& watched() const noexcept { return *range_.watched(); }
+  [[nodiscard]] WatchedRange& watched() const noexcept {
+    COW_CHECK(range_.watched() != nullptr);
+    return *range_.watched();
+  }
   /// How many entries are writable.
   [[nodiscard]] std::uint64_t writable_pages() const noexcept { return writable_pages_; }
   /// Calls `use(Leaf&)` for each leaf with writable entries, in ascending order.

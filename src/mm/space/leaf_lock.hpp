@@ -57,18 +57,21 @@ class COW_CAPABILITY("family lock") FamilyLock {
 /// The lock of the leaf that a fault is at work on, from its beginning to its end: nobody else
 /// changes the leaf, and no control call runs. Who has it holds the family's lock, too, but in
 /// aside(). Signal context: yes.
-class [[nodiscard]] LeafLock {
+class [[nodiscard]] COW_SCOPED_CAPABILITY LeafLock {
  public:
   /// A fault in leaf `leaf_index` of `space`. Takes both locks.
   LeafLock(FamilyLock& family, const AddressSpace& space, std::uint64_t leaf_index) noexcept
+      COW_ACQUIRE(family)
       : family_(&family) {
     leaf_.space = &space;
     leaf_.index = leaf_index;
     family_->lock_leaf(leaf_);
   }
-  /// Part of a control call, which holds the family's lock.
-  LeafLock() noexcept : is_alone_(true) {}
-  ~LeafLock() {
+  /// Part of a control call, which holds the family's lock and keeps it.
+  explicit LeafLock(FamilyLock& held) noexcept COW_REQUIRES(held) : is_alone_(true) {
+    held.assert_held();
+  }
+  ~LeafLock() COW_RELEASE() {
     if (family_ != nullptr) is_alone_ ? family_->unlock() : family_->unlock_leaf(leaf_);
   }
   LeafLock(const LeafLock&) = delete;
