@@ -1,7 +1,6 @@
 #include "mm/fault/write_protection.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <system_error>
 
 #include "base/refusal.hpp"
@@ -211,20 +210,25 @@ void write_protect(AddressSpace& space) {
 }
 
 // Stores to hot pages wait in the fault handler until all of them are copied: a consistent cut.
-PageCount share_but_hot_pages(AddressSpace& source, PageTable& empty, HotPolicy policy) {
-  if (const HotPages hot = hot_pages_for(policy, source.family()); hot.most > PageCount{0}) {
-    std::optional<PageCount> copied;
+PageCount share_but_hot_pages(AddressSpace& space, PageTable& empty, HotPolicy policy) {
+  if (const HotPages hot = hot_pages_for(policy, space.family()); hot.most > PageCount{0}) {
+    const auto let_stores_in = [&] {
+      if (hot.stores == HotPages::Stores::held_off) reopen_hot(space);
+    };
     try {
-      write_protect_cold(source, hot);
-      copied = share_table(source, empty);
+      write_protect_cold(space, hot);
+      const PageCount copied = share_table(space, empty);
+      let_stores_in();
+      return copied;
     } catch (const std::system_error&) {
-      // There is no memory for the copies, perhaps. Sharing takes none.
+      let_stores_in();  // there is no memory for the copies, perhaps: sharing takes none
+    } catch (...) {
+      let_stores_in();
+      throw;
     }
-    if (hot.stores == HotPages::Stores::held_off) reopen_hot(source);
-    if (copied) return *copied;
   }
-  write_protect(source);
-  return share_table(source, empty);
+  write_protect(space);
+  return share_table(space, empty);
 }
 
 void reopen_own(AddressSpace& space, Leaf& leaf) noexcept {
