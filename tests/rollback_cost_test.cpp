@@ -82,6 +82,9 @@ class Loop {
   std::uint64_t stored_ = 0;
 };
 
+/// `n`, scaled, but so many that ten of them make it known to be a loop, and others follow.
+std::size_t rounds_of(std::size_t n) { return std::max<std::size_t>(20, support::scaled(n)); }
+
 Pages random_pages(support::Random& random, std::size_t count, std::size_t of) {
   Pages pages(count);
   for (std::size_t& page : pages) page = random.below(of);
@@ -121,7 +124,7 @@ TEST_CASE("rounds that store to other pages each time cost a fault and two pages
       std::min<std::size_t>(65536, (std::size_t{256} << 20) / support::page_bytes());
   if (count > of / 16) return;  // half of them would be stored to in every other round
   Loop loop(of);
-  const std::size_t rounds = std::max<std::size_t>(20, support::scaled(count < 1000 ? 3000 : 300));
+  const std::size_t rounds = rounds_of(count < 1000 ? 3000 : 300);
   for (std::size_t i = 0; i < rounds; ++i) {
     loop.round(random_pages(random, count, of));
     if (i < 10) static_cast<void>(loop.cost());  // until it is known to be a loop
@@ -152,7 +155,7 @@ TEST_CASE("in rounds of which most pages are the same ones, only the others faul
   };
   rounds(10);
   static_cast<void>(loop.cost());
-  const std::size_t count = support::scaled(2000);
+  const std::size_t count = rounds_of(2000);
   rounds(count);
   const Cost cost = loop.cost();
   CAPTURE(cost.stored, cost.faults, cost.pages);
@@ -165,7 +168,7 @@ TEST_CASE("a block that is stored to at another place in every round is taken by
           "[mm][handler]") {
   Loop loop(few_pages);
   constexpr std::size_t block = 64;
-  const std::size_t count = support::scaled(3000);
+  const std::size_t count = rounds_of(3000);
   for (std::size_t i = 0; i < count; ++i) {
     loop.round(run_of(next_part(i, block), block));
     if (i < 10) static_cast<void>(loop.cost());
@@ -182,7 +185,7 @@ TEST_CASE("a run that is stored to at another place in every round takes no more
           "[mm][handler]") {
   Loop loop(few_pages);
   constexpr std::size_t length = 300;
-  const std::size_t count = support::scaled(1000);
+  const std::size_t count = rounds_of(1000);
   for (std::size_t i = 0; i < count; ++i) {
     loop.round(run_of(next_part(i, 512), length));
     if (i < 10) static_cast<void>(loop.cost());
@@ -198,7 +201,7 @@ TEST_CASE("scattered stores to a block take all of it only when that is cheaper 
           "[mm][handler]") {
   // Faults of earlier rounds do not count: 8 of 64 pages are no reason, however often.
   Loop loop(few_pages);
-  const std::size_t count = support::scaled(2000);
+  const std::size_t count = rounds_of(2000);
   for (std::size_t i = 0; i < count; ++i) {
     Pages pages;
     for (std::size_t k = 0; k < 8; ++k) pages.push_back(k * 8 + i % 4 * 2);
@@ -263,7 +266,7 @@ TEST_CASE("pages of zeros between others are zeros again after a round, and take
   const Snapshot start = region.snapshot();
   const std::vector<std::byte> past = support::plain_copy(region.bytes());
   const RegionStats at_start = region.stats();
-  const std::size_t count = support::scaled(1000);
+  const std::size_t count = rounds_of(1000);
   constexpr std::size_t a_round = 32;
   for (std::size_t i = 0; i < count; ++i) {
     for (const std::size_t page : random_pages(random, a_round, pages)) {
@@ -292,7 +295,7 @@ TEST_CASE("beside a snapshot that is read, a round's page costs one fault and on
   support::Random random(seed);
   Loop loop(few_pages);
   REQUIRE(support::shows(loop.start().bytes(), 1));
-  const std::size_t count = support::scaled(1000);
+  const std::size_t count = rounds_of(1000);
   for (std::size_t i = 0; i < count; ++i) {
     loop.round(random_pages(random, 16, few_pages));
     if (i < 10) static_cast<void>(loop.cost());
@@ -311,7 +314,7 @@ TEST_CASE("what happens to relatives between rounds makes no round dearer", "[mm
   Loop loop(few_pages);
   const Region relative = Region::from_snapshot(loop.start());
   std::vector<Snapshot> others;
-  const std::size_t count = support::scaled(1000);
+  const std::size_t count = rounds_of(1000);
   for (std::size_t i = 0; i < count; ++i) {
     if (i % 3 == 0) others.push_back(relative.snapshot());
     if (i % 3 == 1 && others.size() > 4) others.erase(others.begin());
@@ -336,7 +339,7 @@ TEST_CASE("a lease that lasts adds its own pages to a round, and no others", "[m
   Loop loop(few_pages);
   constexpr std::size_t leased = 10;
   const cow::WriteLease lease = loop.region().write_lease(0, leased * support::page_bytes());
-  const std::size_t count = support::scaled(1000);
+  const std::size_t count = rounds_of(1000);
   for (std::size_t i = 0; i < count; ++i) {
     loop.round(random_pages(random, 16, few_pages));
     if (i < 10) static_cast<void>(loop.cost());
