@@ -26,6 +26,7 @@
 
 using cow::Region;
 using cow::Snapshot;
+using support::attach;
 using support::filled;
 using support::SentTemplate;
 using support::TemplateName;
@@ -33,8 +34,6 @@ using support::TemplateName;
 namespace {
 
 constexpr int all_seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-
-Region attach(const std::string& name) { return cow::attach(name, support::options()); }
 
 /// What /proc/self/smaps says of the addresses of a region, in bytes.
 struct Shares {

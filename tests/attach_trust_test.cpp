@@ -26,6 +26,7 @@
 using cow::ImageHeader;
 using cow::Region;
 using cow::Snapshot;
+using support::attach;
 using support::filled;
 using support::refusal_of;
 using support::SentTemplate;
@@ -36,8 +37,6 @@ namespace {
 using Bytes = std::vector<std::byte>;
 
 constexpr int all_seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-
-Region attach(const std::string& name) { return cow::attach(name, support::options()); }
 
 /// A memfd with these bytes and seals.
 int memory_with(const Bytes& bytes, int seals, int open_again_as = -1) {

@@ -28,9 +28,7 @@ namespace {
 using Ranges = std::vector<PageRange>;
 
 Region filled(std::size_t pages, std::uint64_t pattern) {
-  Region region = Region::create(pages * support::page_bytes(), support::single_page_options());
-  support::fill(region.bytes(), pattern);
-  return region;
+  return support::filled(pages, pattern, support::single_page_options());
 }
 
 bool names(const Ranges& ranges, std::size_t page) {

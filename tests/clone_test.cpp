@@ -17,9 +17,7 @@ namespace {
 /// A region of `pages` pages that are all stored to.
 Region filled(std::size_t pages, std::uint64_t pattern,
               const cow::RegionOptions& options = support::single_page_options()) {
-  Region region = Region::create(pages * support::page_bytes(), options);
-  support::fill(region.bytes(), pattern);
-  return region;
+  return support::filled(pages, pattern, options);
 }
 
 /// A region and the bytes it must show.

@@ -12,17 +12,12 @@
 using cow::PageRange;
 using cow::Region;
 using cow::Snapshot;
+using support::filled;
 
 namespace {
 
 using Ranges = std::vector<PageRange>;
 using Pages = std::set<std::size_t>;
-
-Region filled(std::size_t pages, std::uint64_t pattern, const cow::RegionOptions& options) {
-  Region region = Region::create(pages * support::page_bytes(), options);
-  support::fill(region.bytes(), pattern);
-  return region;
-}
 
 Pages pages_of(const Ranges& ranges) {
   Pages pages;

@@ -23,9 +23,7 @@ namespace {
 constexpr std::chrono::nanoseconds kNothing{0};
 
 Region filled(std::size_t pages, std::uint64_t pattern) {
-  Region region = Region::create(pages * support::page_bytes(), support::single_page_options());
-  support::fill(region.bytes(), pattern);
-  return region;
+  return support::filled(pages, pattern, support::single_page_options());
 }
 
 cow::Costs& costs_now() {

@@ -14,6 +14,8 @@
 
 using cow::Region;
 using cow::Snapshot;
+using support::attach;
+using support::complaint_about;
 using support::filled;
 using support::refusal_of;
 using support::SentTemplate;
@@ -21,18 +23,11 @@ using support::TemplateName;
 
 namespace {
 
-Region attach(const std::string& name) { return cow::attach(name, support::options()); }
-
 /// Where there is no /proc: the kernel's mechanism needs one.
 cow::RegionOptions without_proc() {
   cow::RegionOptions options = support::options();
   options.mechanism = cow::Mechanism::handler;
   return options;
-}
-
-std::string complaint_about(const Region& region, std::uint64_t pattern) {
-  if (!support::shows(region.bytes(), pattern)) return "it shows something else";
-  return support::broken_invariant(region);
 }
 
 void skip_without_mounts(const support::ChildResult& result) {

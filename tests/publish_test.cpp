@@ -21,21 +21,12 @@
 
 using cow::Region;
 using cow::Snapshot;
+using support::attach;
+using support::complaint_about;
 using support::filled;
 using support::refusal_of;
 using support::SentTemplate;
 using support::TemplateName;
-
-namespace {
-
-Region attach(const std::string& name) { return cow::attach(name, support::options()); }
-
-std::string complaint_about(const Region& region, std::uint64_t pattern) {
-  if (!support::shows(region.bytes(), pattern)) return "it shows something else";
-  return support::broken_invariant(region);
-}
-
-}  // namespace
 
 TEST_CASE("a process that was there before a template attaches it, by name and by descriptor",
           "[api]") {

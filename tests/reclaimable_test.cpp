@@ -15,9 +15,7 @@ using cow::Snapshot;
 namespace {
 
 Region filled(std::size_t pages, std::uint64_t pattern) {
-  Region region = Region::create(pages * support::page_bytes(), support::single_page_options());
-  support::fill(region.bytes(), pattern);
-  return region;
+  return support::filled(pages, pattern, support::single_page_options());
 }
 
 /// Drops the last handle of a snapshot; how many pages that gave back. Fails if the snapshot did

@@ -167,8 +167,8 @@ void fill(std::span<std::byte> bytes, std::uint64_t pattern) {
   });
 }
 
-cow::Region filled(std::size_t pages, std::uint64_t pattern) {
-  cow::Region region = cow::Region::create(pages * page_bytes(), options());
+cow::Region filled(std::size_t pages, std::uint64_t pattern, const cow::RegionOptions& with) {
+  cow::Region region = cow::Region::create(pages * page_bytes(), with);
   fill(region.bytes(), pattern);
   return region;
 }

@@ -93,7 +93,8 @@ class Random {
 void fill(std::span<std::byte> bytes, std::uint64_t pattern);
 
 /// A region of so many pages, filled so.
-cow::Region filled(std::size_t pages, std::uint64_t pattern);
+cow::Region filled(std::size_t pages, std::uint64_t pattern,
+                   const cow::RegionOptions& with = options());
 
 /// So many bytes, filled so.
 std::vector<std::byte> filled_bytes(std::size_t count, std::uint64_t pattern);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cow/cow.hpp>
+#include <cstdint>
 #include <exception>
 #include <filesystem>
 #include <string>
@@ -51,6 +52,14 @@ class TemplateName {
  private:
   std::string name_;
 };
+
+/// With the options of the tests.
+inline cow::Region attach(const std::string& name) { return cow::attach(name, options()); }
+
+/// What is wrong with a region that should be filled so; empty if nothing is.
+inline std::string complaint_about(const cow::Region& region, std::uint64_t pattern) {
+  return shows(region.bytes(), pattern) ? broken_invariant(region) : "it shows something else";
+}
 
 /// A descriptor of a template, closed at the end.
 class SentTemplate {
