@@ -246,6 +246,20 @@ TEST_CASE("removing a limit waits for a running call, and not where that call ma
   CHECK(removed == 1);
 }
 
+TEST_CASE("a family whose limit was removed goes with its last region", "[api]") {
+  const cow::ProcessStats before = cow::process_stats();
+  for (int i = 0; i < 300; ++i) {
+    {
+      Region region = filled(2, 1);
+      std::atomic<int> calls{0};
+      region.limit_family_bytes(1, [&](std::size_t) { ++calls; });
+      while (calls == 0) std::this_thread::yield();
+      region.limit_family_bytes(0, nullptr);  // the thread looks again after a call
+    }
+    REQUIRE(cow::process_stats().families == before.families);
+  }
+}
+
 TEST_CASE("a limit goes with its family, and others stay", "[api]") {
   Region other = filled(50, 1);
   std::atomic<int> calls{0};

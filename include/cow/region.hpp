@@ -274,17 +274,18 @@ class COW_API Region {
   /// call anything here, and take its time, while other limits wait for it. An exception from it
   /// ends the process, as from any thread's function. A family has one limit: the next call
   /// replaces it, and null for the function removes it; either waits until a running call has
-  /// returned, unless that is where it is made. What the function captures must not keep a region
-  /// or a snapshot of the family alive for ever. The limit is the family's, not this region's: it
-  /// stays when only snapshots are left, and may be removed through a region made of one. When the
-  /// last of the family goes the function is destroyed soon after, on that thread, and a call that
-  /// has begun is not waited for: so remove the limit before what the function refers to goes.
-  /// It is noticed when frames are taken, so soon after a fault; memory of pages that were opened
-  /// together with a neighbour, and all stores with Mechanism::kernel, by the next fault that takes
-  /// frames or the next control call. A child process made by fork() has no limits until it sets
-  /// its own. Thread safe. Cost without a limit: one comparison for each frame that is taken; with
-  /// one that was reached, an fstat for each control call that gives memory back. Throws
-  /// std::system_error when no thread can be made, std::bad_alloc.
+  /// returned and that thread has let go of the family, unless it is made there. What the function
+  /// captures must not keep a region or a snapshot of the family alive for ever. The limit is the
+  /// family's, not this region's: it stays when only snapshots are left, and may be removed through
+  /// a region made of one. When the last of the family goes the function is destroyed soon after,
+  /// on that thread, and a call that has begun is not waited for: so remove the limit before what
+  /// the function refers to goes. It is noticed when frames are taken, so soon after a fault;
+  /// memory of pages that were opened together with a neighbour, and all stores with
+  /// Mechanism::kernel, by the next fault that takes frames or the next control call. A child
+  /// process made by fork() has no limits until it sets its own. Thread safe. Cost without a limit:
+  /// one comparison for each frame that is taken; with one that was reached, an fstat for each
+  /// control call that gives memory back. Throws std::system_error when no thread can be made,
+  /// std::bad_alloc.
   void limit_family_bytes(std::size_t most_bytes,
                           std::function<void(std::size_t bytes_in_use)> when_reached);
 

@@ -73,7 +73,8 @@ class Limits {
     wait_for_removed(*family, lock);
   }
 
-  /// Returns when its function does not run, unless it is that function that calls.
+  /// Returns when its function does not run and the thread has let go of the family, unless it is
+  /// that function that calls.
   void remove(Family& family) {
     std::shared_ptr<Limit> removed;
     std::unique_lock lock(mutex_);
@@ -138,25 +139,28 @@ class Limits {
   bool look_at_all() {
     bool was_called = false;
     std::uint64_t number = 0;
-    while (const std::shared_ptr<Limit> limit = next_after(number)) {
+    while (const std::shared_ptr<Limit> limit = begin_next_after(number)) {
       number = limit->number;
       std::size_t bytes = 0;
-      if (!has_passed(*limit, bytes) || !begin_call(*limit)) continue;
-      limit->when_reached(bytes);
-      end_call();
-      was_called = true;
+      if (has_passed(*limit, bytes) && is_still_set(*limit)) {
+        limit->when_reached(bytes);
+        was_called = true;
+      }
+      end();
     }
     return was_called;
   }
 
-  // Forgets it if its family has gone: then the caller has the last of it. Takes no memory.
-  std::shared_ptr<Limit> next_after(std::uint64_t number) noexcept {
+  // Forgets it if its family has gone: then the caller has the last of it. Takes no memory. From
+  // here to end() whoever removes it waits: its function may run, its family may be held.
+  std::shared_ptr<Limit> begin_next_after(std::uint64_t number) noexcept {
     const std::lock_guard guard(mutex_);
     const auto next = std::find_if(limits_.begin(), limits_.end(),
                                    [&](const auto& limit) { return limit->number > number; });
     if (next == limits_.end()) return nullptr;
     std::shared_ptr<Limit> limit = *next;
     if (limit->family.expired()) limits_.erase(next);
+    running_ = limit.get();
     return limit;
   }
 
@@ -179,14 +183,11 @@ class Limits {
     return limit.is_above && !was_above;
   }
 
-  // False if it was removed meanwhile.
-  bool begin_call(const Limit& limit) {
+  [[nodiscard]] bool is_still_set(const Limit& limit) {
     const std::lock_guard guard(mutex_);
-    if (!is_set(limit)) return false;
-    running_ = &limit;
-    return true;
+    return is_set(limit);
   }
-  void end_call() {
+  void end() {
     const std::lock_guard guard(mutex_);
     running_ = nullptr;
     returned_.notify_all();
