@@ -88,7 +88,7 @@ void be_started(Start start, const char* source, std::size_t bytes) {
   };
   switch (start) {
     case Start::by_template: return go_on(cow::attach(source).bytes());
-    case Start::by_descriptor: return go_on(cow::attach(std::atoi(source)).bytes());
+    case Start::by_descriptor: return go_on(cow::attach(std::stoi(source)).bytes());
     case Start::loaded_image: return go_on(cow::Region::load(source).bytes());
     case Start::read_file: {
       const std::unique_ptr<std::byte[]> memory = bytes_of_file(source, bytes);
@@ -290,7 +290,7 @@ Started Prepared::start(std::size_t processes) const {
 
 std::optional<int> run_as_started(int argc, char** argv) {
   if (argc != 5 || std::strcmp(argv[1], kChildOption) != 0) return std::nullopt;
-  be_started(static_cast<Start>(std::atoi(argv[2])), argv[3], std::strtoull(argv[4], nullptr, 10));
+  be_started(static_cast<Start>(std::stoi(argv[2])), argv[3], std::stoull(argv[4]));
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "base/refusal.hpp"
 #include "mm/frames/hole_finder.hpp"
 #include "mm/space/copy_on_write.hpp"
+#include "mm/tables/table_runs.hpp"
 #include "os/frame_file.hpp"
 #include "os/mapping.hpp"
 
@@ -90,12 +91,6 @@ void append(std::vector<PageSpan>& spans, PageSpan span, const LeafBits& bits) {
   if (bits.none()) return;
   const auto differs = [&](PageIndex page) { return bits[page.entry_index()]; };
   for_each_stretch(span, differs, [&](PageSpan run) { append(spans, run); });
-}
-
-// Whether leaf `leaf_index` is the first of a directory that both tables share.
-bool share_directory(const PageTable& a, const PageTable& b, std::uint64_t leaf_index) noexcept {
-  return leaf_index % kTableEntries == 0 &&
-         a.directory_at(leaf_index / kTableEntries) == b.directory_at(leaf_index / kTableEntries);
 }
 
 LeafBits difference_in_leaf(const PageTable& from, const PageTable& to, std::uint64_t leaf_index,

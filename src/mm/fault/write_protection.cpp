@@ -17,6 +17,8 @@ namespace {
 /// Which writable pages are not to be protected.
 enum class Spare { leased, leased_and_hot };
 
+bool is_writable(Entry entry) noexcept { return entry.writable(); }
+
 bool is_spared(Entry entry, Spare spare) noexcept {
   return entry.leased() || (spare == Spare::leased_and_hot && entry.hot());
 }
@@ -50,7 +52,6 @@ void WriteProtection::run(const Prepare& prepare) {
   // Ranges that lie close together are protected in one call: passing over pages that are
   // read-only already costs the kernel less than another call.
   constexpr PageCount kCloseTogether{4 * kTableEntries};
-  const auto is_writable = [](Entry entry) { return entry.writable(); };
   PageSpan hull{};
   space_.for_each_writable_leaf([&](Leaf& leaf) {
     if (prepare(leaf) == Together::no) {
@@ -99,16 +100,18 @@ void WriteProtection::protect(PageSpan hull, Spare spare) {
 
 // The kernel may have protected a part before it refused. Where even this fails, a store does it.
 void WriteProtection::reopen(PageSpan span) noexcept {
-  for_each_stretch(
-      space_.table(), span, [](Entry entry) { return entry.writable(); },
-      [&](PageSpan writable) { static_cast<void>(space_.range().make_writable(writable)); });
+  for_each_stretch(space_.table(), span, is_writable, [&](PageSpan writable) {
+    static_cast<void>(space_.range().make_writable(writable));
+  });
 }
 
 // A leaf that was written from end to end: without looking at its entries one by one, which for a
 // large region would take longer than the kernel takes to protect huge pages.
 bool WriteProtection::close_in_one(Leaf& leaf, HoleFinder& holes) noexcept {
   const PageSpan span = space_.table().span_of(leaf.index);
-  if (!space_.leases().empty() || leaf.writable != span.count().value || !leaf.boundaries.none()) {
+  const auto is_kept = [&](Entry entry) { return is_spared(entry, spare_); };
+  if (!space_.leases().empty() || leaf.writable != span.count().value || !leaf.boundaries.none() ||
+      std::any_of(leaf.entries.begin(), leaf.entries.end(), is_kept)) {
     return false;
   }
   // Asking what is mapped is ten times as fast as searching the file, and nearly always enough.
@@ -127,11 +130,7 @@ bool WriteProtection::close_in_one(Leaf& leaf, HoleFinder& holes) noexcept {
 // The leaf's pages are read-only now, but for those to spare. Where a window of zero pages was
 // opened, it is time to learn which of them were touched: the others have no memory behind them.
 void WriteProtection::close_leaf(Leaf& leaf, HoleFinder& holes) noexcept {
-  const auto is_kept = [&](Entry entry) { return entry.writable() && is_spared(entry, spare_); };
-  if (std::none_of(leaf.entries.begin(), leaf.entries.end(), is_kept) &&
-      close_in_one(leaf, holes)) {
-    return;
-  }
+  if (close_in_one(leaf, holes)) return;
   // Where the snapshot gets copies, the leaf stays the region's own, and begins to count anew.
   leaf.block_faults = {};
   const bool look = leaf.any_never_stored;
@@ -141,7 +140,10 @@ void WriteProtection::close_leaf(Leaf& leaf, HoleFinder& holes) noexcept {
     entry.set_never_stored(false);
     entry.set_maybe_clean(true);
   };
-  space_.edit(leaf, space_.table().span_of(leaf.index), [&](PageIndex, Entry& entry) {
+  // Of a leaf in which nobody has to look for holes, the pages that were stored to change alone.
+  const PageSpan span =
+      look ? space_.table().span_of(leaf.index) : hull_of(space_.table(), leaf, is_writable);
+  space_.edit(leaf, span, [&](PageIndex, Entry& entry) {
     if (is_spared(entry, spare_)) return;
     const bool found_stored = entry.writable() && entry.store_was_seen();
     entry.set_writable(false);

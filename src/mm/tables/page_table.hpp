@@ -226,14 +226,19 @@ Boundaries edit_leaf(Leaf& leaf, PageSpan span, PageSpan whole, const Change& ch
     return count;
   };
   const Boundaries before = boundaries();
+  std::uint32_t were_writable = 0;
+  std::uint32_t are_writable = 0;
+  bool any_never_stored = false;
   for (PageIndex page = span.first; page < span.last; ++page) {
     Entry& entry = leaf[page];
-    leaf.writable -= entry.writable() ? 1 : 0;
+    were_writable += entry.writable() ? 1 : 0;
     change(page, entry);
     COW_CHECK(entry.is_sound());
-    leaf.writable += entry.writable() ? 1 : 0;
-    leaf.any_never_stored = leaf.any_never_stored || entry.never_stored();
+    are_writable += entry.writable() ? 1 : 0;
+    any_never_stored = any_never_stored || entry.never_stored();
   }
+  leaf.writable += are_writable - were_writable;
+  leaf.any_never_stored = leaf.any_never_stored || any_never_stored;
   const Boundaries change_of_boundaries = boundaries() - before;
   leaf.boundaries += change_of_boundaries;
   COW_CHECK(leaf.writable <= whole.count().value);

@@ -77,15 +77,21 @@ inline std::uint64_t count_runs(const PageTable& table) noexcept {
   return runs;
 }
 
+/// Whether leaf `leaf_index` is the first of a directory that two tables of one family share.
+inline bool share_directory(const PageTable& one, const PageTable& other,
+                            std::uint64_t leaf_index) noexcept {
+  const std::uint64_t directory = leaf_index / kTableEntries;
+  return leaf_index % kTableEntries == 0 &&
+         one.directory_at(directory) == other.directory_at(directory);
+}
+
 /// Calls `use(std::uint64_t leaf_index)` for the leaves in which two tables of one family differ,
 /// without looking below directories that they share.
 template <class Use>
 void for_each_differing_leaf(const PageTable& one, const PageTable& other, const Use& use) {
   const std::uint64_t leaves = leaves_for(one.pages());
   for (std::uint64_t leaf_index = 0; leaf_index < leaves; ++leaf_index) {
-    const std::uint64_t directory = leaf_index / kTableEntries;
-    if (leaf_index % kTableEntries == 0 &&
-        one.directory_at(directory) == other.directory_at(directory)) {
+    if (share_directory(one, other, leaf_index)) {
       leaf_index += kTableEntries - 1;
     } else if (one.leaf_at(leaf_index) != other.leaf_at(leaf_index)) {
       use(leaf_index);
