@@ -51,6 +51,16 @@ export async function open(browser: Browser, file: string, options: {
   return { page, complaints };
 }
 
+/** Opens what is folded. The browser tells the page of it in a task of its own, and what was in it
+ * is there only then. */
+export async function unfold(page: Page, summaries: string): Promise<void> {
+  for (const summary of await page.$$(summaries)) {
+    await summary.click();
+    await page.waitForFunction((opened) => (opened.parentElement?.childElementCount ?? 0) > 1,
+      summary);
+  }
+}
+
 /** The template with this in it. */
 export async function pageWith(name: string, data: unknown): Promise<string> {
   const template = await readFile(named("COW_PAGE_TEMPLATE"), "utf8");

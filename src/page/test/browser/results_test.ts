@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { quantityText } from "../../show/units";
 import { madeUpResults, madeUpRow, rowsOf } from "../results";
-import { launch, open, pageWith } from "./browser";
+import { launch, open, pageWith, unfold } from "./browser";
 
 let browser: Browser;
 let files: string[];
@@ -55,10 +55,10 @@ for (const [i, given] of documents.entries()) {
     assert.equal(await page.title(), given.title);
     const top = await page.innerText("main");
     for (const text of [...given.advice, ...given.notes]) assert.ok(top.includes(text));
-    const detailed = page.locator("#page .advice-detailed");
-    await detailed.locator("summary").click();
-    assert.deepEqual(await detailed.locator("li").allTextContents(), given.detailed_advice);
-    for (const summary of await page.$$("figure summary")) await summary.click();
+    await unfold(page, "#page .advice-detailed summary");
+    assert.deepEqual(await page.locator("#page .advice-detailed li").allTextContents(),
+      given.detailed_advice);
+    await unfold(page, "figure summary");
     await checkTables(page, "#page", given);
     // The first row of a heat map is its upper one.
     const heat = given.pictures.find(({ kind }: any) => kind === "heat");
@@ -202,7 +202,7 @@ for (const [width, height] of [[320, 640], [1280, 720], [3840, 2160]] as const) 
         const { page, complaints } = await open(browser, files[1] as string,
           { width, height, isDark });
         await page.waitForSelector(".chart canvas");
-        for (const summary of await page.$$("summary")) await summary.click();
+        await unfold(page, "summary");
         const wide = await page.evaluate(() => document.documentElement.scrollWidth);
         assert.ok(wide <= width, `${wide} wide on a screen of ${width}`);
         const canvases = await page.$$eval(".chart", (charts) => charts.map((chart) =>
@@ -274,7 +274,7 @@ test("keys alone reach every control, and axe has no complaint", async () => {
   const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   for (const isDark of [false, true]) {
     const { page } = await open(browser, files[1] as string, { isDark });
-    for (const summary of await page.$$("summary")) await summary.click();
+    await unfold(page, "summary");
     await page.locator(".rows td button").first().click();
     await page.locator(".drawing").first().focus();
     await page.keyboard.press("ArrowRight");
@@ -318,7 +318,7 @@ test("points that a logarithmic axis has no place for are said, and in the table
   given.pictures[0].series[0].points[0].y = 0;
   const { page, complaints } = await open(browser, await pageWith("zero.html", given));
   assert.match(await page.innerText("figure"), /1 point at zero or below/);
-  await page.locator("figure summary").click();
+  await unfold(page, "figure summary");
   await checkTables(page, "#page", given);
   assert.deepEqual(complaints, []);
   await page.close();
