@@ -113,7 +113,7 @@ class Limits {
   void wait_for_removed(const Family& family, std::unique_lock<std::mutex>& lock) {
     if (std::this_thread::get_id() == thread_) return;
     returned_.wait(lock, [&] {
-      return running_ == nullptr || running_->name != &family || is_set(*running_);
+      return looked_at_ == nullptr || looked_at_->name != &family || is_set(*looked_at_);
     });
   }
 
@@ -160,7 +160,7 @@ class Limits {
     if (next == limits_.end()) return nullptr;
     std::shared_ptr<Limit> limit = *next;
     if (limit->family.expired()) limits_.erase(next);
-    running_ = limit.get();
+    looked_at_ = limit.get();
     return limit;
   }
 
@@ -189,7 +189,7 @@ class Limits {
   }
   void end() {
     const std::lock_guard guard(mutex_);
-    running_ = nullptr;
+    looked_at_ = nullptr;
     returned_.notify_all();
   }
 
@@ -201,7 +201,7 @@ class Limits {
   std::condition_variable returned_;
   std::vector<std::shared_ptr<Limit>> limits_;  // in the order of their numbers
   std::uint64_t last_number_ = 0;
-  const Limit* running_ = nullptr;
+  const Limit* looked_at_ = nullptr;  ///< by the thread, which may hold its family
   std::thread::id thread_;
   bool is_started_ = false;
   Limits* left_before_ = nullptr;

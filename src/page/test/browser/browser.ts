@@ -54,7 +54,9 @@ export async function open(browser: Browser, file: string, options: {
 /** Opens what is folded. The browser tells the page of it in a task of its own, and what was in it
  * is there only then. */
 export async function unfold(page: Page, summaries: string): Promise<void> {
-  for (const summary of await page.$$(summaries)) {
+  const found = await page.$$(summaries);
+  if (found.length === 0) throw new Error(`nothing to unfold: ${summaries}`);
+  for (const summary of found) {
     await summary.click();
     await page.waitForFunction((opened) => (opened.parentElement?.childElementCount ?? 0) > 1,
       summary);
