@@ -37,6 +37,8 @@ class RollbackRound {
  private:
   // Without mappings to spare, so many may be tried.
   static constexpr std::uint64_t kFewRemaps = 16;
+  // What a fault each takes costs about as much as two mappings in every call that passes them.
+  static constexpr PageCount kFewZeros{8};
 
   [[nodiscard]] Entry then(PageIndex page) const noexcept { return snapshot_.entry(page); }
   [[nodiscard]] std::size_t bytes(PageCount pages) const noexcept {
@@ -69,7 +71,7 @@ class RollbackRound {
     const Entry now = leaf[page];
     HotPage* const known = list_.was_hot(page);
     if (now.never_stored()) {
-      remap(leaf, page);
+      can_be_hole(leaf, page) ? give_back_where_it_is(leaf, page) : remap(leaf, page);
     } else if (known != nullptr || now.leased()) {
       HotPage hot = known != nullptr ? *known : HotPage{page};
       hot.leased = now.leased();
@@ -85,8 +87,7 @@ class RollbackRound {
 
   void give_back_moved_or_zero(Leaf& leaf, PageIndex page) noexcept {
     if (can_be_hole(leaf, page) && frames_.clear({leaf[page].frame(), kOnePage})) {
-      finish_copies(leaf);
-      list_.returning().push(page);
+      give_back_where_it_is(leaf, page);
     } else {
       remap(leaf, page);
     }
@@ -108,8 +109,7 @@ class RollbackRound {
     if (!hot.is_idle() || short_of_mappings_) {
       keep(leaf, hot);
     } else if (can_share(leaf, hot.page)) {
-      finish_copies(leaf);
-      list_.returning().push(hot.page);
+      give_back_where_it_is(leaf, hot.page);
     } else {
       give_back_moved_or_zero(leaf, hot.page);
     }
@@ -180,15 +180,31 @@ class RollbackRound {
 
   // A page of zeros among pages with frames, in a mapping with them: a hole there shows zeros, too,
   // and takes no mapping of its own, neither here nor in what is made of the snapshot.
-  [[nodiscard]] bool can_be_hole(const Leaf& leaf, PageIndex page) const noexcept {
+  [[nodiscard]] bool can_be_hole(const Leaf& leaf, PageIndex page) noexcept {
     const Leaf* const theirs = snapshot_.leaf_at(leaf.index);
     if (!then(page).is_zero_page() || theirs == nullptr) return false;
+    if (page >= zeros_.last) look_at_zeros(leaf, page);
+    return zeros_are_among_frames_ && !space_.family().shown_elsewhere(*theirs, space_.shown());
+  }
+
+  // Many zeros are better shown as such: one fault opens them all again.
+  void look_at_zeros(const Leaf& leaf, PageIndex first) noexcept {
     const PageSpan span = space_.table().span_of(leaf.index);
-    const bool joins_before = page > span.first && leaf[page - kOnePage].frames_join(leaf[page]);
+    const auto goes_on = [&](PageIndex page) {
+      return leaf[page].writable() && then(page).is_zero_page() &&
+             leaf[page - kOnePage].frames_join(leaf[page]);
+    };
+    zeros_ = {first, first + kOnePage};
+    while (zeros_.last < span.last && goes_on(zeros_.last)) ++zeros_.last;
+    const bool joins_before = first > span.first && leaf[first - kOnePage].frames_join(leaf[first]);
     const bool joins_behind =
-        page + kOnePage < span.last && leaf[page].frames_join(leaf[page + kOnePage]);
-    return (joins_before || joins_behind) &&
-           !space_.family().shown_elsewhere(*theirs, space_.shown());
+        zeros_.last < span.last && leaf[zeros_.last - kOnePage].frames_join(leaf[zeros_.last]);
+    zeros_are_among_frames_ = zeros_.count() <= kFewZeros && (joins_before || joins_behind);
+  }
+
+  void give_back_where_it_is(Leaf& leaf, PageIndex page) noexcept {
+    finish_copies(leaf);
+    list_.returning().push(page);
   }
 
   // Frames side by side are read by one call.
@@ -349,6 +365,8 @@ class RollbackRound {
   HoleFinder holes_;
   bool short_of_mappings_;
   std::uint64_t few_remaps_ = kFewRemaps;
+  PageSpan zeros_{};  ///< the last pages of zeros that were looked at: all that join each other
+  bool zeros_are_among_frames_ = false;
   PageSpan copies_{};  ///< pages of one leaf to be copied back and shared, not done yet
   PageSpan remaps_{};  ///< pages of one leaf to be shown from the snapshot's frames, not done yet
 };
