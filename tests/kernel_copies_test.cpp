@@ -1,13 +1,16 @@
 // What is copied where the kernel copies, by counting, and who may come to see it.
 
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <optional>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "catch.hpp"
@@ -39,6 +42,54 @@ long minor_faults() {
   ::getrusage(RUSAGE_THREAD, &usage);
   return usage.ru_minflt;
 }
+
+/// A handler that comes in front of libcow's, and asks libcow first.
+void ask_cow(int signal, siginfo_t* info, void* context) {
+  if (!cow::try_handle_fault(signal, info, context)) ::_exit(42);
+}
+
+/// Two threads store to a region; a third puts ask_cow() in front whenever libcow's own has come
+/// there after take_over_once().
+class Busy {
+ public:
+  explicit Busy(Region& region) {
+    ::sigaction(SIGSEGV, nullptr, &earlier_);
+    for (std::size_t begin = 0; begin < 2; ++begin) {
+      crew_.emplace_back([this, &region, begin] {
+        for (std::size_t i = begin; !stopping_; i = (i + 2) % kPages) support::store(region, i, 7);
+      });
+    }
+    crew_.emplace_back([this] {
+      while (!stopping_) {
+        if (!armed_ || !cow::owns_sigsegv()) continue;
+        struct sigaction action {};
+        action.sa_sigaction = &ask_cow;
+        action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+        ::sigfillset(&action.sa_mask);
+        ::sigaction(SIGSEGV, &action, nullptr);
+        armed_ = false;
+        ++taken_;
+      }
+    });
+  }
+  ~Busy() {
+    stopping_ = true;
+    for (std::thread& one : crew_) one.join();
+    ::sigaction(SIGSEGV, &earlier_, nullptr);
+  }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+  void take_over_once() { armed_ = true; }
+  [[nodiscard]] int taken() const { return taken_; }
+
+ private:
+  struct sigaction earlier_ {};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> armed_{false};
+  std::atomic<int> taken_{0};
+  std::vector<std::thread> crew_;
+};
 
 }  // namespace
 
@@ -199,4 +250,26 @@ TEST_CASE("after a round that stored to many pages a restore looks at those of i
   CHECK(region->stats().pages_private == 0);
   CHECK(support::shows(region->bytes(), 1));
   CHECK(support::broken_invariant(*region) == "");
+}
+
+TEST_CASE("a handler that comes in front during fork() and asks libcow costs no child its regions",
+          "[mm]") {
+  std::optional<Region> region = kernel_region();
+  if (!region) return;
+  support::fill(region->bytes(), 1);
+  Busy busy(*region);
+  std::size_t died = 0;
+  for (std::size_t i = 0; i < support::scaled(200); ++i) {
+    busy.take_over_once();
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (std::size_t page = 0; page < kPages; ++page) support::store(*region, page, 3);
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    died += status != 0 ? 1 : 0;
+  }
+  CHECK(died == 0);
+  CHECK(busy.taken() > 0);
 }

@@ -24,6 +24,7 @@
 #include "mm/space/copy_on_write.hpp"
 #include "mm/space/family.hpp"
 #include "mm/space/leaving.hpp"
+#include "mm/watch/settling.hpp"
 #include "os/fault_signal.hpp"
 #include "os/fork_hooks.hpp"
 #include "os/last_words.hpp"
@@ -80,6 +81,20 @@ void for_each_family_locked(const Use& use) {
   for (Family& family : list.all()) use(family);
 }
 
+// Who stores meanwhile waits in the handler: see settle(). Another one may come in front of ours at
+// any time, and hand on what it does not know: that is no reason for a child without regions.
+void keep_stores_off(AddressSpace& space) {
+  constexpr int kMostTries = 16;
+  for (int tries = 1;; ++tries) {
+    try {
+      return space.copy_on_write().keep_stores_off(space);
+    } catch (const NeedsFaultHandler&) {
+      if (tries == kMostTries) throw;
+      ensure_handler_installed_locked();
+    }
+  }
+}
+
 bool protect_regions() noexcept {
   bool done = true;
   const auto protect = [&](ShownTable& shown) {
@@ -87,7 +102,7 @@ bool protect_regions() noexcept {
     if (!space.is_region()) return;
     try {
       space.prepare_to_be_seen();
-      space.copy_on_write().keep_stores_off(space);
+      keep_stores_off(space);
       prepare_leases_for_child(space);
     } catch (const std::exception&) {
       done = false;
@@ -147,21 +162,6 @@ void give_back(Family& family) noexcept {
   family.lock().unlock();
 }
 
-// A thread that stores meanwhile waits in the handler: see settle(). No lock may be held to install
-// it.
-void install_handler_for_watched() noexcept {
-  if (os::is_only_thread()) return;
-  bool any = false;
-  FamilyList::instance().for_each(
-      [&](Family& family) { any = any || !family.copy_on_write().stores_fault(); });
-  if (!any) return;
-  try {
-    ensure_handler_installed();
-  } catch (const std::exception&) {
-    // The child goes without regions if it turns out to be needed.
-  }
-}
-
 // Not analysed, as leave_fork(): what the one takes the other gives back, in another process, too,
 // and of how many families nobody knows beforehand.
 void before_fork() noexcept COW_NO_THREAD_SAFETY_ANALYSIS {
@@ -169,7 +169,6 @@ void before_fork() noexcept COW_NO_THREAD_SAFETY_ANALYSIS {
   if (stack_is_in_a_region()) {
     os::die_of("fork: this thread's stack lies in a region, which fork() would protect", EFAULT);
   }
-  install_handler_for_watched();
   Child* child = new_child();
   const std::uint64_t mask = os::set_signal_mask(os::kAllSignalsButFaults);
   os::fault_install_lock().lock();

@@ -136,4 +136,6 @@ void ensure_handler_installed() {
   os::install_fault_handler(&handle_fault);
 }
 
+void ensure_handler_installed_locked() { os::install_fault_handler_locked(&handle_fault); }
+
 }  // namespace cow

@@ -41,5 +41,7 @@ std::uint64_t resolved_fault_count() noexcept;
 
 /// Puts our SIGSEGV action in front. Throws std::system_error.
 void ensure_handler_installed();
+/// The same for fork(), which holds os::fault_install_lock().
+void ensure_handler_installed_locked();
 
 }  // namespace cow

@@ -218,6 +218,11 @@ void install_fault_handler(FaultHandler handler) {
   if (fault_handler_is_installed()) return;
   const SignalsMasked signals;
   const LockGuard guard(g_install_lock);
+  install_fault_handler_locked(handler);
+}
+
+void install_fault_handler_locked(FaultHandler handler) {
+  g_install_lock.assert_held();
   Action now{};
   if (::sigaction(SIGSEGV, nullptr, &now) != 0) {
     throw_system_error(errno, "sigaction", "the action for SIGSEGV could not be read");

@@ -33,6 +33,8 @@ void install_fault_handler(FaultHandler handler);
 
 /// The lock under which the action is installed: fork() must not copy it half-way through.
 Lock& fault_install_lock() noexcept;
+/// install_fault_handler() for who holds that lock, with signals masked.
+void install_fault_handler_locked(FaultHandler handler);
 
 /// Whether our action is the one the kernel will call. Signal context: yes.
 bool fault_handler_is_installed() noexcept;

@@ -7,7 +7,8 @@
 namespace cow {
 
 /// Stores have to be held off, and there is no handler yet in which they could wait. The caller
-/// lets go of its locks, installs it and begins anew; nothing has changed.
+/// lets go of its locks, installs it and begins anew; nothing has changed. Only fork() holds the
+/// lock under which that is done, and keeps all of them.
 struct NeedsFaultHandler : std::exception {
   [[nodiscard]] const char* what() const noexcept override {
     return "stores to a region could not be held off, as there is no handler of SIGSEGV in which "
