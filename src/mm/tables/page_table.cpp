@@ -94,6 +94,10 @@ void PageTable::count_frames(const Leaf& leaf) noexcept {
 void TableStore::drop_leaf(Leaf* leaf) noexcept {
   if (leaf == nullptr || --leaf->references > 0) return;
   for_each_frame_run(*leaf, [&](FrameRun run) { frames.drop_references(run, 1); });
+  free_leaf(leaf);
+}
+
+void TableStore::free_leaf(Leaf* leaf) noexcept {
   leaf->older->newer = leaf->newer;
   leaf->newer->older = leaf->older;
   leaves.give_back(leaf);
@@ -111,16 +115,19 @@ bool TableStore::drop_leaf(Leaf* leaf, Piece& piece) noexcept {
     const Frame first = (*leaf)[run.first].frame();
     run.last = run.first + kOnePage;
     if (first == Frame{}) continue;
-    if (piece.is_used_up()) return false;
+    if (piece.is_used_up()) {
+      const PageSpan dropped{whole.first, run.first};
+      edit_leaf(*leaf, dropped, whole, [](PageIndex, Entry& entry) { entry = Entry{}; });
+      return false;
+    }
     while (run.last < whole.last && run.count().value < piece.frames() &&
            (*leaf)[run.last].frame() == first.after(run.count())) {
       ++run.last;
     }
     frames.drop_references({first, run.count()}, 1);
     piece.use_frames(run.count().value);
-    edit_leaf(*leaf, run, whole, [](PageIndex, Entry& entry) { entry = Entry{}; });
   }
-  drop_leaf(leaf);
+  free_leaf(leaf);
   return true;
 }
 

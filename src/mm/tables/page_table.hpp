@@ -97,6 +97,9 @@ struct TableStore {
   /// a directory, that has lost some of its entries.
   [[nodiscard]] bool drop_leaf(Leaf* leaf, Piece& piece) noexcept;
   [[nodiscard]] bool drop_directory(Directory* directory, Piece& piece) noexcept;
+
+ private:
+  void free_leaf(Leaf* leaf) noexcept;
 };
 
 /// Leaves, and directories, that a table of `pages` pages can have.
