@@ -48,8 +48,8 @@ void ask_cow(int signal, siginfo_t* info, void* context) {
   if (!cow::try_handle_fault(signal, info, context)) ::_exit(42);
 }
 
-/// Two threads store to a region; a third puts ask_cow() in front of libcow's own once before
-/// take_over() returns, and once more when libcow's is there again.
+/// Two threads store to a region; a third puts ask_cow() in front when libcow's own comes there
+/// after take_over_once().
 class Busy {
  public:
   explicit Busy(Region& region) {
@@ -61,13 +61,13 @@ class Busy {
     }
     crew_.emplace_back([this] {
       while (!stopping_) {
-        if (left_ == 0 || !cow::owns_sigsegv()) continue;
+        if (!armed_ || !cow::owns_sigsegv()) continue;
         struct sigaction action {};
         action.sa_sigaction = &ask_cow;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK;
         ::sigfillset(&action.sa_mask);
         ::sigaction(SIGSEGV, &action, nullptr);
-        --left_;
+        armed_ = false;
       }
     });
   }
@@ -79,16 +79,12 @@ class Busy {
   Busy(const Busy&) = delete;
   Busy& operator=(const Busy&) = delete;
 
-  void take_over() {
-    left_ = 2;
-    cow::reinstall_handler();
-    while (left_ == 2) std::this_thread::yield();
-  }
+  void take_over_once() { armed_ = true; }
 
  private:
   struct sigaction earlier_ {};
   std::atomic<bool> stopping_{false};
-  std::atomic<int> left_{0};
+  std::atomic<bool> armed_{false};
   std::vector<std::thread> crew_;
 };
 
@@ -261,7 +257,7 @@ TEST_CASE("a handler that comes in front during fork() and asks libcow costs no 
   Busy busy(*region);
   std::size_t died = 0;
   for (std::size_t i = 0; i < support::scaled(200); ++i) {
-    busy.take_over();
+    busy.take_over_once();
     const pid_t child = ::fork();
     if (child == 0) {
       for (std::size_t page = 0; page < kPages; ++page) support::store(*region, page, 3);
