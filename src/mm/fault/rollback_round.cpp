@@ -37,7 +37,8 @@ class RollbackRound {
  private:
   // Without mappings to spare, so many may be tried.
   static constexpr std::uint64_t kFewRemaps = 16;
-  // What a fault each takes costs about as much as two mappings in every call that passes them.
+  // Eight zeros that are all stored to in a round cost as much as holes, with a fault each, as
+  // shown as zeros, in two mappings more; where one of them is, half. Sixteen cost more as holes.
   static constexpr PageCount kFewZeros{8};
 
   [[nodiscard]] Entry then(PageIndex page) const noexcept { return snapshot_.entry(page); }
