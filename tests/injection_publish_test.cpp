@@ -133,3 +133,29 @@ TEST_CASE("publish by descriptor among failures throws and leaves nothing, or is
           "[api]") {
   check_publish(false);
 }
+
+TEST_CASE("attach as the user who may stand for all unknown ones never blames that user", "[api]") {
+  constexpr uid_t kOverflowUser = 65534;  // what it is, unless somebody changed it
+  if (::geteuid() != 0 && ::geteuid() != kOverflowUser) {
+    WARN("skipped: this is another user, and may not become that one");
+    return;
+  }
+  const support::TemplateName name;
+  const Region published = support::filled(5, 3);
+  cow::publish(name, published.snapshot());
+  if (::geteuid() == 0) REQUIRE(::chown(name.path().c_str(), kOverflowUser, kOverflowUser) == 0);
+  const auto attach_and_look = [&](const Window& window, bool) -> std::string {
+    if (::setgid(kOverflowUser) != 0 || ::setuid(kOverflowUser) != 0) return "no such user here";
+    support::stay_readable();
+    std::optional<Region> attached;
+    support::Refusal refused;
+    (void)window.run(
+        [&] { refused = support::refusal_of([&] { attached = support::attach(name); }); });
+    if (attached) return support::shows(attached->bytes(), 3) ? "" : "other bytes";
+    if (!window.injects_errors())
+      return "a call that only took longer is refused: " + refused.words;
+    return refused.says("does not know") ? "the owner is blamed: " + refused.words : "";
+  };
+  report(injection::loop_over_call(injection::all_plans(), attach_and_look,
+                                   &injection::judge_survivor));
+}

@@ -13,7 +13,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "os/syscall.hpp"
+#include "os/system_file.hpp"
 
 namespace cow::os {
 
@@ -21,42 +21,7 @@ namespace {
 
 constexpr std::size_t kDefaultMaxMapCount = 65530;
 
-// Calls `use(data, size)` with each piece of a /proc file. False if it cannot be read.
-template <class Use>
-bool read_pieces(const char* path, const Use& use) noexcept {
-  constexpr int here = AT_FDCWD;
-  // No call of libc's: those are cancellation points, and nothing of ours may be left half done.
-  const long file = uninterrupted([&] {
-    return raw_syscall(SYS_openat, static_cast<std::uintptr_t>(here), argument(path),
-                       O_RDONLY | O_CLOEXEC);
-  });
-  if (file < 0) return false;
-  const auto number = static_cast<std::uintptr_t>(file);
-  std::array<char, 16384> piece{};
-  long size = 0;
-  const auto read = [&] {
-    return raw_syscall(SYS_read, number, argument(piece.data()), piece.size());
-  };
-  while ((size = uninterrupted(read)) > 0) {
-    use(piece.data(), static_cast<std::size_t>(size));
-  }
-  raw_syscall(SYS_close, number);
-  return size == 0;
-}
-
 constexpr const char* kHugePageFolder = "/sys/kernel/mm/transparent_hugepage/";
-
-/// The first `size` characters of a small file, or fewer.
-template <std::size_t size>
-std::string_view read_start(const char* path, std::array<char, size>& text) noexcept {
-  std::size_t length = 0;
-  read_pieces(path, [&](const char* data, std::size_t n) {
-    const std::size_t room = std::min(n, size - length);
-    std::copy_n(data, room, text.data() + length);
-    length += room;
-  });
-  return {text.data(), length};
-}
 
 std::uint64_t leading_number(std::string_view text) noexcept {
   std::uint64_t number = 0;
@@ -68,8 +33,8 @@ std::uint64_t leading_number(std::string_view text) noexcept {
 // `otherwise` where it cannot be read.
 std::uint64_t available_bytes(std::uint64_t otherwise) noexcept {
   constexpr std::string_view kName = "MemAvailable:";
-  std::array<char, 1024> start{};  // it is the third line
-  std::string_view text = read_start("/proc/meminfo", start);
+  const SystemFileStart<1024> start("/proc/meminfo");  // it is the third line
+  std::string_view text = start.text();
   const std::size_t at = text.find(kName);
   if (at == std::string_view::npos) return otherwise;
   text.remove_prefix(text.find_first_not_of(' ', at + kName.size()));
@@ -100,39 +65,33 @@ std::size_t page_bytes() noexcept {
 
 HugePages allowed_huge_pages() noexcept {
   std::array<char, 256> path{};
-  std::array<char, 128> text{};
+  using Text = SystemFileStart<128>;
   const auto read = [&](const char* format, std::size_t kilobytes) {
     std::snprintf(path.data(), path.size(), format, kHugePageFolder, kilobytes);
-    return read_start(path.data(), text);
+    return Text(path.data());
   };
-  const std::uint64_t bytes = leading_number(read("%shpage_pmd_size", 0));
+  const std::uint64_t bytes = leading_number(read("%shpage_pmd_size", 0).text());
   if (bytes < page_bytes() || !std::has_single_bit(bytes)) return {};
   // The setting for this size, since Linux 6.11, unless it refers to the one for all sizes.
-  std::string_view setting = read("%shugepages-%zukB/shmem_enabled", bytes / 1024);
-  if (setting.empty() || setting.find("[inherit]") != std::string_view::npos) {
-    setting = read("%sshmem_enabled", 0);
-  }
+  Text setting = read("%shugepages-%zukB/shmem_enabled", bytes / 1024);
   const auto is_set_to = [&](std::string_view word) {
-    return setting.find(word) != std::string_view::npos;
+    return setting.text().find(word) != std::string_view::npos;
   };
+  if (setting.text().empty() || is_set_to("[inherit]")) setting = read("%sshmem_enabled", 0);
   if (is_set_to("[advise]")) return {bytes, true};
   const bool always = is_set_to("[always]") || is_set_to("[within_size]") || is_set_to("[force]");
   return always ? HugePages{bytes, false} : HugePages{};
 }
 
 std::size_t max_map_count() noexcept {
-  std::size_t value = 0;
-  const bool read = read_pieces("/proc/sys/vm/max_map_count", [&](const char* data, std::size_t n) {
-    for (std::size_t i = 0; i < n && data[i] >= '0' && data[i] <= '9'; ++i) {
-      value = value * 10 + static_cast<std::size_t>(data[i] - '0');
-    }
-  });
-  return read && value > 0 ? value : kDefaultMaxMapCount;
+  const SystemFileStart<32> text("/proc/sys/vm/max_map_count");
+  const std::size_t value = leading_number(text.text());
+  return text.error() == 0 && value > 0 ? value : kDefaultMaxMapCount;
 }
 
 std::size_t count_mappings() noexcept {
   std::size_t lines = 0;
-  read_pieces("/proc/self/maps", [&](const char* data, std::size_t n) {
+  read_system_file("/proc/self/maps", [&](const char* data, std::size_t n) {
     lines += static_cast<std::size_t>(std::count(data, data + n, '\n'));
   });
   return lines;

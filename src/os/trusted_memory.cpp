@@ -7,15 +7,19 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <fstream>
+#include <charconv>
+#include <cstdint>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
-#include <vector>
 
 #include "base/error.hpp"
 #include "os/shared_memory.hpp"
 #include "os/syscall.hpp"
+#include "os/system_file.hpp"
 
 namespace cow::os {
 
@@ -30,26 +34,50 @@ namespace {
   throw_system_error(error, "attach", "descriptor " + std::to_string(descriptor) + " " + what);
 }
 
-// A file's numbers up to the first that is none.
-std::vector<unsigned long> numbers_in(const char* path) {
-  std::ifstream file(path);
-  std::vector<unsigned long> numbers;
-  for (unsigned long number = 0; file >> number;) numbers.push_back(number);
-  return numbers;
+// What tells whose an object is, and could not be read.
+[[noreturn]] void refuse_unknown_owner(int error, const std::string& name, const char* path) {
+  refuse_object(error, name,
+                std::string("cannot be trusted as long as ") + path +
+                    ", which tells whether this process knows its owner, cannot be read");
+}
+
+// The number that stands for all users that a user namespace does not know. Where there is no /proc
+// it is what it is by default.
+uid_t overflow_user(const std::string& name) {
+  constexpr uid_t kByDefault = 65534;
+  constexpr const char* kPath = "/proc/sys/kernel/overflowuid";
+  const SystemFileStart<32> file(kPath);
+  if (file.error() == ENOENT) return kByDefault;
+  uid_t user = 0;
+  const std::string_view text = file.text();
+  if (file.error() != 0) refuse_unknown_owner(file.error(), name, kPath);
+  if (std::from_chars(text.begin(), text.end(), user).ec != std::errc{}) {
+    refuse_unknown_owner(EIO, name, kPath);
+  }
+  return user;
 }
 
 // In a user namespace all users that it does not map look alike, and the process may look like them
-// itself: to be of the same number says nothing of them then. Without /proc it cannot be told.
-bool is_nobody_known(uid_t user) {
-  constexpr uid_t kDefaultOverflowUser = 65534;
-  const std::vector<unsigned long> overflow = numbers_in("/proc/sys/kernel/overflowuid");
-  if (user != (overflow.empty() ? kDefaultOverflowUser : overflow.front())) return false;
-  const std::vector<unsigned long> everybody{0, 0, 4294967295};
-  return numbers_in("/proc/self/uid_map") != everybody;
+// itself: to be of the same number says nothing of them then.
+bool is_nobody_known(uid_t user, const std::string& name) {
+  if (user != overflow_user(name)) return false;
+  constexpr const char* kPath = "/proc/self/uid_map";
+  const SystemFileStart<128> file(kPath);
+  if (file.error() != 0) refuse_unknown_owner(file.error(), name, kPath);
+  const char* at = file.text().begin();
+  const char* const end = file.text().end();
+  for (const std::uint64_t expected : {0u, 0u, 4294967295u}) {  // one line, for everybody
+    at = std::find_if(at, end, [](char c) { return c != ' '; });
+    std::uint64_t number = 1;
+    const auto [behind, error] = std::from_chars(at, end, number);
+    if (error != std::errc{} || number != expected) return true;
+    at = behind;
+  }
+  return false;
 }
 
 void check_owner(const std::string& name, const struct stat& status) {
-  if (is_nobody_known(status.st_uid)) {
+  if (is_nobody_known(status.st_uid, name)) {
     refuse_object(EPERM, name,
                   "belongs to a user whom the user namespace of this process does not know, as in "
                   "a container, and who could change or cut it at any time: have its publisher "

@@ -10,7 +10,8 @@ A file includes its own layer and lower ones. include/cow includes nothing of sr
 includes the headers of the operating system's mappings and signals, and src/demo/kernel, which
 shows what the kernel's own calls do, src/measure/host and mechanisms, which measure them, and
 src/tool/child, which runs a program and passes signals on to it. No file includes itself, by
-whatever way round.
+whatever way round. The library (base to api) reads no file with a stream: an interruption would
+pass for a file that is not there.
 
 src/reads is a library of its own: it includes itself and include/cow, and stands in for functions
 of libc, whose headers it needs.
@@ -35,6 +36,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 SYSTEM = re.compile(r"(sys/mman\.h|signal\.h|csignal|sys/ioctl\.h|sys/syscall\.h|linux/.*|"
                     r"ucontext\.h|sys/ucontext\.h|sys/signal\.h)$")
 SYSTEM_LAYERS = ("os", "demo/kernel", "measure/host", "measure/mechanisms", "tool/child", APART)
+STREAM = re.compile(r"fstream$")
 TOOL_SYSTEM = re.compile(r"(sys/mman\.h|signal\.h|csignal)$")
 
 
@@ -81,6 +83,9 @@ def check_line(root, path, name, target):
         if layer == "tool" and not TOOL_SYSTEM.match(name):
             return None
         return f"<{name}> is for src/os alone"
+    in_library = layer in LAYERS and LAYERS.index(layer) < LAYERS.index("measure")
+    if STREAM.match(name) and in_library:
+        return f"<{name}> takes an interruption for the end; see os/system_file.hpp"
     if target is None:
         first = name.split("/")[0]
         if first in FOLDERS or first == "cow":
@@ -184,6 +189,7 @@ def self_test():
     bad = {
         "below": {"src/base/b.cpp": '#include "os/m.hpp"\n', "src/os/m.hpp": ""},
         "for src/os alone": {"src/mm/space/x.cpp": "#  include <sys/mman.h>\n"},
+        "takes an interruption": {"src/api/c/x.cpp": "#include <fstream>\n"},
         "<signal.h> is for src/os": {"src/tool/trace/x.cpp": "#include <signal.h>\n"},
         "tool is below tool/child": {"src/tool/x.cpp": '#include "tool/child/c.hpp"\n'},
         "for src/os": {"src/tool/x.cpp": "#include <csignal>\n"},

@@ -2,12 +2,14 @@
 
 #include <cinttypes>
 #include <cstdio>
-#include <fstream>
 #include <map>
+#include <sstream>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "mm/tables/table_runs.hpp"
+#include "os/system_file.hpp"
 
 namespace cow {
 
@@ -25,7 +27,10 @@ std::vector<Mapping> kernel_mappings(const AddressSpace& space) {
   const auto begin = reinterpret_cast<std::uintptr_t>(space.begin());
   const auto end = reinterpret_cast<std::uintptr_t>(space.end());
   std::vector<Mapping> mappings;
-  std::ifstream maps("/proc/self/maps");
+  std::string all;
+  os::read_system_file("/proc/self/maps",
+                       [&](const char* text, std::size_t size) { all.append(text, size); });
+  std::istringstream maps(all);
   for (std::string line; std::getline(maps, line);) {
     Mapping mapping;
     char flags[5] = "";
