@@ -3,15 +3,23 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cow/cow.hpp>
 #include <csignal>
+#include <filesystem>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <string>
+#include <thread>
 
 #include "catch.hpp"
+#include "folder.hpp"
 #include "sanitizer.hpp"
 #include "support.hpp"
 
@@ -135,4 +143,104 @@ TEST_CASE("a store by a function that was registered before libcow's ends the pr
   CHECK(said.find("libcow: fork: a function given to pthread_atfork()") == 0);
   // An emulator adds lines of its own.
   if (!support::is_emulated()) CHECK(said.find('\n') == said.size() - 1);
+}
+
+namespace {
+
+/// A backup is at its end, its thread about to give up what it kept, when fork() has its locks.
+struct EndingBackup {
+  std::filesystem::path image;
+  int calls_at_the_end = 0;
+  std::atomic<bool> is_at_its_end{false};
+  std::atomic<bool> has_locks{false};
+
+  bool at_progress(const cow::BackupProgress& progress) {
+    if (progress.pages_done < progress.pages_total) return true;
+    if (++calls_at_the_end < 2) return true;  // after the first it still needs a lock to end
+    is_at_its_end = true;
+    while (!has_locks) std::this_thread::yield();
+    return true;
+  }
+  void in_prepare() {
+    constexpr std::chrono::milliseconds kForTheThread{20};
+    has_locks = true;
+    constexpr int kMostTimes = 100;
+    for (int i = 0; i < kMostTimes && !std::filesystem::exists(image); ++i)
+      std::this_thread::sleep_for(kForTheThread);
+    std::this_thread::sleep_for(kForTheThread);
+  }
+};
+constinit EndingBackup* g_ending = nullptr;
+
+std::string use_after_backup(Region& region, std::optional<cow::Backup>& backup) {
+  backup.reset();
+  const Snapshot snapshot = region.snapshot();
+  support::store(region, 1, 9);
+  const auto grandchild = support::run_in_child([&] { return support::broken_invariant(region); });
+  if (!grandchild.exited()) return "the child's own child died";
+  if (!support::shows(snapshot.bytes(), 3)) return "the child's snapshot shows other bytes";
+  return grandchild.complaint.empty() ? support::broken_invariant(region) : grandchild.complaint;
+}
+
+}  // namespace
+
+TEST_CASE("a child that is forked while a backup gives up what it kept can drop the handle",
+          "[os]") {
+  if (support::has_sanitizer) {
+    WARN("skipped: nothing can be registered before a sanitizer is ready");
+    return;
+  }
+  const support::Folder folder;
+  for (int round = 0; round < 8; ++round) {
+    Region region = support::filled(64, 3);
+    EndingBackup ending;
+    ending.image = folder / std::to_string(round);
+    g_ending = &ending;
+    cow::BackupOptions options;
+    options.progress = [&](const cow::BackupProgress& now) { return ending.at_progress(now); };
+    std::optional<cow::Backup> backup(region.backup(ending.image, options));
+    while (!ending.is_at_its_end) std::this_thread::yield();
+    g_early.prepare = [] { g_ending->in_prepare(); };
+    const auto child = support::run_in_child([&] {
+      g_early = {};
+      return use_after_backup(region, backup);
+    });
+    g_early = {};
+    CHECK(child.complaint == "");
+    REQUIRE(child.exited());
+    backup->wait();
+  }
+}
+
+TEST_CASE("a signal handler may fork whatever control call of its own thread it interrupts",
+          "[os]") {
+  if (support::has_sanitizer || support::is_emulated()) {
+    WARN("skipped: what surrounds the program has locks of its own");
+    return;
+  }
+  const auto result = support::run_in_child([]() -> std::string {
+    static std::atomic<int> forks{0};
+    forks = 0;
+    constexpr unsigned kMostSeconds = 120;  // who waits for himself waits for ever
+    ::alarm(kMostSeconds);
+    std::signal(SIGVTALRM, [](int) {
+      const pid_t child = ::fork();
+      if (child == 0) ::_exit(0);
+      if (child > 0) ::waitpid(child, nullptr, 0);
+      ++forks;
+    });
+    const itimerval often{{0, 300}, {0, 300}};
+    ::setitimer(ITIMER_VIRTUAL, &often, nullptr);
+    const int wanted = static_cast<int>(support::scaled(400));
+    while (forks < wanted) {
+      Region region = Region::create(4 * support::page_bytes(), support::options());
+      support::store(region, 1, 1);
+      const Region clone = region.clone();
+    }
+    const itimerval never{};
+    ::setitimer(ITIMER_VIRTUAL, &never, nullptr);
+    return "";
+  });
+  CHECK(result.complaint == "");
+  CHECK(result.exited());
 }

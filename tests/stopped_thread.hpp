@@ -41,6 +41,13 @@ class StoppedThread {
 
   [[nodiscard]] bool is_stopped() const { return is_stopped_; }
 
+  /// Lets it make that call, and returns when its next one is stopped, or it is done.
+  void go_on() {
+    if (is_stopped_) let_go();
+    is_stopped_ = false;
+    while (!done_ && !is_stopped_) is_stopped_ = hear();
+  }
+
   /// Lets it go on, at that call and at all later ones, those that end the thread included.
   void finish() {
     if (is_finished_) return;

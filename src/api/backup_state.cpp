@@ -145,8 +145,8 @@ void BackupState::run() noexcept {
     failure_ = std::current_exception();
     end();
   }
-  has_descriptor_.store(false);
   target_.reset();
+  has_descriptor_.store(false);  // not before: a child that is forked meanwhile closes its own
   leave();
   is_done_.store(true);
 }
@@ -183,15 +183,19 @@ void BackupState::end() noexcept {
 
 // Memory comes back; at once after a failure.
 void BackupState::leave() noexcept {
-  if (std::exchange(has_left_, true)) return;
+  if (has_left_) return;
   const os::SignalsMasked signals;
   std::uint64_t recycled_before = 0;
   {
+    // In one hold: a child that another thread forks has the table with all that it references, or
+    // it has none, and then this says so.
     const Hold hold(*family_);
     family_->past_limit().end(kept_.table);
     recycled_before = family_->past_limit().recycled_before();
     family_->past_limit().make_free(kept_.table);
     family_->reserve().tables -= 1;
+    family_->begin_leaving(kept_);
+    has_left_ = true;
   }
   give_up(*family_, kept_);
   if (has_begun_ && thread_.is_here()) give_back_recycled_beyond(*family_, recycled_before);

@@ -70,7 +70,7 @@ class BackupState final : private PastLimit::Saving {
   BackupNeed need_;
   std::uint64_t begun_ns_ = 0;
   bool has_begun_ = false;
-  bool has_left_ = false;  ///< the table is given up
+  bool has_left_ = false;  ///< the table is given up, or being given up; under the family's lock
 
   std::atomic<bool> is_cancelled_{false};
   std::atomic<std::uint64_t> pages_done_{0};

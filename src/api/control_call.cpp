@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "fault/dispatch.hpp"
 #include "fault/registry.hpp"
+#include "mm/control/discard.hpp"
 #include "mm/fault/gathering.hpp"
 #include "mm/resources/mapping_budget.hpp"
 #include "mm/space/copy_on_write.hpp"
@@ -60,7 +61,7 @@ void wait_until_saved(Family& family, PageSpan pages) noexcept {
   waiting.who = WaitingForSave::Who::control_call;
   {
     const Section section(family, Section::Intent::look);
-    if (!past.is_limited() || !past.has_unsaved(pages)) return;
+    if (!past.must_go_before(pages)) return;
     past.wait_for(pages, waiting);
   }
   waiting.sleep();
@@ -83,8 +84,16 @@ void let_backup_go_first(Family& family, PageSpan pages) {
   PastLimit& past = family.past_limit();
   if (!past.goes_on()) return;
   check_callable(family);
-  if (past.is_limited() && !past.is_savers()) wait_until_saved(family, pages);
+  wait_until_saved(family, pages);
   let_saved_go(family, pages);
+}
+
+void discard_after_backup(AddressSpace& space, PageSpan pages) {
+  bool is_done = false;
+  while (!is_done) {  // another backup may begin after the one that was waited for
+    let_backup_go_first(space.family(), pages);
+    is_done = retry_in_shortage([&] { return discard_pages(space, pages); });
+  }
 }
 
 void check_callable(Family& family) {

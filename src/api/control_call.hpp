@@ -47,6 +47,9 @@ void begin_control_call(Family& family);
 /// there.
 void let_backup_go_first(Family& family, PageSpan pages);
 
+/// discard_pages(), after a backup that keeps a limit.
+void discard_after_backup(AddressSpace& space, PageSpan pages);
+
 /// check_stack() and check_present().
 void check_callable(Family& family);
 

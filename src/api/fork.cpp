@@ -19,14 +19,17 @@
 #include "fault/registry.hpp"
 #include "mm/control/lease.hpp"
 #include "mm/fault/gathering.hpp"
+#include "mm/fault/handler_copies.hpp"
 #include "mm/resources/mapping_budget.hpp"
 #include "mm/resources/metadata_heap.hpp"
 #include "mm/space/copy_on_write.hpp"
 #include "mm/space/family.hpp"
 #include "mm/space/leaving.hpp"
+#include "mm/watch/kernel_copies.hpp"
 #include "mm/watch/settling.hpp"
 #include "os/fault_signal.hpp"
 #include "os/fork_hooks.hpp"
+#include "os/host.hpp"
 #include "os/last_words.hpp"
 #include "os/process.hpp"
 #include "os/thread.hpp"
@@ -348,12 +351,17 @@ void reap_children(std::uint64_t most_living) noexcept {
   }
 }
 
+// What is made at its first use is made here: a child that is forked by another thread in the
+// middle of that would wait for it for ever.
 void watch_for_forks() {
   static const bool watching = [] {
     forks();
     Registry::instance();
     FamilyList::instance();
     static_cast<void>(metadata_heap_lock());
+    static_cast<void>(os::page_bytes());
+    static_cast<void>(handler_copies());
+    static_cast<void>(kernel_copies());
     os::at_fork(&before_fork, &in_parent, &in_child);
     return true;
   }();

@@ -11,7 +11,6 @@
 #include "api/region_state.hpp"
 #include "base/error.hpp"
 #include "base/zeros.hpp"
-#include "mm/control/discard.hpp"
 #include "mm/tables/table_runs.hpp"
 
 namespace cow {
@@ -55,10 +54,7 @@ void Region::grow(std::size_t new_size_bytes) {
   const std::size_t old_size_bytes = region.size_bytes();
   const PageSpan more{PageIndex{region.pages().value},
                       PageIndex{geometry.pages_for(new_size_bytes).value}};
-  if (!more.empty() && has_frames(space, more)) {
-    let_backup_go_first(space.family(), more);
-    retry_in_shortage([&] { discard_pages(space, more); });
-  }
+  if (!more.empty() && has_frames(space, more)) discard_after_backup(space, more);
   // What lies behind the end on its page could be stored to.
   const std::size_t end_of_page = geometry.offset(more.first);
   const std::span<std::byte> rest{space.begin() + old_size_bytes,

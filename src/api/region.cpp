@@ -12,7 +12,6 @@
 #include "base/error.hpp"
 #include "fault/dispatch.hpp"
 #include "mm/control/clone.hpp"
-#include "mm/control/discard.hpp"
 #include "mm/control/restore.hpp"
 #include "mm/resources/costs.hpp"
 #include "mm/space/copy_on_write.hpp"
@@ -121,9 +120,8 @@ void Region::discard(std::size_t offset, std::size_t length) {
       geometry.page_at(offset + geometry.page_bytes() - 1),
       end == size() ? PageIndex{state().pages().value} : geometry.page_at(end)};
   if (length == 0 || whole_pages.empty()) return;
-  let_backup_go_first(space.family(), whole_pages);
   state().note_changed();
-  retry_in_shortage([&] { discard_pages(space, whole_pages); });
+  discard_after_backup(space, whole_pages);
 }
 
 WriteLease Region::write_lease(std::size_t offset, std::size_t length) {

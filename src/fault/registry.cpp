@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/immortal.hpp"
+#include "os/signal_mask.hpp"
 
 namespace cow {
 
@@ -38,7 +39,10 @@ void Registry::wait_for_readers() noexcept {
   readers_[phase % 2].wait_until_empty();
 }
 
+// Signals are masked, as with every lock that fork() takes: a handler may fork, and would wait for
+// the thread that it interrupts.
 void Registry::add(AddressSpace& space) {
+  const os::SignalsMasked signals;
   const os::LockGuard guard(lock_);
   const Table none;
   const Table* const now = table_.load();
@@ -73,6 +77,7 @@ void Registry::add(AddressSpace& space) {
 }
 
 void Registry::remove(AddressSpace& space) noexcept {
+  const os::SignalsMasked signals;
   const os::LockGuard guard(lock_);
   const Table& table = *table_.load();
   for (std::size_t i = 0; i < table.count; ++i) {

@@ -168,17 +168,33 @@ Action our_action(int slot) noexcept {
   return ours;
 }
 
+bool is_same(const Action& one, const Action& other) noexcept {
+  return one.sa_handler == other.sa_handler && one.sa_flags == other.sa_flags &&
+         std::memcmp(&one.sa_mask, &other.sa_mask, sizeof(std::uint64_t)) == 0;
+}
+
 // libc leaves its own signals out of every mask. One of them cancels threads, and a thread that
-// went away in the middle of a fault would take the lock with it.
-void mask_signals_of_libc() noexcept {
+// went away in the middle of a fault would take the lock with it. Returns the action that was there
+// before, which is ours, unless somebody else has come in front meanwhile.
+Action mask_signals_of_libc(const Action& ours) noexcept {
   struct KernelAction {
-    std::uintptr_t handler, flags, restorer;
+    Entry handler;
+    std::uintptr_t flags, restorer;
     std::uint64_t mask;
-  } action{};
+  } action{}, before{};
   constexpr std::uintptr_t kMaskBytes = sizeof(action.mask);
-  if (raw_syscall(SYS_rt_sigaction, SIGSEGV, 0, argument(&action), kMaskBytes) != 0) return;
+  const auto as_libc_has_it = [](const KernelAction& kernels) {
+    Action as_libc{};
+    as_libc.sa_sigaction = kernels.handler;
+    as_libc.sa_flags = static_cast<int>(kernels.flags);
+    std::memcpy(&as_libc.sa_mask, &kernels.mask, sizeof kernels.mask);
+    return as_libc;
+  };
+  if (raw_syscall(SYS_rt_sigaction, SIGSEGV, 0, argument(&action), kMaskBytes) != 0) return ours;
+  if (slot_of_ours(as_libc_has_it(action)) == kNoSlot) return as_libc_has_it(action);
   action.mask = ~std::uint64_t{0};
-  raw_syscall(SYS_rt_sigaction, SIGSEGV, argument(&action), 0, kMaskBytes);
+  raw_syscall(SYS_rt_sigaction, SIGSEGV, argument(&action), argument(&before), kMaskBytes);
+  return as_libc_has_it(before);
 }
 
 bool leads_to(int from, int slot) noexcept {
@@ -189,9 +205,7 @@ bool leads_to(int from, int slot) noexcept {
 // Frameworks that come and go with the same action keep one slot.
 int slot_of(const Action& action) noexcept COW_REQUIRES(g_install_lock) {
   for (int slot = 0; slot < g_action_count; ++slot) {
-    const Action& known = g_replaced[slot];
-    if (known.sa_handler == action.sa_handler && known.sa_flags == action.sa_flags &&
-        std::memcmp(&known.sa_mask, &action.sa_mask, sizeof(std::uint64_t)) == 0) {
+    if (is_same(g_replaced[slot], action)) {
       const int in_front = g_in_front;
       if (!leads_to(in_front, slot)) g_before[slot] = in_front;
       return slot;
@@ -200,6 +214,14 @@ int slot_of(const Action& action) noexcept COW_REQUIRES(g_install_lock) {
   if (g_action_count == kMostActions) return kMostActions - 1;
   g_before[g_action_count] = g_action_count == 0 ? kNoSlot : g_in_front.load();
   return g_action_count++;
+}
+
+// Ours, for the place that `action` has.
+Action our_action_before(const Action& action) noexcept COW_REQUIRES(g_install_lock) {
+  const int slot = slot_of(action);
+  g_replaced[slot] = action;
+  g_in_front.store(slot);
+  return our_action(slot);
 }
 
 }  // namespace
@@ -227,16 +249,18 @@ void install_fault_handler_locked(FaultHandler handler) {
   if (::sigaction(SIGSEGV, nullptr, &now) != 0) {
     throw_system_error(errno, "sigaction", "the action for SIGSEGV could not be read");
   }
-  if (slot_of_ours(now) != kNoSlot) return;
-  const int slot = slot_of(now);
-  g_replaced[slot] = now;
   g_handler.store(handler, std::memory_order_release);
-  g_in_front.store(slot);
-  const Action ours = our_action(slot);
-  if (::sigaction(SIGSEGV, &ours, nullptr) != 0) {
-    throw_system_error(errno, "sigaction", "libcow's SIGSEGV action could not be installed");
+  // Other threads may install handlers of theirs meanwhile. Whom ours has replaced only the kernel
+  // can tell, and it does so afterwards.
+  while (slot_of_ours(now) == kNoSlot) {
+    const Action ours = our_action_before(now);
+    Action before{};
+    if (::sigaction(SIGSEGV, &ours, &before) != 0) {
+      throw_system_error(errno, "sigaction", "libcow's SIGSEGV action could not be installed");
+    }
+    const bool is_before_expected = is_same(before, now) || slot_of_ours(before) != kNoSlot;
+    now = is_before_expected ? mask_signals_of_libc(ours) : before;
   }
-  mask_signals_of_libc();
 }
 
 }  // namespace cow::os

@@ -89,11 +89,12 @@ std::size_t max_map_count() noexcept {
   return text.error() == 0 && value > 0 ? value : kDefaultMaxMapCount;
 }
 
-std::size_t count_mappings() noexcept {
+std::optional<std::size_t> count_mappings() noexcept {
   std::size_t lines = 0;
-  read_system_file("/proc/self/maps", [&](const char* data, std::size_t n) {
+  const int error = read_system_file("/proc/self/maps", [&](const char* data, std::size_t n) {
     lines += static_cast<std::size_t>(std::count(data, data + n, '\n'));
   });
+  if (error != 0) return std::nullopt;
   return lines;
 }
 

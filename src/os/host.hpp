@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace cow::os {
 
@@ -30,9 +31,9 @@ HugePages allowed_huge_pages() noexcept;
 /// vm.max_map_count; its default where /proc cannot be read.
 std::size_t max_map_count() noexcept;
 
-/// Kernel mappings this process has now (lines of /proc/self/maps); 0 where /proc cannot be read.
-/// Cost: O(mappings).
-std::size_t count_mappings() noexcept;
+/// Kernel mappings this process has now (lines of /proc/self/maps); none where that cannot be read
+/// to its end. Cost: O(mappings).
+std::optional<std::size_t> count_mappings() noexcept;
 
 /// CLOCK_MONOTONIC. Signal context: yes.
 std::uint64_t monotonic_ns() noexcept;

@@ -22,15 +22,21 @@ namespace {
 
 namespace bip = boost::interprocess;
 
-// `make()` returns Boost's object, whose descriptor goes with it: this one stays.
-template <class Make>
-int take_descriptor_once(Descriptor& opened, const Make& make) noexcept {
+// The descriptor of Boost's object goes with it: this one stays.
+int take_descriptor(const bip::shared_memory_object& object, Descriptor& opened) noexcept {
+  const int number = ::fcntl(object.get_mapping_handle().handle, F_DUPFD_CLOEXEC, 0);
+  if (number < 0) return errno;
+  opened = Descriptor(number);
+  return opened.is_open() ? 0 : errno;
+}
+
+int create_object_once(const char* name, Descriptor& opened) noexcept {
   try {
-    const bip::shared_memory_object object = make();
-    const int number = ::fcntl(object.get_mapping_handle().handle, F_DUPFD_CLOEXEC, 0);
-    if (number < 0) return errno;
-    opened = Descriptor(number);
-    return opened.is_open() ? 0 : errno;
+    const bip::shared_memory_object object(bip::create_only, name, bip::read_write,
+                                           bip::permissions(S_IRUSR | S_IWUSR));
+    const int error = take_descriptor(object, opened);
+    if (error != 0) remove_object(name);  // it takes two descriptors, and the second may be missing
+    return error;
   } catch (const bip::interprocess_exception& refused) {
     return refused.get_native_error() != 0 ? refused.get_native_error() : EINVAL;
   } catch (const std::exception&) {
@@ -38,21 +44,12 @@ int take_descriptor_once(Descriptor& opened, const Make& make) noexcept {
   }
 }
 
-// A signal may interrupt it.
-template <class Make>
-int take_descriptor(Descriptor& opened, const Make& make) noexcept {
-  int error = EINTR;
-  while (error == EINTR) error = take_descriptor_once(opened, make);
-  return error;
-}
-
 }  // namespace
 
 int create_object(const char* name, Descriptor& opened) noexcept {
-  return take_descriptor(opened, [&] {
-    return bip::shared_memory_object(bip::create_only, name, bip::read_write,
-                                     bip::permissions(S_IRUSR | S_IWUSR));
-  });
+  int error = EINTR;
+  while (error == EINTR) error = create_object_once(name, opened);  // a signal may interrupt it
+  return error;
 }
 
 int remove_object(const char* name) noexcept {

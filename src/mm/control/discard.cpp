@@ -35,13 +35,14 @@ void give_up_pages(AddressSpace& space, PageSpan span, PageTable& gone) noexcept
 
 }  // namespace
 
-void discard_pages(AddressSpace& space, PageSpan span) {
+bool discard_pages(AddressSpace& space, PageSpan span) {
   Family& family = space.family();
   const TracedCall call;
   const os::SignalsMasked signals;
   KeptTable gone(family.store());
   {
     const Section section(family);
+    if (family.past_limit().must_go_before(span)) return false;
     if (space.copy_on_write().show_zeros(space, span)) give_up_pages(space, span, gone.table);
     family.frames().limit().note_given_back();
     call.tell(space, {.kind = trace::EventKind::discarded, .pages = span});
@@ -53,6 +54,7 @@ void discard_pages(AddressSpace& space, PageSpan span) {
     family.lock().assert_held();
     return family.leave(gone.leaving, piece);
   });
+  return true;
 }
 
 }  // namespace cow

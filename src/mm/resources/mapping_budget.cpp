@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
+#include <utility>
 
 #include "base/units.hpp"
 #include "os/host.hpp"
@@ -39,8 +41,9 @@ void take_spare_mappings() noexcept {
 
 void give_back_spare_mappings() noexcept {
   const os::LockGuard guard(g_spare_lock);
-  if (g_spare != nullptr) os::unmap_spare_mappings(g_spare, kSpareMappings);
-  g_spare = nullptr;
+  // Forgotten first: a child that is forked in between must not unmap what others have put there.
+  std::byte* const spare = std::exchange(g_spare, nullptr);
+  if (spare != nullptr) os::unmap_spare_mappings(spare, kSpareMappings);
 }
 
 // While mappings are short, others may give some back at any time.
@@ -63,9 +66,10 @@ void measure() noexcept {
   const std::size_t left_for_others = std::min(kLeftForOthers, all / 8);
   // Page tables and counts of frames are others', too.
   g_most_metadata.store(os::metadata_mappings() + left_for_others / 2, std::memory_order_relaxed);
-  const std::size_t mapped = os::count_mappings();
+  const std::optional<std::size_t> mapped = os::count_mappings();
+  if (!mapped) return;  // the limit stays what it was
   const std::size_t ours = in_use();
-  const std::size_t others = (mapped > ours ? mapped - ours : 0) + left_for_others;
+  const std::size_t others = (*mapped > ours ? *mapped - ours : 0) + left_for_others;
   // Never 0: with nothing left at all, every window is as wide as can be.
   g_limit.store(all > others ? all - others : 1, std::memory_order_relaxed);
 }
@@ -79,7 +83,8 @@ bool needs_measuring() noexcept {
 }
 
 bool is_used_up() noexcept {
-  return os::count_mappings() + kSpareMappings + kFewMappings >= os::max_map_count();
+  const std::optional<std::size_t> mapped = os::count_mappings();
+  return !mapped || *mapped + kSpareMappings + kFewMappings >= os::max_map_count();
 }
 
 void note_exhausted() noexcept {

@@ -291,8 +291,10 @@ PageIndex PastLimit::after_zeros(PageIndex page) const noexcept {
   return table_->leaf_of(page) == nullptr ? table_->end_of_missing(page) : page + kOnePage;
 }
 
-bool PastLimit::has_unsaved(PageSpan span) const noexcept {
-  return table_ != nullptr && next_to_save(span) < span.last;
+// What the backup's own thread changes may pass the limit.
+bool PastLimit::must_go_before(PageSpan span) const noexcept {
+  if (!is_limited() || table_ == nullptr || next_to_save(span) >= span.last) return false;
+  return !is_savers();
 }
 
 // Not before let_go() of what was chosen before.

@@ -157,8 +157,8 @@ class PastLimit {
   [[nodiscard]] bool goes_on() const noexcept { return goes_on_.load(); }
   /// Whether there is a limit to keep. The same.
   [[nodiscard]] bool is_limited() const noexcept { return is_limited_.load(); }
-  /// Whether any page of `span` is not saved yet.
-  [[nodiscard]] bool has_unsaved(PageSpan span) const noexcept;
+  /// Whether `span` has a page that is not saved yet and whose change nobody would charge.
+  [[nodiscard]] bool must_go_before(PageSpan span) const noexcept;
   /// The first saved pages of `span` go, at most `most`; returns where more may be, the end of
   /// `span` if nowhere. While no fault is at work.
   [[nodiscard]] PageIndex let_saved_go(PageSpan span, std::size_t most) noexcept;

@@ -62,21 +62,25 @@ os::WriteWatch::Found WatchedRange::look(os::AddressRun within, std::span<os::Ad
                                          std::size_t most_pages,
                                          os::WriteWatch::Then then) noexcept {
   if (must_disarm_all_) {
-    int refused = watch();  // a part may not be watched, and then not be disarmed
-    if (refused == 0) refused = family_.watch()->disarm(addresses(all()));
-    if (refused != 0) return {0, within.begin, refused};
-    must_disarm_all_ = false;
-    may_be_clean_ = true;
+    if (const int refused = disarm_all(); refused != 0) return {0, within.begin, refused};
   }
   const os::WriteWatch::Found found = family_.watch()->look(within, runs, most_pages, then);
-  if (found.error == 0) return found;
   if (found.error != EPERM) return found;
-  // A part is not watched. What that look has armed already is not told.
-  int error = watch();
+  // A part is not watched. What that look has armed already is not told, now or, should it be
+  // refused, by a later look.
+  must_disarm_all_ = true;
+  const int refused = disarm_all();
+  return refused == 0 ? family_.watch()->look(within, runs, most_pages, then)
+                      : os::WriteWatch::Found{0, within.begin, refused};
+}
+
+int WatchedRange::disarm_all() noexcept {
+  int error = watch();  // a part may not be watched, and then not be disarmed
   if (error == 0) error = family_.watch()->disarm(addresses(all()));
+  if (error != 0) return error;
+  must_disarm_all_ = false;
   may_be_clean_ = true;
-  return error == 0 ? family_.watch()->look(within, runs, most_pages, then)
-                    : os::WriteWatch::Found{0, within.begin, error};
+  return 0;
 }
 
 void WatchedRange::arm(PageSpan span) noexcept {

@@ -121,6 +121,8 @@ class WatchedRange {
     return family_.geometry().bytes(span.count());
   }
   [[nodiscard]] Place place_of(Frame frame) const noexcept;
+  /// All pages count as stored to. Returns 0 or an errno value: then the next look tries again.
+  [[nodiscard]] int disarm_all() noexcept;
   /// Maps by `map()`, has it watched and writes down that it shows the frames from `first` on.
   template <class Map>
   [[nodiscard]] int show_by(PageSpan span, Frame first, const Map& map) noexcept;
