@@ -221,9 +221,10 @@ TEST_CASE("a name that becomes a pipe while it is looked at keeps nobody waiting
     }
   });
   const support::ChildResult result = support::run_in_child([&]() -> std::string {
-    ::alarm(60);  // who waits for the other end waits for ever
+    ::alarm(300);  // who waits for the other end waits for ever
     bool seen_pipe = false;
-    for (int i = 0; i < 20'000 || (!seen_pipe && i < 2'000'000); ++i) {
+    const int tries = static_cast<int>(std::max<std::size_t>(support::scaled(20'000), 500));
+    for (int i = 0; i < tries || (!seen_pipe && i < 2'000'000); ++i) {
       const support::Refusal refused = refusal_of([&] { (void)attach(name); });
       if (refused.error != ENOENT && refused.error != ENOTSUP) return refused.words;
       seen_pipe = seen_pipe || refused.error == ENOTSUP;

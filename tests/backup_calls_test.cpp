@@ -293,7 +293,7 @@ TEST_CASE("a child that is forked during a backup keeps no pipe of it open", "[a
   }
   bool has_ended = false;
   std::vector<char> buffer(std::size_t{64} << 10);
-  for (pollfd asked{ends[0], POLLIN, 0}; !has_ended && ::poll(&asked, 1, 10'000) > 0;)
+  for (pollfd asked{ends[0], POLLIN, 0}; !has_ended && ::poll(&asked, 1, 60'000) > 0;)
     has_ended = ::read(ends[0], buffer.data(), buffer.size()) <= 0;
   CHECK(has_ended);
   ::kill(child, SIGKILL);

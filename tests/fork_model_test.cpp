@@ -207,6 +207,7 @@ TEST_CASE("random operations in processes of four generations match plain copies
     const std::size_t pages = round % 5 == 4 ? 700 : 24;  // sometimes more than one leaf
     Household first(seed + round, pages * support::page_bytes() - round % 3);
     REQUIRE(first.live(0, pages > 100 ? 3 : 25) == "");
-    REQUIRE(cow::process_stats().bytes_in_use == in_use);
+    // A child that has ended may be kept for a moment by whoever looks at it in /proc.
+    REQUIRE(support::eventually([&] { return cow::process_stats().bytes_in_use == in_use; }));
   }
 }

@@ -79,8 +79,8 @@ std::string complaint_about_publish(const Window& window, bool by_name) {
     const std::exception_ptr error = window.run(publish);
     if (error) wrong = injection::complaint_about(error);
     const std::size_t published = by_name && !error ? 1 : 0;
-    if (wrong.empty() && support::shared_objects(name).size() != published &&
-        !window.refused("unlink")) {
+    if (wrong.empty() && !window.refused("unlink") &&
+        support::shared_objects(name).size() != published) {
       wrong = "something else is left in /dev/shm";
     }
     if (error) publish();

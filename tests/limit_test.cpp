@@ -114,9 +114,7 @@ TEST_CASE("the function may drop snapshots, so that a history stays below its li
       history.push_back(std::move(taken));
     }
     if (cow::process_stats().bytes_in_use >= most) {
-      for (int i = 0; i < 2000 && calls == calls_before; ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      }
+      (void)support::eventually([&] { return calls != calls_before; });
     }
   }
   region.limit_family_bytes(0, nullptr);

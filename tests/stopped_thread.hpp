@@ -137,13 +137,16 @@ class WaitingThread {
         }) {}
   ~WaitingThread() { thread_.join(); }
   /// Returns when it sleeps on a lock, or is done; or after a minute, for the checks to say so.
-  /// Whether it sleeps.
+  /// Whether it sleeps: a lock that others have for a moment is not meant.
   bool wait_for_sleep() {
+    constexpr int kLooks = 5;
     started_.wait();
-    for (int i = 0; i < 60'000 && !done_ && !sleeps(id_); ++i) {
+    int asleep = 0;
+    for (int i = 0; i < 60'000 && !done_ && asleep < kLooks; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      asleep = sleeps(id_) ? asleep + 1 : 0;
     }
-    return sleeps(id_);
+    return asleep == kLooks;
   }
   void wait_for_end() const {
     while (!done_) std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -19,18 +19,31 @@
 
 namespace support {
 
-/// What libcow has in /dev/shm under this name or one that begins with it, or is still filling.
-inline std::vector<std::string> shared_objects(const std::string& name) {
+inline std::vector<std::string> shared_memory_that_begins_with(const std::string& words) {
   std::vector<std::string> found;
   std::error_code none;
   for (const auto& entry : std::filesystem::directory_iterator("/dev/shm", none)) {
     const std::string object = entry.path().filename();
-    if (object.starts_with("libcow." + name) || object.starts_with(".libcow.")) {
-      found.push_back(object);
-    }
+    if (object.starts_with(words)) found.push_back(object);
   }
   std::sort(found.begin(), found.end());
   return found;
+}
+
+/// What libcow has in /dev/shm under this name or one that begins with it, and what somebody has
+/// begun to fill and left. What the test of another process is filling just now is gone soon.
+inline std::vector<std::string> shared_objects(const std::string& name) {
+  std::vector<std::string> left = shared_memory_that_begins_with(".libcow.");
+  const auto is_gone = [](const std::string& object) {
+    return !std::filesystem::exists("/dev/shm/" + object);
+  };
+  (void)eventually([&] {
+    std::erase_if(left, is_gone);
+    return left.empty();
+  });
+  for (std::string& object : shared_memory_that_begins_with("libcow." + name))
+    left.push_back(std::move(object));
+  return left;
 }
 
 /// A name that no other test has. What is published under it is gone at the end.
@@ -47,7 +60,9 @@ class TemplateName {
   [[nodiscard]] const std::string& text() const { return name_; }
   operator const std::string&() const { return name_; }  // NOLINT(*-explicit-*): a name
   [[nodiscard]] std::string path() const { return "/dev/shm/libcow." + name_; }
-  [[nodiscard]] bool is_published() const { return !shared_objects(name_).empty(); }
+  [[nodiscard]] bool is_published() const {
+    return !shared_memory_that_begins_with("libcow." + name_).empty();
+  }
 
  private:
   std::string name_;

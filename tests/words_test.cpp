@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -45,7 +46,11 @@ const std::vector<Claim>& claims() {
                                          {"ulimit -n", {EMFILE}},
                                          {"fs.file-max", {ENFILE}},
                                          {"was closed by the program", {EBADF}},
-                                         {"a rule of this system", {EPERM, EACCES}}};
+                                         {"a rule of this system", {EPERM, EACCES}},
+                                         {"allows no userfaultfd", {EPERM, EACCES, ENOSYS}},
+                                         {"mount /proc", {ENOENT}},
+                                         {"PR_SET_DUMPABLE", {EACCES}},
+                                         {"this kernel cannot watch", {EINVAL}}};
   return all;
 }
 
@@ -81,6 +86,12 @@ const std::vector<Deed>& deeds() {
        [](World& world) {
          cow::RegionOptions options;
          options.reserve_frames = true;
+         (void)Region::create(world.region.size(), options);
+       }},
+      {"create where the kernel copies",
+       [](World& world) {
+         cow::RegionOptions options;
+         options.mechanism = cow::Mechanism::kernel;
          (void)Region::create(world.region.size(), options);
        }},
       {"clone", [](World& world) { (void)world.region.clone(); }},
@@ -150,8 +161,9 @@ TEST_CASE("whatever error a call is refused with, the sentence is about that err
     WARN("skipped: this system has no filters for system calls");
     return;
   }
-  for (const long call : {SYS_mmap, SYS_mprotect, SYS_pwrite64, SYS_pwritev, SYS_pread64,
-                          SYS_fallocate, SYS_memfd_create, SYS_ftruncate, SYS_fcntl}) {
+  for (const long call :
+       {SYS_mmap, SYS_mprotect, SYS_pwrite64, SYS_pwritev, SYS_pread64, SYS_fallocate,
+        SYS_memfd_create, SYS_ftruncate, SYS_fcntl, SYS_userfaultfd, SYS_openat}) {
     if (support::has_sanitizer && call == SYS_mmap) continue;  // its runtime needs it
     for (const int error : errors) {
       CAPTURE(call, error);
@@ -200,4 +212,43 @@ TEST_CASE("a save of a file that was cut off meanwhile is refused because of the
   }
   CAPTURE(refused);
   CHECK(refused.find("shorter") != std::string::npos);
+}
+
+TEST_CASE("a child that was refused its regions says with which error, and so does its end",
+          "[base]") {
+  if (support::has_sanitizer) {
+    WARN("skipped: a sanitizer's runtime needs descriptors");
+    return;
+  }
+  int line[2];
+  REQUIRE(::pipe(line) == 0);
+  const support::ChildResult result = support::run_in_child([&]() -> std::string {
+    Region region = Region::create(support::page_bytes() * 8, support::options());
+    ::dup2(line[1], STDERR_FILENO);  // before there is none to be had
+    const rlimit none{0, 0};
+    if (::setrlimit(RLIMIT_NOFILE, &none) != 0) return "no limit";
+    const pid_t child = ::fork();
+    if (child != 0) {
+      int status = 0;
+      ::waitpid(child, &status, 0);
+      return WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS ? "" : "the child did not die of it";
+    }
+    support::die_silently_of_faults();
+    std::string words = refusal_of(EMFILE, [&] { (void)region.snapshot(); }) + "\n";
+    if (untrue_words(words, EMFILE).empty() && words.find("ulimit -n") != std::string::npos) {
+      words = "right\n";
+    }
+    (void)!::write(STDERR_FILENO, words.data(), words.size());
+    support::store(region, 1, 1);
+    ::_exit(1);
+  });
+  ::close(line[1]);
+  std::string said(1000, '\0');
+  const ssize_t length = ::read(line[0], said.data(), said.size());
+  ::close(line[0]);
+  said.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  CAPTURE(said);
+  CHECK(result.complaint == "");
+  CHECK(said.starts_with("right\nlibcow: "));
+  CHECK(said.find("errno " + std::to_string(EMFILE)) != std::string::npos);
 }

@@ -6,6 +6,7 @@
 
 #include "api/fork.hpp"
 #include "base/error.hpp"
+#include "base/refusal.hpp"
 #include "fault/dispatch.hpp"
 #include "fault/registry.hpp"
 #include "mm/control/discard.hpp"
@@ -103,9 +104,9 @@ void check_callable(Family& family) {
 
 void check_present(const Family& family) {
   if (!family.is_abandoned()) return;
-  throw_system_error(ENOMEM, "fork",
-                     "this process was forked when there was no memory or descriptor for its "
-                     "regions; it cannot use those of its parent, only call exec or make new ones");
+  throw_refused(family.abandoned_for(), "fork",
+                "this process was forked when its regions could not be had; it cannot use those of "
+                "its parent, only call exec or make new ones");
 }
 
 bool regions_gave_mappings(const std::exception& error) noexcept {

@@ -12,6 +12,7 @@
 #include "api/limit.hpp"
 #include "api/recorder.hpp"
 #include "api/trace.hpp"
+#include "base/error.hpp"
 #include "base/immortal.hpp"
 #include "base/intrusive_list.hpp"
 #include "base/refusal.hpp"
@@ -66,6 +67,7 @@ struct Forks {
   // Lifelines of this process and its ancestors: held until exit or exec, for the parent to notice.
   IntrusiveList<Child> born_as;
   std::uint64_t signal_mask = 0;
+  int refused_with = 0;  ///< an errno value: why there is nothing being born, if there are regions
   std::uint64_t traced_as = 0;  ///< the event of the fork that goes on
   std::uint32_t parent_id = 0;  ///< who forks; it may have ended before its child can ask
 };
@@ -98,8 +100,9 @@ void keep_stores_off(AddressSpace& space) {
   }
 }
 
-bool protect_regions() noexcept {
-  bool done = true;
+// 0 or an errno value, as those that follow.
+int protect_regions() noexcept {
+  int error = 0;
   const auto protect = [&](ShownTable& shown) {
     AddressSpace& space = *shown.space;
     if (!space.is_region()) return;
@@ -107,22 +110,22 @@ bool protect_regions() noexcept {
       space.prepare_to_be_seen();
       keep_stores_off(space);
       prepare_leases_for_child(space);
-    } catch (const std::exception&) {
-      done = false;
+    } catch (const std::exception& failure) {
+      error = error_of(failure);
     }
   };
   // Not the registry's: a region that is being destroyed is in it no more, but mapped still.
   for_each_family_locked([&](Family& family) { family.for_each_shown(protect); });
-  return done;
+  return error;
 }
 
-bool hold_for_child(std::uint64_t child) noexcept {
+int hold_for_child(std::uint64_t child) noexcept {
   bool done = true;
   for_each_family_locked([&](Family& family) {
     family.lock().assert_held();
     done = done && family.hold_for(child);
   });
-  return done;
+  return done ? 0 : ENOMEM;
 }
 
 void let_go_for_child(std::uint64_t child) noexcept {
@@ -148,11 +151,12 @@ bool bring_regions_together() noexcept {
   return true;
 }
 
-bool prepare_for(Child& child) noexcept {
+int prepare_for(Child& child) noexcept {
   if (!child.lifeline.is_open()) child.lifeline = os::Lifeline::open();
-  if (child.lifeline.is_open() && protect_regions() && hold_for_child(child.id)) return true;
-  let_go_for_child(child.id);
-  return false;
+  int error = child.lifeline.is_open() ? protect_regions() : errno;
+  if (error == 0) error = hold_for_child(child.id);
+  if (error != 0) let_go_for_child(child.id);
+  return error;
 }
 
 void take(Family& family) noexcept COW_ACQUIRE(family.lock()) {
@@ -186,10 +190,11 @@ void before_fork() noexcept COW_NO_THREAD_SAFETY_ANALYSIS {
   for_each_family_locked(&take);
   if (child != nullptr) child->id = all.next_id++;
   // fork() cannot be refused. The child goes without regions then; it may only want to call exec.
-  if (child != nullptr && !prepare_for(*child) &&
-      !(bring_regions_together() && prepare_for(*child))) {
-    drop(std::exchange(all.being_born, nullptr));
+  all.refused_with = child != nullptr ? prepare_for(*child) : ENOMEM;
+  if (child != nullptr && all.refused_with != 0 && bring_regions_together()) {
+    all.refused_with = prepare_for(*child);
   }
+  if (child != nullptr && all.refused_with != 0) drop(std::exchange(all.being_born, nullptr));
   all.traced_as = 0;
   if (trace::current() != 0) {
     all.traced_as = trace::NewEvent(trace::EventKind::process_forked).number();
@@ -258,16 +263,16 @@ void start_own_frames() COW_REQUIRES(Registry::instance().lock()) {
 }
 
 // What the child may not share with its parent it must not see either.
-void abandon_regions() noexcept COW_REQUIRES(Registry::instance().lock()) {
+void abandon_regions(int refused_with) noexcept COW_REQUIRES(Registry::instance().lock()) {
   for_each_family_locked([](Family& family) {
     family.for_each_shown([](ShownTable& shown) {
       const int error = shown.space->range().forbid();
       if (error != 0) os::die_of("fork: the child has no memory for its regions", error);
     });
   });
-  for_each_family_locked([](Family& family) {
+  for_each_family_locked([&](Family& family) {
     family.lock().assert_held();
-    family.abandon();
+    family.abandon(refused_with);
   });
   Registry::instance().for_each([](AddressSpace& space) { release_child_table(space); });
 }
@@ -305,11 +310,12 @@ void in_child() noexcept {
     all.born_as.push_front(*std::exchange(all.being_born, nullptr));
     try {
       start_own_frames();
-    } catch (const std::exception&) {
+    } catch (const std::exception& failure) {
+      all.refused_with = error_of(failure);
       complete = false;
     }
   }
-  if (!complete) abandon_regions();
+  if (!complete) abandon_regions(all.refused_with);
   tell_begun(all, complete);
   leave_fork();
 }

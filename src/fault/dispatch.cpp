@@ -79,7 +79,9 @@ Answer try_to_handle(const os::FaultReport& report, WaitingForSave& waiting) noe
   const Registry::Reader reader(Registry::instance());
   AddressSpace* const space = reader.find(report.address);
   if (space == nullptr) return Answer::not_ours;
-  if (space->family().is_abandoned()) give_up(*space, report, "fork", ENOMEM);
+  if (const int error = space->family().abandoned_for(); error != 0) {
+    give_up(*space, report, "fork", error);
+  }
   if (!report.is_write) return Answer::not_ours;
   if (t_is_forking) {
     os::die_of(

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 
 #include "base/refusal.hpp"
@@ -19,8 +20,13 @@ Lifeline::~Lifeline() { keep_parent_end(); }
 
 Lifeline Lifeline::open() noexcept {
   Lifeline line;
-  line.file_ = Descriptor(static_cast<int>(
-      raw_syscall(SYS_memfd_create, argument("cow-lifeline"), MFD_CLOEXEC | MFD_ALLOW_SEALING)));
+  const long number =
+      raw_syscall(SYS_memfd_create, argument("cow-lifeline"), MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (number < 0) {
+    errno = static_cast<int>(-number);
+    return line;
+  }
+  line.file_ = Descriptor(static_cast<int>(number));
   if (!line.file_.is_open()) return line;
   // Never touched: an empty file has no page to show.
   void* const mapping =

@@ -23,7 +23,7 @@ class Lifeline {
   }
   ~Lifeline();
 
-  /// With both ends. Not open where no descriptor or mapping is left.
+  /// With both ends. Not open where no descriptor or mapping is left: errno says why.
   static Lifeline open() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return file_.is_open(); }
   /// In the parent: the descriptor, through which it asks, without the mapping.

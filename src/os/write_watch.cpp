@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/refusal.hpp"
 #include "os/host.hpp"
 #include "os/syscall.hpp"
 
@@ -111,13 +112,40 @@ WriteWatch::Found scan(const Descriptor& page_table, AddressRun within, std::spa
 }
 
 [[noreturn]] void throw_no_userfaultfd(int error) {
-  throw_system_error(
-      error, "userfaultfd",
-      error == EINVAL
-          ? "this kernel cannot watch stores without stopping them; Mechanism::kernel needs Linux "
-            "6.7, and Mechanism::automatic takes the handler instead"
-          : "the system allows no userfaultfd, a container's filter of system calls perhaps; allow "
-            "it, or take Mechanism::automatic, which takes the handler instead");
+  switch (error) {
+    case EINVAL:
+      throw_system_error(
+          error, "userfaultfd",
+          "this kernel cannot watch stores without stopping them; Mechanism::kernel needs Linux "
+          "6.7, and Mechanism::automatic takes the handler instead");
+    case EPERM:
+    case EACCES:
+    case ENOSYS:
+      throw_system_error(
+          error, "userfaultfd",
+          "the system allows no userfaultfd, a container's filter of system calls perhaps; allow "
+          "it, or take Mechanism::automatic, which takes the handler instead");
+    default: throw_refused(error, "userfaultfd", "stores could not be watched");
+  }
+}
+
+[[noreturn]] void throw_no_pagemap(int error) {
+  switch (error) {
+    case EACCES:
+      throw_system_error(
+          error, "open",
+          "/proc/self/pagemap, which tells what was stored to, cannot be opened by a "
+          "process that has changed its user or was made undumpable; see "
+          "prctl(PR_SET_DUMPABLE), or take Mechanism::automatic, which takes the "
+          "handler instead");
+    case ENOENT:
+      throw_system_error(error, "open",
+                         "/proc/self/pagemap, which tells what was stored to, is not there; mount "
+                         "/proc, or take Mechanism::automatic, which takes the handler instead");
+    default:
+      throw_refused(error, "open",
+                    "/proc/self/pagemap, which tells what was stored to, could not be opened");
+  }
 }
 
 }  // namespace
@@ -136,18 +164,7 @@ WriteWatch WriteWatch::open() {
     return raw_syscall(SYS_openat, static_cast<std::uintptr_t>(AT_FDCWD),
                        argument("/proc/self/pagemap"), O_RDONLY | O_CLOEXEC);
   });
-  if (pagemap < 0) {
-    throw_system_error(
-        error_of(pagemap), "open",
-        pagemap == -EACCES
-            ? "/proc/self/pagemap, which tells what was stored to, cannot be read by "
-              "a process that has changed its user or was made undumpable; see "
-              "prctl(PR_SET_DUMPABLE), or take Mechanism::automatic, which takes the "
-              "handler instead"
-            : "/proc/self/pagemap cannot be read, which tells what was stored to; "
-              "mount /proc, or take Mechanism::automatic, which takes the handler "
-              "instead");
-  }
+  if (pagemap < 0) throw_no_pagemap(error_of(pagemap));
   Descriptor page_table(static_cast<int>(pagemap));
   page_table.mark();
   return {std::move(watching), std::move(page_table)};

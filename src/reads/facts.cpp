@@ -13,6 +13,7 @@
 #include <sys/timex.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,6 +50,19 @@ COW_READS(int, nanosleep, (const timespec* time, timespec* left), (time, left),
           {left, sizeof(*left)})
 COW_READS_ERRNO(clock_nanosleep, (clockid_t clock, int flags, const timespec* time, timespec* left),
                 (clock, flags, time, left), {left, sizeof(*left)})
+// Its -1 says that a signal ended it, and that of with_leases() that no lease was to be had.
+COW_READS_NEXT(thrd_sleep)
+COW_READS_OURS int thrd_sleep(const timespec* time, timespec* left) {
+  constexpr int kOtherError = -2;
+  const auto real = COW_READS_REAL(thrd_sleep);
+  if (real == nullptr) return kOtherError;
+  int slept = kOtherError;
+  const auto call = [&] {
+    slept = real(time, left);
+    return 0;
+  };
+  return cow::reads::with_leases<int>({{left, sizeof(*left)}}, call) == 0 ? slept : kOtherError;
+}
 COW_READS(int, getitimer, (__itimer_which_t which, itimerval* to) noexcept, (which, to),
           {to, sizeof(*to)})
 COW_READS(int, setitimer, (__itimer_which_t which, const itimerval* time, itimerval* old) noexcept,

@@ -16,9 +16,11 @@
 #include <sys/time.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -46,6 +48,23 @@ pid_t child_that_ends() {
   const pid_t child = ::vfork();
   if (child == 0) ::_exit(3);
   return child;
+}
+
+/// A long sleep that a signal ends: what it returns, and 1 if it does not tell how much is left.
+int is_told_what_is_left(char* at, int (*sleep)(const timespec*, timespec*)) {
+  struct sigaction action {};
+  struct sigaction before {};
+  action.sa_handler = [](int) {};
+  ::sigaction(SIGALRM, &action, &before);
+  const itimerval often{{0, 20'000}, {0, 20'000}};  // one may come before the sleep
+  ::setitimer(ITIMER_REAL, &often, nullptr);
+  const timespec minutes{600, 0};
+  const int result = sleep(&minutes, as<timespec>(at));
+  const itimerval never{};
+  ::setitimer(ITIMER_REAL, &never, nullptr);
+  ::sigaction(SIGALRM, &before, nullptr);
+  const time_t left = as<timespec>(at)->tv_sec;
+  return 0 < left && left <= minutes.tv_sec ? result : 1;
 }
 
 const Call on_one_page[] = {
@@ -181,6 +200,14 @@ const Call on_one_page[] = {
      }},
     {"clock_gettime of the process",
      [](char* at) { return ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, as<timespec>(at)) == 0; }},
+    {"nanosleep", [](char* at) { return is_told_what_is_left(at, &::nanosleep) == -1; }},
+    {"thrd_sleep", [](char* at) { return is_told_what_is_left(at, &::thrd_sleep) == -1; }},
+    {"clock_nanosleep",
+     [](char* at) {
+       return is_told_what_is_left(at, [](const timespec* time, timespec* left) {
+                return ::clock_nanosleep(CLOCK_MONOTONIC, 0, time, left);
+              }) == EINTR;
+     }},
     {"getitimer", [](char* at) { return ::getitimer(ITIMER_REAL, as<itimerval>(at)) == 0; }},
     {"sigprocmask",
      [](char* at) { return ::sigprocmask(SIG_BLOCK, nullptr, as<sigset_t>(at)) == 0; }},

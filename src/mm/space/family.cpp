@@ -102,8 +102,8 @@ void Family::forget_leaving() noexcept {
   }
 }
 
-void Family::abandon() noexcept {
-  abandoned_ = true;
+void Family::abandon(int error) noexcept {
+  abandoned_for_ = error;
   store_.frames.disown();
   forget_leaving();
 }

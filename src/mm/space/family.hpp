@@ -102,10 +102,12 @@ class Family : public ListLink<Family> {
   }
   void note_change() noexcept { generation_.fetch_add(1, std::memory_order_acq_rel); }
 
-  /// A child process for which there was no memory or descriptor at fork() has no use of its
-  /// regions. Set once, before any other thread exists.
-  [[nodiscard]] bool is_abandoned() const noexcept { return abandoned_; }
-  void abandon() noexcept COW_REQUIRES(lock_);
+  /// A child process that was refused its regions at fork() has no use of them. Set once, before
+  /// any other thread exists.
+  [[nodiscard]] bool is_abandoned() const noexcept { return abandoned_for_ != 0; }
+  /// The errno value of what was refused then; 0: it is not abandoned.
+  [[nodiscard]] int abandoned_for() const noexcept { return abandoned_for_; }
+  void abandon(int error) noexcept COW_REQUIRES(lock_);
 
   // The caller holds the lock.
 
@@ -239,7 +241,7 @@ class Family : public ListLink<Family> {
   MetadataArray<HeldDirectory> held_ COW_GUARDED_BY(lock_);
   Lineage lineage_ COW_GUARDED_BY(lock_);
   Reserve reserve_;
-  bool abandoned_ = false;
+  int abandoned_for_ = 0;
 };
 
 /// Holds a family's lock for a part of a control call, alone. The caller has signals masked.
