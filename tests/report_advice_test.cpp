@@ -28,6 +28,16 @@ MadeResult rounds_with(double kernel_ns, double handler_ns, double fork_ns) {
   return made;
 }
 
+/// The rows that were skipped of the kernel, measured with this median.
+void set_kernel(MadeResult& made, double median) {
+  for (cow::measure::Row& row : made.result().rows) {
+    if (row.mechanism != "kernel" || row.experiment != "share") continue;
+    row.status = cow::measure::Status::measured;
+    row.reason.clear();
+    row.samples = support::samples_around(median);
+  }
+}
+
 bool has(const std::vector<std::string>& sentences, const std::string& words) {
   return std::any_of(sentences.begin(), sentences.end(), [&](const std::string& sentence) {
     return sentence.find(words) != std::string::npos;
@@ -101,7 +111,63 @@ TEST_CASE("advice: where a lazy clone stops to be cheaper than a copy", "[tool]"
         std::vector<std::string>{
             "For stores after a clone, libcow, handler is cheaper than eager copy (a memcpy into "
             "memory that is kept and warm) up to a share of the pages between 3 % and 50 % (about "
-            "10 %), and dearer above it."});
+            "10 %), and dearer above it; libcow, kernel was not measured."});
+}
+
+TEST_CASE("advice: a mechanism that is cheaper at every share is not passed over", "[tool]") {
+  MadeResult made = support::shares_that_cross_at_a_tenth();
+  set_kernel(made, 4e6);
+  CHECK(general_advice(made.file()) ==
+        std::vector<std::string>{
+            "For stores after a clone, libcow, kernel is cheaper than eager copy (a memcpy into "
+            "memory that is kept and warm) at every share measured, 0.1 % to 100 %."});
+  set_kernel(made, 20e6);
+  CHECK(has(general_advice(made.file()), "libcow, kernel is dearer than eager copy"));
+}
+
+TEST_CASE("advice: a mechanism with too few samples is passed over, and that is said", "[tool]") {
+  MadeResult made = support::shares_that_cross_at_a_tenth();
+  set_kernel(made, 4e6);
+  for (cow::measure::Row& row : made.result().rows) {
+    if (row.mechanism == "kernel") row.samples.resize(1);
+  }
+  const std::vector<std::string> advice = general_advice(made.file());
+  REQUIRE(advice.size() == 1);
+  CHECK(has(advice, "libcow, handler is cheaper than eager copy"));
+  CHECK(has(advice, "; libcow, kernel has too few samples to tell."));
+}
+
+TEST_CASE("advice: patterns without a crossover are said beside those with one", "[tool]") {
+  MadeResult made = support::shares_that_cross_at_a_tenth();
+  set_kernel(made, 4e6);
+  for (const double share : {0.01, 0.1, 1.0}) {
+    const std::string workload = std::to_string(share) + " of 64 MiB, sequential";
+    const MadeResult::Json parameters = {
+        {"bytes", std::size_t{64} << 20}, {"share", share}, {"pattern", "sequential"}};
+    made.add("share", workload, "kernel", 20e6 * share, parameters, "eager");
+    made.add("share", workload, "eager", 8e6, parameters);
+  }
+  CHECK(has(general_advice(made.file()),
+            "up to a share of the pages between 10 % and 100 % (about 40 %), and dearer above it; "
+            "with other patterns of stores it is cheaper than eager copy (a memcpy into memory "
+            "that is kept and warm) at every share measured, 0.1 % to 100 %."));
+}
+
+TEST_CASE("advice: what of a recorded program is not replayed is said with the answer", "[tool]") {
+  MadeResult made;
+  MadeResult::Json parameters = {{"pages_copied", 4000},
+                                 {"pages_copied_along", 3000},
+                                 {"unseen_families", 1},
+                                 {"unseen_pages", 500}};
+  made.add("trace", "program: 2 rounds", "handler", 1e6, parameters);
+  made.add("trace", "program: 2 rounds", "kernel", 2e6, parameters, "handler");
+  const std::string caveat =
+      "; but 3,000 of 4,000 copied pages had no fault of their own, and the kernel copied 500 "
+      "pages for 1 family of regions, which are not replayed.";
+  CHECK(has(general_advice(made.file()), caveat));
+  CHECK(has(detailed_advice(made.file()), caveat));
+  for (cow::measure::Row& row : made.result().rows) row.parameters.clear();
+  CHECK_FALSE(has(general_advice(made.file()), "; but"));
 }
 
 TEST_CASE("advice: a lazy clone that is cheaper everywhere", "[tool]") {

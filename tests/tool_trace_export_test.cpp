@@ -248,6 +248,7 @@ TEST_CASE("The JSON's head says what was recorded, and what is missing", "[tool]
   CHECK(head.at("architecture") == "x86-64");
   CHECK(head.at("lost") == 3);
   CHECK(head.at("misfits") == 0);
+  CHECK(head.at("warnings").empty());
   CHECK(head.at("events") == document.at("events").size());
   CHECK(head.at("processes") == Json::array({TraceMaker::main_pid}));
   const Json& fault = document.at("events").at(3);
@@ -256,6 +257,16 @@ TEST_CASE("The JSON's head says what was recorded, and what is missing", "[tool]
   CHECK(fault.at("error_code") == "0x7");
   CHECK(fault.at("parts_ns").at("copy") == 300);
   CHECK(fault.at("entries") == Json::array({Json::array({2, 17, 1, 1, 117, "writable"})}));
+}
+
+TEST_CASE("The JSON's head says how many copied pages had no fault", "[tool]") {
+  const Folder folder;
+  TraceMaker maker = support::usual_trace();
+  Event& fault = maker.fault(2, 30, 130, 8, 9);
+  fault.page_count = 8;
+  const Json warnings = trace_json(saved(folder, maker)).at("trace").at("warnings");
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings.at(0).get<std::string>().find("had no fault of their own") != std::string::npos);
 }
 
 TEST_CASE("A step is told in words that say the cause", "[tool]") {

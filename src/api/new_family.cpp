@@ -112,7 +112,8 @@ std::shared_ptr<Family> new_family(std::uint64_t size_bytes, const RegionOptions
   if (copy_on_write.stores_fault()) ensure_handler_installed();
   auto family = std::allocate_shared<Family>(
       MetadataAllocator<Family>{}, geometry, geometry.pages_for(most_bytes),
-      options.max_window_pages, options.reserve_frames ? Backing::reserved : Backing::on_store,
+      window_pages_for_trace(options.max_window_pages),
+      options.reserve_frames ? Backing::reserved : Backing::on_store,
       options.huge_pages ? os::allowed_huge_pages() : os::HugePages{}, options.keep_out_of_cores,
       copy_on_write, std::move(watch));
   family->set_most_bytes(most_bytes);

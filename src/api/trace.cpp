@@ -105,6 +105,14 @@ void follow_trace_environment() {
   g_environment.store(Environment::followed);
 }
 
+std::size_t window_pages_for_trace(std::size_t asked) {
+  const std::string_view windows = variable("COW_TRACE_WINDOWS");
+  if (windows.empty() || windows == "on" || variable("COW_TRACE").empty()) return asked;
+  if (windows == "off") return 1;
+  throw_invalid_argument("COW_TRACE_WINDOWS is '" + std::string(windows) +
+                         "' in the environment; it must be on or off");
+}
+
 void forget_trace_beginning() noexcept {
   Environment unfinished = Environment::being_followed;
   g_environment.compare_exchange_strong(unfinished, Environment::to_be_followed);

@@ -67,6 +67,10 @@ class Lists(InFolder):
             self.assertRegex(run.stdout, rf"(?m)^ +{mechanism} +\S")
         lines = run.stdout.splitlines()
         self.assertLessEqual(max(map(len, lines)), 80)
+        # Whatever one of the experiments has, with these.
+        for mechanism in ("bare-signal", "bare-fault", "bare-remap", "handler-clone", "fork-child",
+                          "plain-untouched"):
+            self.assertRegex(run.stdout, rf"(?m)^ +{mechanism} +\S.*; in \w+")
         # In one column behind every name, the longest too.
         named = [line for line in lines if re.match(r" {3}\S", line)]
         column = max(re.match(r" {3}\S+", line).end() for line in named) + 1
@@ -223,12 +227,23 @@ class Checks(InFolder):
     def test_a_machine_too_noisy_to_check_is_said_with_status_3(self):
         document, _ = self.measure("base.json", "--only", ONE)
         noise = document["context"]["cow_bench"]["noise"]
-        noise["samples"] = [sample * factor for sample in noise["samples"] for factor in (1, 9)]
+        noise["samples"] = [sample * factor for sample in noise["samples"] for factor in (1, 1, 9)]
         (self.folder / "base.json").write_text(json.dumps(document))
         run = self.cow("--check", "base.json", "--quiet")
         self.assertEqual((run.returncode, run.stderr), (3, ""), run.stdout)
         words = " ".join(run.stdout.split())
         self.assertRegex(words, r"changes below \d{3,} % are not seen: .* too noisy to check")
+
+    def test_the_mechanisms_of_the_baseline_are_measured_again_and_no_others(self):
+        self.measure("base.json", "--only", ONE, "--mechanisms", "eager,handler")
+        run = self.cow("--check", "base.json", "--json", "now.json")
+        self.assert_ends_without_a_change(run)
+        document = json.loads((self.folder / "now.json").read_text())
+        self.assertEqual({row["mechanism"] for row in document["benchmarks"]},
+                         {"eager", "handler"})
+        run = self.cow("--check", "base.json", "--json", "now.json", "--mechanisms", "eager")
+        document = json.loads((self.folder / "now.json").read_text())
+        self.assertEqual({row["mechanism"] for row in document["benchmarks"]}, {"eager"})
 
     def test_what_was_not_chosen_is_not_missing(self):
         document, _ = self.measure("base.json", "--only", ONE + ",share")
@@ -319,6 +334,10 @@ class Refused(InFolder):
         self.assert_refused(self.cow("--only", "clnoe"), 2, "clnoe", "did you mean clone?")
         self.assert_refused(self.cow("--only", "zzzzzzzz"), 2, "there is: ", ONE)
         self.assert_refused(self.cow("--mechanisms", "handlr"), 2, "did you mean handler?")
+        names = re.findall(r"(?m)^   (\S+) ", self.cow("--list").stdout.split("Mechanisms")[1])
+        for name in (name for name in names if "bare" in name or "plain" in name):
+            self.assert_refused(self.cow("--only", ONE, "--mechanisms", name), 2,
+                                f"no experiment that was chosen has {name}")
         self.assert_refused(self.cow("--lits"), 2, "did you mean --list?")
         self.assert_refused(self.cow("--only", ONE, "--trace", "t"), 2, "trace")
         self.assert_refused(self.cow("--only", "trace"), 2, "needs --trace FILE")

@@ -131,6 +131,19 @@ class Recording(InFolder):
                 if os.environ.get("COW_MECHANISM", "handler") == "handler":
                     self.assertGreater(faults, 0)
 
+    def test_each_page_that_is_copied_has_its_own_fault(self):
+        if os.environ.get("COW_MECHANISM", "handler") != "handler":
+            self.skipTest("the kernel copies, and no store faults")
+        unseen = re.compile(r"^ +unseen +\d+ of \d+ copied pages had no fault", re.MULTILINE)
+        run = self.record(traced(), "in-order")
+        self.assertIsNone(unseen.search(run.stderr), run.stderr)
+        self.assertEqual(self.json_of()["trace"]["warnings"], [])
+        run = self.cow("trace", "--windows", "-o", "w", "--", traced(), "in-order")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertRegex(run.stderr, unseen)
+        [warning] = self.json_of("w")["trace"]["warnings"]
+        self.assertRegex(warning, r"^\d+ of \d+ copied pages had no fault of their own: ")
+
     def test_a_child_process_is_in_the_trace(self):
         self.record(COMMAND[0], "demo", "fork", "--plain")
         self.assertEqual(len(self.json_of()["trace"]["processes"]), 2)
@@ -255,6 +268,8 @@ class CommandLine(InFolder):
         self.assert_refused(self.cow("trace"), 2, "cow trace -- PROGRAM")
         self.assert_refused(self.cow("trace", "--"), 2, "cow trace -- PROGRAM")
         self.assert_refused(self.cow("trace", "-o", "x", "ls", "-l"), 2, "cow trace -- ls -l")
+        self.assert_refused(self.cow("trace", "--windows", "ls"), 2, "cow trace -- ls")
+        self.assert_refused(self.cow("trace", "--windows"), 2, "cow trace -- PROGRAM")
         self.assert_refused(self.cow("trace", "ls", "--", "-l"), 2, "cow trace -- ls")
         self.assert_refused(self.cow("trace", "--evnts", "5", "--", "ls"), 2, "--events")
         self.assert_refused(self.cow("trace", "--events", "0", "--", "ls"), 2, "--events")

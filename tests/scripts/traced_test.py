@@ -88,6 +88,24 @@ class Traced(unittest.TestCase):
             self.assertEqual(result.returncode, 3, number)
             self.assertIn("COW_TRACE_EVENTS is '" + number + "'", result.stdout)
 
+    def faults_in_order(self, windows):
+        self.check_silent(run("in-order", COW_TRACE=str(self.folder / "t"),
+                              COW_MECHANISM="handler", COW_TRACE_WINDOWS=windows))
+        return TraceFile(self.folder / "t").count("fault")
+
+    def test_each_copied_page_has_a_fault_where_windows_are_off(self):
+        pages = (1 << 20) // os.sysconf("SC_PAGE_SIZE")
+        self.assertGreaterEqual(self.faults_in_order("off"), pages)
+        self.assertEqual(self.faults_in_order("on"), self.faults_in_order(""))
+        if pages >= 64:
+            self.assertLess(self.faults_in_order("on"), pages)
+
+    def test_windows_are_on_or_off(self):
+        result = run(COW_TRACE=str(self.folder / "t"), COW_TRACE_WINDOWS="no")
+        self.assertEqual(result.returncode, 3)
+        self.assertIn("COW_TRACE_WINDOWS is 'no'", result.stdout)
+        self.check_silent(run(COW_TRACE_WINDOWS="no"))
+
     def test_a_program_that_traces_itself_is_told(self):
         own = str(self.folder / "own")
         self.check_silent(run("itself", own))

@@ -1,5 +1,6 @@
 // A program that knows nothing of traces, for scripts/traced_test.py: the environment asks for one.
-// With the argument "itself" it begins one of its own, too.
+// With the argument "itself" it begins one of its own, too; with "in-order" it stores to all
+// pages of a clone, one after the other.
 
 #include <cow/cow.hpp>
 #include <cstdio>
@@ -17,7 +18,11 @@ int main(int count, char** arguments) {
     }
     const cow::Snapshot past = region.snapshot();
     region.bytes()[0] = std::byte{2};
-    const cow::Region clone = region.clone();
+    cow::Region clone = region.clone();
+    const bool is_in_order = count > 1 && std::string_view(arguments[1]) == "in-order";
+    for (std::size_t i = 0; is_in_order && i < clone.size(); i += clone.page_bytes()) {
+      clone.bytes()[i] = std::byte{3};
+    }
     return std::to_integer<int>(past.bytes()[0]) == 1 ? 0 : 1;
   } catch (const std::exception& error) {
     std::puts(error.what());

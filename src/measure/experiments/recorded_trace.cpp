@@ -117,6 +117,18 @@ std::vector<Side> sides_of(MemoryOptions options, const SharedStretches& stretch
   return sides;
 }
 
+/// What advice has to say beside its answer.
+void add_unseen(const PageWrites& writes, nlohmann::ordered_json& parameters) {
+  if (writes.along.copied_along > 0) {
+    parameters["pages_copied"] = writes.along.copied;
+    parameters["pages_copied_along"] = writes.along.copied_along;
+  }
+  if (writes.unseen_families > 0) {
+    parameters["unseen_families"] = writes.unseen_families;
+    parameters["unseen_pages"] = writes.unseen_pages;
+  }
+}
+
 Comparison comparison_of(const PageWrites& writes, const Stretches& stretches) {
   Comparison comparison;
   comparison.parameters = {{"program", writes.program},
@@ -131,6 +143,7 @@ Comparison comparison_of(const PageWrites& writes, const Stretches& stretches) {
                            {"stores_without_fault", writes.stores_without_fault},
                            {"stores_outside_rounds", writes.stores_outside},
                            {"stores_again", writes.stores_again}};
+  add_unseen(writes, comparison.parameters);
   comparison.against = "handler";
   comparison.memory_bytes = 2 * writes.bytes;
   comparison.warnings = writes.warnings;

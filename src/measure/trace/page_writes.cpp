@@ -10,6 +10,7 @@
 #include "base/units.hpp"
 #include "measure/quantity.hpp"
 #include "measure/trace/round_reader.hpp"
+#include "measure/trace/unseen_stores.hpp"
 
 namespace cow::measure {
 namespace {
@@ -19,29 +20,33 @@ using trace::EventKind;
 
 constexpr std::size_t most_granule_bytes = std::size_t{2} << 20;
 
-/// A process and one of its families.
-using FamilyKey = std::pair<std::uint32_t, std::uint32_t>;
-
 [[noreturn]] void refuse(const TraceFile& trace, const std::string& what) {
   throw TraceError(fmt::format("'{}' {}", printable(trace.path), what));
 }
 
-std::map<FamilyKey, std::uint64_t> faults_of_families(const TraceFile& trace) {
-  std::map<FamilyKey, std::uint64_t> faults;
+using Families = std::map<TracedFamily, std::uint64_t>;
+using KernelFamilies = std::map<TracedFamily, KernelCopied>;
+
+/// First stores that the trace tells of: faults, or pages that the kernel copied where all of a
+/// family's are known.
+Families stores_of_families(const TraceFile& trace, const KernelFamilies& kernels) {
+  Families stores;
   for (const Event& event : trace.events) {
-    if (event.kind == EventKind::fault) ++faults[{event.pid, event.family}];
+    if (event.kind == EventKind::fault) ++stores[{event.pid, event.family}];
   }
-  return faults;
+  for (const auto& [key, family] : kernels) {
+    if (family.are_all_told()) stores[key] += family.told;
+  }
+  return stores;
 }
 
-[[noreturn]] void refuse_without_faults(const TraceFile& trace) {
-  const bool is_kernels = std::ranges::any_of(
-      trace.events, [](const Event& event) { return event.kind == EventKind::collected; });
-  refuse(trace, is_kernels
-                    ? "has no store to replay: the kernel copied for that program, and tells "
-                      "nobody; record it again with COW_MECHANISM=handler"
-                    : "has no store to replay: nothing was stored to a page that libcow had "
-                      "to make writable");
+[[noreturn]] void refuse_without_stores(const TraceFile& trace, const KernelFamilies& kernels) {
+  refuse(trace, kernels.empty()
+                    ? "has no store to replay: nothing was stored to a page that libcow had "
+                      "to make writable"
+                    : "has no store to replay: the kernel copied for that program, and does not "
+                      "tell which pages; " +
+                          ask_for_handler_words());
 }
 
 std::string last_part(const std::string& path) {
@@ -59,7 +64,7 @@ std::size_t granule_with(std::uint64_t offset, std::uint64_t page, std::size_t l
 
 /// No event says how large a region's pages are, but each fault which page has its address. Where
 /// the region was made by the process's parent it has the same number and address there.
-std::size_t granule_of(const TraceFile& trace, FamilyKey key) {
+std::size_t granule_of(const TraceFile& trace, TracedFamily key) {
   std::map<std::uint32_t, std::uint64_t> addresses;
   std::size_t granule = trace.header.page_bytes;
   for (const Event& event : trace.events) {
@@ -79,7 +84,7 @@ std::size_t granule_of(const TraceFile& trace, FamilyKey key) {
 
 /// Of the family's largest region. A child's may have been made by its parent, under the same
 /// number; a page that was stored to is in it in any case.
-std::uint64_t pages_of(const TraceFile& trace, FamilyKey key) {
+std::uint64_t pages_of(const TraceFile& trace, TracedFamily key) {
   std::uint64_t pages = 0;
   for (const Event& event : trace.events) {
     if (event.family != key.second) continue;
@@ -108,23 +113,51 @@ void warn_of_gaps(const TraceFile& trace, std::vector<std::string>& warnings) {
   }
 }
 
-void warn_of_others(const std::map<FamilyKey, std::uint64_t>& faults, FamilyKey chosen,
-                    std::vector<std::string>& warnings) {
+void warn_of_others(const Families& stores, PageWrites& writes) {
+  if (stores.size() < 2) return;
   std::set<std::uint32_t> processes;
   std::uint64_t all = 0;
-  for (const auto& [key, count] : faults) {
+  for (const auto& [key, count] : stores) {
     processes.insert(key.first);
     all += count;
   }
-  if (faults.size() < 2) return;
-  warnings.push_back(fmt::format(
+  writes.warnings.push_back(fmt::format(
       "the program has {} families of regions in {} process{}: what is replayed is the busiest of "
-      "them, family {} of process {}, with {} of {} faults",
-      faults.size(), processes.size(), processes.size() == 1 ? "" : "es", chosen.second,
-      chosen.first, with_commas(faults.at(chosen)), with_commas(all)));
+      "them, family {} of process {}, with {} of {} stores that the trace tells of",
+      stores.size(), processes.size(), processes.size() == 1 ? "" : "es", writes.family, writes.pid,
+      with_commas(stores.at({writes.pid, writes.family})), with_commas(all)));
 }
 
-void read_rounds(const TraceFile& trace, FamilyKey key, PageWrites& writes) {
+void warn_of_kernel(const Families& stores, const KernelFamilies& kernels, PageWrites& writes) {
+  for (const auto& [key, family] : kernels) {
+    if (stores.contains(key) || family.pages == 0) continue;
+    ++writes.unseen_families;
+    writes.unseen_pages += family.pages;
+  }
+  if (writes.unseen_families == 0) return;
+  writes.warnings.push_back(fmt::format(
+      "{} besides, and does not tell which: they are not replayed; {}",
+      kernel_copied_words(writes.unseen_families, writes.unseen_pages), ask_for_handler_words()));
+}
+
+void warn_of_windows(PageWrites& writes) {
+  const CopiedAlong& along = writes.along;
+  if (along.copied_along > 0) {
+    writes.warnings.push_back(fmt::format(
+        "{}: libcow copied them along with a neighbour, nobody knows whether the program stored to "
+        "them, and they are not replayed; record it with windows off, as cow trace does without "
+        "--windows, or with RegionOptions::max_window_pages of 1",
+        copied_along_words(along.copied_along, along.copied)));
+  }
+  if (along.opened_along > 0) {
+    writes.warnings.push_back(
+        fmt::format("{} that showed zeros, or nothing shared, became writable along with a "
+                    "neighbour: stores to them are not replayed",
+                    counted(along.opened_along, "page")));
+  }
+}
+
+void read_rounds(const TraceFile& trace, TracedFamily key, PageWrites& writes) {
   RoundReader reader(writes);
   try {
     for (const Event& event : trace.events) {
@@ -139,10 +172,11 @@ void read_rounds(const TraceFile& trace, FamilyKey key, PageWrites& writes) {
 }  // namespace
 
 PageWrites page_writes(const TraceFile& trace) {
-  const auto faults = faults_of_families(trace);
-  if (faults.empty()) refuse_without_faults(trace);
-  const FamilyKey key =
-      std::ranges::max_element(faults, {}, [](const auto& family) { return family.second; })->first;
+  const KernelFamilies kernels = kernel_copied(trace);
+  const Families stores = stores_of_families(trace, kernels);
+  if (stores.empty()) refuse_without_stores(trace, kernels);
+  const TracedFamily key =
+      std::ranges::max_element(stores, {}, [](const auto& family) { return family.second; })->first;
   PageWrites writes;
   writes.program = last_part(trace.program);
   writes.pid = key.first;
@@ -162,7 +196,9 @@ PageWrites page_writes(const TraceFile& trace) {
                               counted(writes.stores_outside, "first store")));
   }
   warn_of_gaps(trace, writes.warnings);
-  warn_of_others(faults, key, writes.warnings);
+  warn_of_others(stores, writes);
+  warn_of_kernel(stores, kernels, writes);
+  warn_of_windows(writes);
   return writes;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "measure/trace/trace_file.hpp"
+#include "measure/trace/unseen_stores.hpp"
 
 namespace cow::measure {
 
@@ -24,7 +25,7 @@ struct RecordedRound {
 struct PageWrites {
   std::string program;         ///< the last part of its path
   std::uint32_t pid = 0;       ///< of the process, and
-  std::uint32_t family = 0;    ///< the family in it, that has the most faults
+  std::uint32_t family = 0;    ///< the family in it, of which the trace tells the most stores
   std::size_t bytes = 0;       ///< of the largest region
   std::size_t page_bytes = 0;  ///< of its pages: its granule
   std::vector<RecordedRound> rounds;
@@ -33,6 +34,9 @@ struct PageWrites {
   std::uint64_t stores_outside = 0;        ///< while nothing was kept: there was nothing to copy
   std::uint64_t stores_again = 0;  ///< to a page that had been stored to in the same round, through
                                    ///< another region or after a discard: replayed once
+  CopiedAlong along;               ///< in its rounds
+  std::uint64_t unseen_families = 0;  ///< others for which the kernel copied: not replayed, with
+  std::uint64_t unseen_pages = 0;     ///< so many pages
   std::vector<std::string> warnings;  ///< what of the trace is not in here: sentences
 };
 

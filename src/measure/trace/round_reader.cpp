@@ -24,14 +24,17 @@ void RoundReader::add(const Event& event) {
     case EventKind::restored: restore(event); break;
     case EventKind::process_begun: begin_process(event.first_page != 0); break;
     case EventKind::fault: store(event); break;
+    case EventKind::collected: collect(event); break;
     default: break;
   }
+  if (event.kind != EventKind::entries) told_.erase(event.tid);
 }
 
 // Its regions are its parent's, too: what either stores to is copied.
 void RoundReader::begin_process(bool has_regions) {
   spaces_.clear();
   writable_.clear();
+  told_.clear();
   hot_pages_.clear();
   may_have_hot_stores_ = false;
   state_ = has_regions ? State::before_round : State::nothing_kept;
@@ -39,6 +42,7 @@ void RoundReader::begin_process(bool has_regions) {
 
 // Of a space that is not made yet, too: it begins with them.
 void RoundReader::note_entries(const Event& event) {
+  told_[event.tid].push_back(event);
   PageRuns& runs = writable_[event.space];
   runs.cut(event.first_page, event.page_count, [](const PageRun&) {});
   if (event.look != trace::EntryLook::writable) return;
@@ -87,6 +91,7 @@ void RoundReader::store(const Event& event) {
     return;
   }
   if (state_ == State::before_round) begin();
+  writes_.along.add(event);
   if (!stored_to_.insert(event.first_page).second) {
     ++writes_.stores_again;
     return;
@@ -95,6 +100,36 @@ void RoundReader::store(const Event& event) {
   // Regions lie at whole pages of theirs.
   writes_.rounds.back().offsets_bytes.push_back(event.first_page * writes_.page_bytes +
                                                 event.address % writes_.page_bytes);
+}
+
+// Nobody knows in which order, nor where in the pages. Before the first of these events a region
+// has no copies, and its pages are said to have become read-only.
+void RoundReader::collect(const Event& event) {
+  if (event.pages_copied == 0) return;
+  std::vector<std::uint64_t> pages;
+  for (const Event& entries : told_[event.tid]) {
+    if (entries.space != event.space) continue;
+    count_work(entries.page_count);
+    for (std::uint64_t i = 0; i < entries.page_count; ++i) pages.push_back(entries.first_page + i);
+  }
+  if (state_ == State::nothing_kept) {
+    writes_.stores_outside += pages.size();
+    return;
+  }
+  if (state_ == State::before_round && !pages.empty()) begin();
+  for (const std::uint64_t page : pages) {
+    if (!stored_to_.insert(page).second) continue;
+    ++writes_.stores;
+    ++writes_.stores_without_fault;
+    writes_.rounds.back().offsets_bytes.push_back(page * writes_.page_bytes);
+  }
+}
+
+void RoundReader::count_work(std::uint64_t pages) {
+  pages_looked_at_ += pages;
+  if (pages_looked_at_ <= most_pages) return;
+  throw TraceError("has more stores in its rounds than can be replayed; record less with "
+                   "--events N");
 }
 
 void RoundReader::begin() {
@@ -110,11 +145,7 @@ void RoundReader::look_for_hot_pages(std::uint32_t region) {
   const auto runs = writable_.find(region);
   if (runs == writable_.end()) return;
   runs->second.for_each([&](const PageRun& run) {
-    pages_looked_at_ += run.page_count;
-    if (pages_looked_at_ > most_pages) {
-      throw TraceError("has more stores in its rounds than can be replayed; record less with "
-                       "--events N");
-    }
+    count_work(run.page_count);
     for (std::uint64_t i = 0; i < run.page_count; ++i) hot_pages_.push_back(run.first_page + i);
   });
 }

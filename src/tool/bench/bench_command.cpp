@@ -19,14 +19,13 @@
 #include "measure/host/environment.hpp"
 #include "measure/host/process_start.hpp"
 #include "measure/host/stop_signals.hpp"
-#include "measure/mechanisms/mechanism.hpp"
 #include "measure/shortened.hpp"
+#include "tool/bench/names.hpp"
 #include "tool/bench/progress_line.hpp"
 #include "tool/bench/result_text.hpp"
 #include "tool/json_file.hpp"
 #include "tool/quantity.hpp"
 #include "tool/screen.hpp"
-#include "tool/suggestion.hpp"
 #include "tool/tool_error.hpp"
 
 namespace cow::tool {
@@ -60,52 +59,6 @@ Screen screen_of(std::FILE* file) {
 
 bool is_output(const BenchOptions& options) { return options.json == "-"; }
 
-/// For all names and a blank behind the longest.
-std::size_t columns_of_names() {
-  std::size_t longest = 0;
-  for (const Experiment& one : measure::experiments()) longest = std::max(longest, one.name.size());
-  for (const measure::Mechanism& one : measure::mechanisms()) {
-    longest = std::max(longest, std::string_view(one.name).size());
-  }
-  return longest + 1;
-}
-
-int list() {
-  Screen screen = screen_of(stdout);
-  const std::size_t columns = columns_of_names();
-  const auto padded = [&](std::string_view name) { return fmt::format("{:<{}}", name, columns); };
-  screen.line("Experiments, for --only:");
-  for (const Experiment& experiment : measure::experiments()) {
-    screen.fact(padded(experiment.name), experiment.question);
-  }
-  screen.blank();
-  screen.line("Mechanisms, for --mechanisms:");
-  for (const measure::Mechanism& mechanism : measure::mechanisms()) {
-    const std::string why_not = mechanism.why_not();
-    const std::string title(mechanism.title);
-    screen.fact(padded(mechanism.name),
-                why_not.empty() ? title : title + "; not here: " + printable(why_not));
-  }
-  screen.flush();
-  return exit_success;
-}
-
-[[noreturn]] void refuse(const char* kind, const std::string& word,
-                         const std::vector<std::string>& names) {
-  std::string sentence = fmt::format("there is no {} '{}'", kind, printable(word));
-  const auto meant = nearest(word, names);
-  sentence += meant.has_value() ? fmt::format("; did you mean {}?", *meant)
-                                : fmt::format("; there is: {}", fmt::join(names, ", "));
-  throw ToolError(sentence + " (see cow bench --list)", exit_usage);
-}
-
-void check_names(const char* kind, const std::vector<std::string>& words,
-                 const std::vector<std::string>& names) {
-  for (const std::string& word : words) {
-    if (std::find(names.begin(), names.end(), word) == names.end()) refuse(kind, word, names);
-  }
-}
-
 std::vector<Experiment> chosen(const std::vector<std::string>& words) {
   std::vector<std::string> names;
   for (const Experiment& experiment : measure::experiments()) names.emplace_back(experiment.name);
@@ -118,19 +71,15 @@ std::vector<Experiment> chosen(const std::vector<std::string>& words) {
   return chosen;
 }
 
+/// Also of experiments that were not chosen: what --list has is no unknown name.
+void check_mechanisms(const BenchOptions& options) {
+  if (options.mechanisms.empty()) return;
+  const std::vector<Plan> all = measure::plan(measure::experiments(), measure::Scale());
+  check_names("mechanism", options.mechanisms, names_of_mechanisms(all));
+}
+
 void choose_mechanisms(std::vector<Plan>& plans, const std::vector<std::string>& words) {
   if (words.empty()) return;
-  std::vector<std::string> names;
-  const auto add = [&](std::string_view name) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
-  };
-  for (const measure::Mechanism& mechanism : measure::mechanisms()) add(mechanism.name);
-  for (const Plan& plan : plans) {
-    for (const measure::Comparison& comparison : plan.comparisons) {
-      for (const measure::Side& side : comparison.sides) add(side.mechanism);
-    }
-  }
-  check_names("mechanism", words, names);
   measure::keep_mechanisms(plans, words);
   if (plans.empty()) {
     throw ToolError(fmt::format("no experiment that was chosen has {}; see cow bench --list",
@@ -205,6 +154,17 @@ std::vector<std::string> names_of_experiments(const BenchOptions& options,
     throw ToolError(fmt::format("'{}' has no results in it; nothing can be compared with it",
                                 printable(*options.baseline)),
                     exit_usage);
+  }
+  return names;
+}
+
+/// Those of --mechanisms, or those that the baseline has of these experiments, or all.
+std::vector<std::string> names_of_sides(const BenchOptions& options,
+                                        const std::optional<Result>& baseline) {
+  if (!options.mechanisms.empty() || !baseline.has_value()) return options.mechanisms;
+  std::vector<std::string> names;
+  for (const measure::Row& row : baseline->rows) {
+    if (std::ranges::find(names, row.mechanism) == names.end()) names.push_back(row.mechanism);
   }
   return names;
 }
@@ -345,7 +305,10 @@ int report(const Result& result, const std::optional<Result>& baseline,
 }  // namespace
 
 int run_bench(const BenchOptions& options) {
-  if (options.lists) return list();
+  if (options.lists) {
+    Screen screen = screen_of(stdout);
+    return list_names(screen, measure::plan(measure::experiments(), measure::Scale()));
+  }
   measure::take_back_signals();
   check_files(options);
   measure::Scale scale;
@@ -361,9 +324,10 @@ int run_bench(const BenchOptions& options) {
   const std::vector<std::string> words = names_of_experiments(options, baseline);
   const std::vector<Experiment> experiments = chosen(words);
   check_trace(options, words);
+  check_mechanisms(options);
   if (!words.empty()) measure::keep_experiments(plans, words);
-  choose_mechanisms(plans, options.mechanisms);
   if (baseline.has_value()) keep_chosen(*baseline, words, options);
+  choose_mechanisms(plans, names_of_sides(options, baseline));
   std::optional<JsonFile> json;
   if (options.json.has_value() && !is_output(options)) {
     json.emplace(*options.json, "--json",

@@ -10,7 +10,7 @@ namespace cow::tool {
 struct BenchOptions {
   std::vector<std::string> arguments;    ///< as they were given
   std::vector<std::string> experiments;  ///< empty: all, or those of the baseline
-  std::vector<std::string> mechanisms;   ///< empty: all
+  std::vector<std::string> mechanisms;   ///< empty: all, or those of the baseline
   std::optional<std::string> trace;
   std::optional<std::string> json;
   std::optional<std::string> baseline;

@@ -6,14 +6,13 @@
 
 #include <fmt/format.h>
 
-#include "measure/figures/turns.hpp"
 #include "tool/report/choice.hpp"
 #include "tool/report/curves.hpp"
+#include "tool/report/share_words.hpp"
+#include "tool/report/trace_caveat.hpp"
 
 namespace cow::tool {
 namespace {
-
-using measure::Difference;
 
 /// Workloads beside one another on an axis that have the same choice.
 struct Stretch {
@@ -81,37 +80,10 @@ void add_stretches(std::vector<std::string>& sentences, const CurveGroup& group)
 }
 
 // One mechanism against another at every place of the axis.
-std::string everywhere_words(const CurveGroup& group, const Curve& lazy, const Curve& eager) {
-  std::size_t less = 0;
-  std::size_t more = 0;
-  std::size_t all = 0;
-  for (const CurvePoint& ours : lazy.points) {
-    for (const CurvePoint& theirs : eager.points) {
-      if (ours.x != theirs.x || !measure::are_enough(ours.row->row, theirs.row->row)) continue;
-      const Difference difference = difference_of(*ours.row, *theirs.row);
-      less += difference == Difference::less ? 1 : 0;
-      more += difference == Difference::more ? 1 : 0;
-      ++all;
-    }
-  }
-  if (all == 0) return "";
-  const std::string shares =
-      fmt::format("{} to {}", place_words(*group.plan, lazy.points.front().x),
-                  place_words(*group.plan, lazy.points.back().x));
-  if (less == all) {
-    return fmt::format("is cheaper than {} at every share measured, {}", advised_title("eager"),
-                       shares);
-  }
-  if (more == all) {
-    return fmt::format("is dearer than {} at every share measured, {}", advised_title("eager"),
-                       shares);
-  }
-  if (less + more == 0) {
-    return fmt::format("shows no difference to {}, {}", advised_title("eager"), shares);
-  }
-  return fmt::format("is {} than {} at {} of {} shares measured, and at the others no difference "
-                     "is seen",
-                     less > 0 ? "cheaper" : "dearer", advised_title("eager"), less + more, all);
+std::string words_of_all_places(const CurveGroup& group, const Curve& lazy, const Curve& eager) {
+  SharesSeen seen;
+  seen.add(lazy, eager);
+  return everywhere_words(*group.plan, seen);
 }
 
 // Where a lazy clone is worth it, which is the question of this experiment.
@@ -134,7 +106,8 @@ void add_shares(std::vector<std::string>& sentences, const CurveGroup& group) {
       sentences.push_back(fmt::format("Whether {} is cheaper than {} changes {} times over the "
                                       "share written{}: see the picture.",
                                       lazy->title, eager->title, found.size(), where));
-    } else if (const std::string words = everywhere_words(group, *lazy, *eager); !words.empty()) {
+    } else if (const std::string words = words_of_all_places(group, *lazy, *eager);
+               !words.empty()) {
       sentences.push_back(fmt::format("{} {}{}.", lazy->title, words, where));
     }
   }
@@ -158,8 +131,9 @@ void add_workloads(std::vector<std::string>& sentences, const ResultFile& file,
     }
     const std::optional<Choice> choice = choice_of(experiment, rows);
     if (!choice.has_value()) continue;
-    sentences.push_back(fmt::format("{} ({}), {}.", purpose, workload,
-                                    choice_words(*choice, choice->ratio, choice->ratio)));
+    sentences.push_back(fmt::format("{} ({}), {}{}.", purpose, workload,
+                                    choice_words(*choice, choice->ratio, choice->ratio),
+                                    experiment == "trace" ? trace_caveat(file) : ""));
   }
 }
 

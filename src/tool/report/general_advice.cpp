@@ -11,6 +11,8 @@
 #include "tool/report/curves.hpp"
 #include "tool/report/mechanism_names.hpp"
 #include "tool/report/result_tables.hpp"
+#include "tool/report/share_words.hpp"
+#include "tool/report/trace_caveat.hpp"
 
 namespace cow::tool {
 namespace {
@@ -105,48 +107,13 @@ void add_most_often(std::vector<std::string>& sentences, const ResultFile& file,
                                   purpose, advised_title(best), count,
                                   counted(places.size(), "workload"), ratio_range(places, best));
   if (!others.empty()) words += fmt::format("; elsewhere {}", titles_text(others));
+  if (experiment == "trace") words += trace_caveat(file);
   sentences.push_back(words + ".");
 }
 
-/// Where a lazy clone stops to be cheaper than a copy, over all patterns of stores.
-struct Turns {
-  double low = 0;
-  double high = 0;
-  double least = 0;
-  double most = 0;
-  std::size_t count = 0;
-
-  void add(const Crossover& turn) {
-    low = count == 0 ? turn.low : std::min(low, turn.low);
-    high = std::max(high, turn.high);
-    least = count == 0 ? turn.x : std::min(least, turn.x);
-    most = std::max(most, turn.x);
-    ++count;
-  }
-};
-
-void add_turn(std::vector<std::string>& sentences, const ResultFile& file) {
-  const LinePlan& plan = *line_plan("share");
-  for (const std::string_view mechanism : {"kernel", "handler", "fork"}) {
-    Turns turns;
-    for (const CurveGroup& group : curve_groups({&file, 1}, plan)) {
-      const Curve* const lazy = curve_of(group, mechanism);
-      const Curve* const eager = curve_of(group, "eager");
-      if (group.unit != "ns" || lazy == nullptr || eager == nullptr) continue;
-      const std::vector<Crossover> found = crossovers(*lazy, *eager);
-      if (found.size() == 1 && found.front().first_is_less_before) turns.add(found.front());
-    }
-    if (turns.count == 0) continue;
-    const std::string least = place_words(plan, turns.least);
-    const std::string most = place_words(plan, turns.most);
-    sentences.push_back(fmt::format(
-        "For stores after a clone, {} is cheaper than {} up to a share of the pages between {} and "
-        "{} ({}), and dearer above it.",
-        mechanism_title(std::string(mechanism)), advised_title("eager"),
-        place_words(plan, turns.low), place_words(plan, turns.high),
-        least == most ? "about " + least : fmt::format("about {} to {} by pattern", least, most)));
-    return;
-  }
+void add_shares_of_all(std::vector<std::string>& sentences, const ResultFile& file) {
+  std::string sentence = shares_sentence(curve_groups({&file, 1}, *line_plan("share")));
+  if (!sentence.empty()) sentences.push_back(std::move(sentence));
 }
 
 std::optional<double> percentile(const ResultRow& row, std::string_view name) {
@@ -185,7 +152,7 @@ std::vector<std::string> general_advice(const ResultFile& file) {
   add_most_often(sentences, file, "trace", "For the recorded program");
   add_most_often(sentences, file, "rounds", "For rounds of a snapshot and stores");
   add_most_often(sentences, file, "rollback", "To take stores back");
-  add_turn(sentences, file);
+  add_shares_of_all(sentences, file);
   add_latency(sentences, file);
   return sentences;
 }

@@ -27,10 +27,10 @@ struct Copy {
   std::uint64_t copied;
 };
 
-using SpaceKey = std::pair<std::uint64_t, std::uint64_t>;  // pid and number
+using TracedSpace = std::pair<std::uint64_t, std::uint64_t>;  // pid and number
 
-std::map<SpaceKey, std::vector<Copy>> copies_in(const Json& trace) {
-  std::map<SpaceKey, std::vector<Copy>> copies;
+std::map<TracedSpace, std::vector<Copy>> copies_in(const Json& trace) {
+  std::map<TracedSpace, std::vector<Copy>> copies;
   for (const Json& event : trace.at("events")) {
     if (event.at("kind") != "fault" || !event.contains("copied") || !event.contains("page"))
       continue;
@@ -50,7 +50,7 @@ std::uint64_t copied_pages(const std::vector<Copy>& copies) {
 }  // namespace
 
 std::optional<Picture> trace_heat(const Json& trace, const std::string& name) {
-  const std::map<SpaceKey, std::vector<Copy>> spaces = copies_in(trace);
+  const std::map<TracedSpace, std::vector<Copy>> spaces = copies_in(trace);
   const auto most = std::max_element(
       spaces.begin(), spaces.end(),
       [](const auto& a, const auto& b) { return copied_pages(a.second) < copied_pages(b.second); });

@@ -17,6 +17,8 @@ namespace {
 // Where "--" was forgotten: the first word that is no option of `cow trace`, nor an option's value.
 std::optional<std::size_t> place_of_program(const std::vector<std::string>& arguments) {
   for (std::size_t i = 1; i < arguments.size(); i += 2) {
+    if (arguments[i] == "--windows") ++i;  // has no value
+    if (i == arguments.size()) return std::nullopt;
     if (!arguments[i].starts_with("-")) return i;
     if (arguments[i] != "-o" && arguments[i] != "--events") return std::nullopt;
   }
@@ -60,6 +62,9 @@ void add_trace(CLI::App& app, const std::vector<std::string>& command, int& exit
                    "Room for N events (default: 65536); what comes later is counted, not kept")
       ->type_name("N")
       ->check(CLI::Range(std::uint64_t{1}, most_trace_events));
+  trace->add_flag("--windows", options.has_windows,
+                  "Let faults copy neighbours along, as without a trace: fewer faults and events, "
+                  "and not every page that was copied was stored to");
   trace->add_option("PROGRAM", behind, "Behind --: the program to run, and its arguments");
   trace->footer(
       "The program's input, output and exit code are its own; what was recorded is said in a\n"

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "measure/trace/unseen_stores.hpp"
 #include "tool/quantity.hpp"
 #include "tool/trace/event_words.hpp"
 
@@ -49,6 +50,9 @@ std::string share_text(std::uint64_t part, std::uint64_t whole) {
 }
 
 void print_missing(Screen& screen, const TraceFile& trace, const TraceSummary& summary) {
+  for (const std::string& sentence : measure::unseen_stores(trace)) {
+    screen.fact("unseen", sentence);
+  }
   if (summary.lost > 0) {
     screen.fact("lost",
                 fmt::format("{} at the end: there was room for {}, of which an event takes "

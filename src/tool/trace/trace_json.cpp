@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "measure/trace/unseen_stores.hpp"
 #include "tool/fault_decode.hpp"
 #include "tool/quantity.hpp"
 #include "tool/tool_error.hpp"
@@ -236,6 +237,7 @@ Json trace_head(const TraceFile& trace) {
           {"unfinished", trace.unfinished},
           {"unreadable", trace.unreadable},
           {"misfits", 0},
+          {"warnings", measure::unseen_stores(trace)},
           {"processes", Json::array()}};
 }
 
