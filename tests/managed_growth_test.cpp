@@ -7,6 +7,8 @@
 
 #include <array>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +25,14 @@ constexpr std::size_t gib = std::size_t{1} << 30;
 
 ManagedRegion growing(std::size_t bytes, std::size_t max_bytes) {
   return ManagedRegion::create(bytes, max_bytes, support::options());
+}
+
+/// Of regions for Region::grow, which is not for the other mechanism.
+cow::RegionOptions longer_later() {
+  cow::RegionOptions options = support::options();
+  options.mechanism = cow::Mechanism::handler;
+  options.most_bytes = 4 * mib;
+  return options;
 }
 
 template <class T>
@@ -133,17 +143,15 @@ TEST_CASE("a segment grows when asked, up to its limit", "[managed]") {
 }
 
 TEST_CASE("a segment grows to the end of a region that has become longer", "[managed]") {
-  cow::RegionOptions options = support::options();
-  options.mechanism = cow::Mechanism::handler;  // Region::grow is not for the other
-  options.most_bytes = 4 * mib;
-  ManagedRegion region = ManagedRegion::create(64 * kib, options);
+  ManagedRegion region = ManagedRegion::create(64 * kib, longer_later());
   const int* const made = region.construct<int>("n")(7);
   const ManagedSnapshot shorter = region.snapshot();
   CHECK_THROWS_AS(region.grow(kib), bad_alloc);
-  region.region().grow(mib + 100);
   CHECK_THROWS_AS(region.construct<char>("large")[100 * kib](), bad_alloc);
+  region.region().grow(mib + 100);
+  CHECK(region.get_max_size() == mib + 96);
   CHECK_THROWS_AS(region.grow(mib), bad_alloc);
-  CHECK(region.get_max_size() == 64 * kib);
+  CHECK(region.get_size() == 64 * kib);
   region.grow(kib);
   CHECK(region.get_size() == 65 * kib);
   CHECK(region.get_max_size() == mib + 96);
@@ -154,6 +162,59 @@ TEST_CASE("a segment grows to the end of a region that has become longer", "[man
   region.restore(shorter);
   CHECK(region.get_max_size() == 64 * kib);
   CHECK_THROWS_AS(region.grow(kib), bad_alloc);
+  CHECK(region.check_sanity());
+}
+
+TEST_CASE("whoever needs room in a region that has become longer gets it", "[managed]") {
+  const std::vector<std::function<void(ManagedRegion&)>> calls{
+      [](ManagedRegion& region) { region.grow(mib); },
+      [](ManagedRegion& region) { region.get_segment_manager()->grow(mib); },
+      [](ManagedRegion& region) { (void)region.allocate(mib); },
+      [](ManagedRegion& region) { (void)region.get_segment_manager()->allocate(mib); },
+      [](ManagedRegion& region) { (void)region.allocate_aligned(mib, 64); },
+      [](ManagedRegion& region) { region.construct<char>("large")[mib](); },
+      [](ManagedRegion& region) { region.find_or_construct<char>("large")[mib](); },
+      [](ManagedRegion& region) { region.get_segment_manager()->construct<char>("large")[mib](); },
+      [](ManagedRegion& region) { region.get_allocator<char>().allocate(mib); },
+      [](ManagedRegion& region) {
+        ManagedRegion::multiallocation_chain chain;
+        region.allocate_many(std::size_t{1000}, kib, chain);
+      },
+      [](ManagedRegion& region) {
+        std::size_t received = mib;
+        char* reuse = nullptr;
+        (void)region.allocation_command(boost::interprocess::allocate_new, mib, received, reuse);
+      },
+      [](ManagedRegion& region) { (void)cow::RegionResource(region).allocate(mib); },
+  };
+  for (std::size_t call = 0; call < calls.size(); ++call) {
+    CAPTURE(call);
+    ManagedRegion region = ManagedRegion::create(64 * kib, 128 * kib, longer_later());
+    REQUIRE_THROWS_AS(calls[call](region), std::exception);
+    REQUIRE(region.get_size() == 64 * kib);
+    region.region().grow(2 * mib);
+    calls[call](region);
+    CHECK(region.get_size() > 900 * kib);
+    CHECK(region.get_max_size() == 2 * mib);
+    CHECK(region.check_sanity());
+  }
+}
+
+TEST_CASE("containers and managers that were there learn of a longer region with the next call",
+          "[managed]") {
+  ManagedRegion region = ManagedRegion::create(64 * kib, longer_later());
+  auto* const numbers = region.construct<cow::vector<char>>("v")(region.get_allocator<char>());
+  cow::SegmentManager& manager = *region.get_segment_manager();
+  region.region().grow(2 * mib);
+  const ManagedRegion& constant = region;
+  CHECK(constant.get_max_size() == 2 * mib);
+  CHECK(constant.find<cow::vector<char>>("v").first == numbers);
+  CHECK_THROWS_AS(numbers->resize(mib), bad_alloc);
+  CHECK_THROWS_AS(manager.grow(mib), bad_alloc);
+  region.grow(0);
+  CHECK(region.get_size() == 64 * kib);
+  numbers->resize(mib);
+  manager.grow(100 * kib);
   CHECK(region.check_sanity());
 }
 

@@ -9,6 +9,7 @@
 #include <boost/version.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 
 static_assert(BOOST_VERSION >= 107400, "cow/managed_region.hpp needs Boost 1.74 or newer");
@@ -32,8 +33,12 @@ class GrowingBestFit
     return Base::get_min_size(extra_header_bytes + sizeof(GrowingBestFit) - sizeof(Base));
   }
 
-  [[nodiscard]] size_type limit() const { return limit_; }
+  [[nodiscard]] size_type limit() const { return shared_limit().load(std::memory_order_relaxed); }
   void set_limit(size_type bytes) { limit_ = bytes; }
+  /// Stores nothing unless it is more. Any number of threads may do so and ask for the limit.
+  void raise_limit(size_type bytes) {
+    if (bytes > limit()) shared_limit().store(bytes, std::memory_order_relaxed);
+  }
   /// While it is not 0, every block is aligned to it.
   void set_alignment(size_type bytes) { alignment_ = bytes; }
 
@@ -58,7 +63,8 @@ class GrowingBestFit
 
   void allocate_many(const size_type* lengths, size_type count, size_type unit_bytes,
                      multiallocation_chain& chain) {
-    if (unit_bytes == 0) return;  // which Boost takes for blocks of one size
+    // Boost takes no bytes for blocks of one size. No growth makes a block of none.
+    if (unit_bytes == 0 || count == 0) return;
     size_type sum = 0;
     for (size_type i = 0; i < count; ++i) {
       if (lengths[i] > limit_ / unit_bytes) return;
@@ -89,6 +95,11 @@ class GrowingBestFit
     const size_type preferred = preferred_then_received;
     void* const reused = reuse;
     const bool shrinks = (command & (shrink_in_place | try_shrink_in_place)) != 0;
+    if (unit_bytes != 0 && (command & try_shrink_in_place) != 0) {
+      // Boost multiplies without a look here; no block has more than the limit.
+      least = std::min(least, limit_ / unit_bytes);
+      preferred_then_received = std::min(preferred, limit_ / unit_bytes);
+    }
     if (unit_bytes == 0 || (command & allocate_new) == 0 || shrinks) {
       return Base::raw_allocation_command(command, least, preferred_then_received, reuse,
                                           unit_bytes);
@@ -120,10 +131,22 @@ class GrowingBestFit
     Base::shrink_to_fit();
   }
 
+  // Shrinking takes off what was free at the end before, too, which is a block; only of a segment
+  // with nothing in it may less be missing, and that stays away.
+  void take_back_growth(size_type bytes_before) {
+    if (get_size() <= bytes_before) return;
+    shrink_to_fit();
+    if (get_size() + kLeastBlock <= bytes_before) Base::grow(bytes_before - get_size());
+  }
+
  private:
   static constexpr size_type kLeastGrowth = 8 * Alignment;
   // A free one: its two sizes and three pointers.
   static constexpr size_type kLeastBlock = 3 * Alignment;
+
+  [[nodiscard]] std::atomic_ref<size_type> shared_limit() const {
+    return std::atomic_ref<size_type>(const_cast<size_type&>(limit_));
+  }
 
   [[nodiscard]] size_type room_left() const { return limit_ - get_size(); }
 
@@ -151,14 +174,6 @@ class GrowingBestFit
     }
     take_back_growth(before);
     return {};
-  }
-
-  // Shrinking takes off what was free at the end before, too, which is a block; only of a segment
-  // with nothing in it may less be missing, and that stays away.
-  void take_back_growth(size_type bytes_before) {
-    if (get_size() == bytes_before) return;
-    shrink_to_fit();
-    if (get_size() + kLeastBlock <= bytes_before) Base::grow(bytes_before - get_size());
   }
 
   // A chain of its own for each attempt: when one fails, Boost gives back all of the chain.

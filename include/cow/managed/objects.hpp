@@ -3,6 +3,7 @@
 /// @file
 /// What a managed memory of Boost.Interprocess has. Included by <cow/managed_region.hpp>.
 
+#include <algorithm>
 #include <cstddef>
 #include <new>
 #include <utility>
@@ -58,49 +59,52 @@ class ManagedObjects : public ManagedReading<ManagedObjects> {
   /// `construct<T>(name)(arguments…)`, or `construct<T>(name)[count](arguments…)` for an array,
   /// makes objects and returns the address of the first. The name is a string, `unique_instance`
   /// (one of each type) or `anonymous_instance` (none). With std::nothrow it returns null where it
-  /// would throw bad_alloc or because the name is taken. T may be aligned to up to 128 bytes.
+  /// would throw bad_alloc or because the name is taken. T may be aligned to up to 128 bytes. A
+  /// name has up to 65,535 bytes; a longer one is bad_alloc, as any number of objects that does not
+  /// fit. What a constructor throws is passed on, and neither name nor objects are there then.
   template <class T>
   [[nodiscard]] Construct<T> construct(Name name) {
-    return manager().template construct<T>(name);
+    return growing().template construct<T>(name);
   }
   /// The same, with a null pointer for what it would throw.
   template <class T>
   [[nodiscard]] Construct<T> construct(Name name, const std::nothrow_t& no_throw) {
-    return manager().template construct<T>(name, no_throw);
+    return growing().template construct<T>(name, no_throw);
   }
   /// The same, unless there is such an object already: then that is returned.
   template <class T>
   [[nodiscard]] Construct<T> find_or_construct(Name name) {
-    return manager().template find_or_construct<T>(name);
+    return growing().template find_or_construct<T>(name);
   }
   /// The same, with a null pointer for what it would throw.
   template <class T>
   [[nodiscard]] Construct<T> find_or_construct(Name name, const std::nothrow_t& no_throw) {
-    return manager().template find_or_construct<T>(name, no_throw);
+    return growing().template find_or_construct<T>(name, no_throw);
   }
   /// Arrays whose elements take their arguments from iterators.
   template <class T>
   [[nodiscard]] ConstructEach<T> construct_it(Name name) {
-    return manager().template construct_it<T>(name);
+    return growing().template construct_it<T>(name);
   }
   /// The same, with a null pointer for what it would throw.
   template <class T>
   [[nodiscard]] ConstructEach<T> construct_it(Name name, const std::nothrow_t& no_throw) {
-    return manager().template construct_it<T>(name, no_throw);
+    return growing().template construct_it<T>(name, no_throw);
   }
   /// The same, unless there is such an object already.
   template <class T>
   [[nodiscard]] ConstructEach<T> find_or_construct_it(Name name) {
-    return manager().template find_or_construct_it<T>(name);
+    return growing().template find_or_construct_it<T>(name);
   }
   /// The same, with a null pointer for what it would throw.
   template <class T>
   [[nodiscard]] ConstructEach<T> find_or_construct_it(Name name, const std::nothrow_t& no_throw) {
-    return manager().template find_or_construct_it<T>(name, no_throw);
+    return growing().template find_or_construct_it<T>(name, no_throw);
   }
 
   /// The object (or the first of an array) of that name, and how many; null and 0 if there is none.
-  /// T must be the type it was constructed with. Stores nothing. Cost: O(log names).
+  /// T must be the type it was constructed with. Stores nothing. `anonymous_instance` finds none.
+  /// Cost: O(log names).
   template <class T>
   [[nodiscard]] std::pair<T*, size_type> find(Name name) {
     return manager().template find<T>(name);
@@ -112,7 +116,7 @@ class ManagedObjects : public ManagedReading<ManagedObjects> {
     return manager().template find_no_lock<T>(name);
   }
 
-  /// Destroys the objects of that name. False if there are none.
+  /// Destroys the objects of that name. False if there are none, and for `anonymous_instance`.
   template <class T>
   bool destroy(Name name) {
     return manager().template destroy<T>(name);
@@ -126,12 +130,12 @@ class ManagedObjects : public ManagedReading<ManagedObjects> {
   /// For the constructors of containers, of whatever they contain.
   template <class T>
   [[nodiscard]] typename allocator<T>::type get_allocator() {
-    return manager().template get_allocator<T>();
+    return growing().template get_allocator<T>();
   }
   /// For smart pointers to what is in the region.
   template <class T>
   [[nodiscard]] typename deleter<T>::type get_deleter() {
-    return manager().template get_deleter<T>();
+    return growing().template get_deleter<T>();
   }
 
   /// Calls `function`. There is no mutex: it excludes nobody, and the caller keeps others out, as
@@ -155,20 +159,20 @@ class ManagedObjects : public ManagedReading<ManagedObjects> {
   // ---- Memory -------------------------------------------------------------------------------
 
   /// Raw bytes of the segment; bad_alloc when it is full.
-  [[nodiscard]] void* allocate(size_type bytes) { return manager().allocate(bytes); }
+  [[nodiscard]] void* allocate(size_type bytes) { return growing().allocate(bytes); }
   /// The same; null when it is full.
   [[nodiscard]] void* allocate(size_type bytes, const std::nothrow_t& no_throw) {
-    return manager().allocate(bytes, no_throw);
+    return growing().allocate(bytes, no_throw);
   }
   /// Raw bytes at a multiple of `alignment`; bad_alloc when it is full, or for an alignment that is
-  /// not a power of two.
+  /// not a power of two; 0 is any.
   [[nodiscard]] void* allocate_aligned(size_type bytes, size_type alignment) {
-    return manager().allocate_aligned(bytes, alignment);
+    return growing().allocate_aligned(bytes, alignment);
   }
   /// The same; null when it is full.
   [[nodiscard]] void* allocate_aligned(size_type bytes, size_type alignment,
                                        const std::nothrow_t& no_throw) {
-    return manager().allocate_aligned(bytes, alignment, no_throw);
+    return growing().allocate_aligned(bytes, alignment, no_throw);
   }
   /// Allocates, expands in place or shrinks, as boost::interprocess::allocation_type has it: from
   /// `least` to so many objects of T as it is given, and says how many. `reuse` is what there is,
@@ -176,27 +180,27 @@ class ManagedObjects : public ManagedReading<ManagedObjects> {
   template <class T>
   T* allocation_command(boost::interprocess::allocation_type command, size_type least,
                         size_type& preferred_then_received, T*& reuse) {
-    return manager().allocation_command(command, least, preferred_then_received, reuse);
+    return growing().allocation_command(command, least, preferred_then_received, reuse);
   }
   /// `count` blocks of `bytes`, at the end of `chain`; bad_alloc, and none, where they are not to
   /// be had. The segment grows for all of them at once.
   void allocate_many(size_type bytes, size_type count, multiallocation_chain& chain) {
-    manager().allocate_many(bytes, count, chain);
+    growing().allocate_many(bytes, count, chain);
   }
   /// The same with blocks of `lengths[i] * unit_bytes` bytes.
   void allocate_many(const size_type* lengths, size_type count, size_type unit_bytes,
                      multiallocation_chain& chain) {
-    manager().allocate_many(lengths, count, unit_bytes, chain);
+    growing().allocate_many(lengths, count, unit_bytes, chain);
   }
   /// The first of these; adds none where it would throw.
   void allocate_many(const std::nothrow_t& no_throw, size_type bytes, size_type count,
                      multiallocation_chain& chain) {
-    manager().allocate_many(no_throw, bytes, count, chain);
+    growing().allocate_many(no_throw, bytes, count, chain);
   }
   /// The second of these; adds none where it would throw.
   void allocate_many(const std::nothrow_t& no_throw, const size_type* lengths, size_type count,
                      size_type unit_bytes, multiallocation_chain& chain) {
-    manager().allocate_many(no_throw, lengths, count, unit_bytes, chain);
+    growing().allocate_many(no_throw, lengths, count, unit_bytes, chain);
   }
   /// Gives back what `allocate` or `allocate_aligned` returned.
   void deallocate(void* memory) { manager().deallocate(memory); }
@@ -207,19 +211,17 @@ class ManagedObjects : public ManagedReading<ManagedObjects> {
   [[nodiscard]] void* get_address() const {
     return const_cast<std::byte*>(std::as_const(region_).data());
   }
-  /// Bytes it may grow to, its header included.
+  /// Bytes it may grow to, its header included: to the end of the region, also where that was made
+  /// longer.
   [[nodiscard]] size_type get_max_size() const {
-    return detail::managed_header_bytes + manager().limit();
+    return detail::managed_header_bytes + std::max(manager().limit(), room());
   }
   /// Makes the segment larger before that is needed, by whole blocks: a few bytes do nothing.
   /// Throws bad_alloc beyond the limit. In a region that is longer than when the segment was made
-  /// (by Region::grow, or because it was copied into a longer one) the limit goes up to its end.
-  void grow(size_type bytes) {
-    const size_type size = manager().get_size();
-    const bool is_room = bytes <= room() && size <= room() - bytes;
-    if (is_room && size + bytes > manager().limit()) manager().raise_limit(room());
-    manager().grow(bytes);
-  }
+  /// (by Region::grow, or because it was copied into a longer one) the limit goes up to its end by
+  /// this call, of 0 bytes too, and by whatever constructs, allocates or gives an allocator or the
+  /// segment manager. Containers and allocators that were there before know it from then on.
+  void grow(size_type bytes) { growing().grow(bytes); }
   /// Makes it smaller, down to the last object in it.
   void shrink_to_fit() { manager().shrink_to_fit(); }
   /// Fills with zeros what is not in use of the segment as it is now. That stores to each page of
@@ -233,8 +235,10 @@ class ManagedObjects : public ManagedReading<ManagedObjects> {
     return static_cast<char*>(get_address()) + handle;
   }
 
-  /// The segment manager itself. Its functions have the same rules as these.
-  [[nodiscard]] SegmentManager* get_segment_manager() const { return &manager(); }
+  /// The segment manager itself. Its functions have the same rules as these; it learns from this
+  /// call, and from those that `grow` names, that the region has become longer. Any number of
+  /// threads may ask for it.
+  [[nodiscard]] SegmentManager* get_segment_manager() const { return &growing(); }
 
  private:
   friend class ManagedReading;
@@ -247,6 +251,12 @@ class ManagedObjects : public ManagedReading<ManagedObjects> {
 
   [[nodiscard]] SegmentManager& manager() const {
     return manager_at(std::as_const(region_).data());
+  }
+  // The same for what may need room. The segment knows no region: a longer one is seen here.
+  [[nodiscard]] SegmentManager& growing() const {
+    SegmentManager& segment = manager();
+    segment.raise_limit(room());
+    return segment;
   }
   // Bytes that the longest segment in this region would have.
   [[nodiscard]] size_type room() const {

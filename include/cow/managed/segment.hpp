@@ -22,7 +22,9 @@
 #include <concepts>
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <new>
+#include <string>
 #include <utility>
 
 #include <cow/managed/best_fit.hpp>
@@ -60,6 +62,35 @@ class NameIndex : public NameMap<Config> {
   void shrink_to_fit() {}
 };
 
+/// What `construct` and `construct_it` return: Interprocess's, whose count is multiplied by each
+/// `[count]`, as far as there are numbers.
+template <class T, bool is_each>
+class Construction {
+ public:
+  Construction(SegmentManager* segment, const char* name, bool find_first, bool may_throw)
+      : segment_(segment), name_(name), find_first_(find_first), may_throw_(may_throw) {}
+
+  const Construction& operator[](std::size_t count) const {
+    constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+    count_ = count == 0 || count_ <= most / count ? count_ * count : most;
+    return *this;
+  }
+
+  template <class... Arguments>
+  T* operator()(Arguments&&... arguments) const {
+    using Proxy = boost::interprocess::ipcdetail::named_proxy<SegmentManager, T, is_each>;
+    const Proxy proxy(segment_, name_, find_first_, may_throw_);
+    return proxy[count_](std::forward<Arguments>(arguments)...);
+  }
+
+ private:
+  SegmentManager* segment_;
+  const char* name_;
+  mutable std::size_t count_ = 1;
+  bool find_first_;
+  bool may_throw_;
+};
+
 }  // namespace detail
 
 /// What names an object: a string, `unique_instance` (the one of its type) or `anonymous_instance`.
@@ -78,7 +109,8 @@ class ObjectName : public boost::interprocess::ipcdetail::char_ptr_holder<char> 
 
 /// Lies at the start of the segment and does all the work: boost::interprocess::segment_manager,
 /// whose functions it has. Those that are declared here as well are the same with this library's
-/// rules: a name that is taken, alignment, names of wchar_t. See ManagedRegion.
+/// rules: a name that is taken, numbers that overflow, alignment, names of wchar_t. See
+/// ManagedRegion.
 class SegmentManager
     : public boost::interprocess::segment_manager<char, detail::GrowingBestFit, detail::NameIndex> {
  public:
@@ -91,13 +123,13 @@ class SegmentManager
   template <class T>
   struct construct_proxy {
     /// The same by Interprocess's name.
-    using type = boost::interprocess::ipcdetail::named_proxy<SegmentManager, T, false>;
+    using type = detail::Construction<T, false>;
   };
   /// What `construct_it` returns: called with iterators, it makes an array.
   template <class T>
   struct construct_iter_proxy {
     /// The same by Interprocess's name.
-    using type = boost::interprocess::ipcdetail::named_proxy<SegmentManager, T, true>;
+    using type = detail::Construction<T, true>;
   };
   /// What containers in the segment allocate with; `allocator<T>::type` is the same.
   template <class T>
@@ -123,9 +155,7 @@ class SegmentManager
   }
 
   /// Lets it grow to more, where there is more behind it.
-  void raise_limit(size_type limit_bytes) {
-    algorithm().set_limit(std::max(limit_bytes, algorithm().limit()));
-  }
+  void raise_limit(size_type limit_bytes) { algorithm().raise_limit(limit_bytes); }
 
   /// As ManagedRegion::construct.
   template <class T>
@@ -172,20 +202,21 @@ class SegmentManager
     return {this, name.get(), true, false};
   }
 
-  /// The object of that name, and how many; null and 0 if there is none.
+  /// The object of that name, and how many; null and 0 if there is none, as for an anonymous one.
   template <class T>
   [[nodiscard]] std::pair<T*, size_type> find(ObjectName name) {
+    if (name.is_anonymous()) return {nullptr, 0};
     return Base::find<T>(name);
   }
   /// The same: there is no lock.
   template <class T>
   [[nodiscard]] std::pair<T*, size_type> find_no_lock(ObjectName name) {
-    return Base::find_no_lock<T>(name);
+    return find<T>(name);
   }
-  /// Destroys the objects of that name. False if there are none.
+  /// Destroys the objects of that name. False if there are none, as for an anonymous one.
   template <class T>
   bool destroy(ObjectName name) {
-    return Base::destroy<T>(name);
+    return !name.is_anonymous() && Base::destroy<T>(name);
   }
 
   /// For the constructors of containers, of whatever they contain.
@@ -199,18 +230,23 @@ class SegmentManager
     return typename deleter<T>::type(this);
   }
 
-  /// What Interprocess's proxies call: Base's, with the alignment that T asks for.
+  /// What Interprocess's proxies call: Base's, with the alignment that T asks for. A number of
+  /// objects, or a name, that no segment could hold is a full one: bad_alloc, or null.
   template <class T>
   T* generic_construct(const char* name, size_type count, bool find_first, bool may_throw,
                        boost::interprocess::ipcdetail::in_place_interface& objects) {
     // Boost's block header keeps the alignment in one byte.
     static_assert(alignof(T) <= 128, "objects aligned to more than 128 bytes: allocate_aligned");
     T* made = nullptr;
-    if constexpr (alignof(T) > detail::GrowingBestFit::Alignment) {
+    if (count > limit() / sizeof(T) || !has_room_for_name(name, objects.type_name)) {
+      T* const found = find<T>(name).first;
+      if (find_first) made = found;
+      if (found == nullptr && may_throw) throw boost::interprocess::bad_alloc();
+    } else if constexpr (alignof(T) > detail::GrowingBestFit::Alignment) {
       AlignedUntilConstructed aligned(algorithm(), objects);
-      made = Base::generic_construct<T>(name, count, find_first, may_throw, aligned);
+      made = construct_or_shrink<T>(name, count, find_first, may_throw, aligned);
     } else {
-      made = Base::generic_construct<T>(name, count, find_first, may_throw, objects);
+      made = construct_or_shrink<T>(name, count, find_first, may_throw, objects);
     }
     if (made == nullptr && may_throw) {
       throw boost::interprocess::interprocess_exception(boost::interprocess::already_exists_error);
@@ -219,6 +255,29 @@ class SegmentManager
   }
 
  private:
+  // Boost's block header keeps the length of a name in two bytes, and copies all of it.
+  static bool has_room_for_name(ObjectName name, const char* type_name) {
+    if (name.is_anonymous()) return true;
+    const char* const text = name.is_unique() ? type_name : name.get();
+    return std::char_traits<char>::length(text) <= std::numeric_limits<unsigned short>::max();
+  }
+
+  // Base's. What the segment has grown by, for the node of a name or in a constructor, it gives
+  // back as far as it is free where nothing is made.
+  template <class T>
+  T* construct_or_shrink(const char* name, size_type count, bool find_first, bool may_throw,
+                         boost::interprocess::ipcdetail::in_place_interface& objects) {
+    const size_type before = get_size();
+    try {
+      T* const made = Base::generic_construct<T>(name, count, find_first, may_throw, objects);
+      if (made == nullptr) algorithm().take_back_growth(before);
+      return made;
+    } catch (...) {
+      algorithm().take_back_growth(before);
+      throw;
+    }
+  }
+
   // The constructors run after the object's own memory was allocated; what they allocate is theirs.
   class AlignedUntilConstructed : public boost::interprocess::ipcdetail::in_place_interface {
    public:

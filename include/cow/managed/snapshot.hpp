@@ -15,6 +15,13 @@ namespace cow {
 /// Thread safety: any number of threads may look up and read.
 class ManagedSnapshot : public ManagedReading<ManagedSnapshot> {
  public:
+  /// An empty handle, of no snapshot, so that they live in arrays, rings and maps. It can be
+  /// assigned to, copied, swapped, moved, destroyed and asked whether it is empty; anything else,
+  /// and to hand it to a call, is a std::logic_error. Cost: none.
+  ManagedSnapshot() noexcept = default;
+  /// Whether there is a snapshot: false if the handle was made empty, or was moved from.
+  [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(snapshot_); }
+
   /// The objects in a snapshot that was taken of `ManagedRegion::region()`. Throws
   /// std::invalid_argument if it holds no managed segment, or one this program cannot read. Cost:
   /// that of Snapshot::bytes, with its errors.
@@ -30,6 +37,11 @@ class ManagedSnapshot : public ManagedReading<ManagedSnapshot> {
 
   /// The snapshot itself: for diff, and to keep it in a file.
   [[nodiscard]] const Snapshot& snapshot() const { return snapshot_; }
+
+  /// Exchanges the snapshots they name.
+  void swap(ManagedSnapshot& other) noexcept { std::swap(snapshot_, other.snapshot_); }
+  /// The same.
+  friend void swap(ManagedSnapshot& left, ManagedSnapshot& right) noexcept { left.swap(right); }
 
  private:
   friend class ManagedReading;
