@@ -9,7 +9,7 @@ import weakref
 from typing import Callable, NamedTuple
 
 from . import _library
-from ._library import call, library, size_of
+from ._library import call, descriptor_of, integer_of, library, path_bytes, size_of
 
 _FIRST_PAUSE_SECONDS = 0.0005
 _LONGEST_PAUSE_SECONDS = 0.02
@@ -117,19 +117,20 @@ def _options_of(most_extra_bytes: int | None,
         if options.most_extra_bytes == 0:
             raise ValueError("most_extra_bytes is 0; give None for no limit")
     if longest_stall_ms is not None:
-        if not 0 < longest_stall_ms < 1 << 63:
-            raise ValueError(f"longest_stall_ms is {longest_stall_ms}; give milliseconds, or None "
-                             "for 10,000 of them")
-        options.longest_stall_ms = longest_stall_ms
+        options.longest_stall_ms = integer_of(
+            longest_stall_ms, "longest_stall_ms", 1, (1 << 63) - 1,
+            "a number of milliseconds, or None for 10,000 of them")
     return options
 
 
 def start_backup(region: int, target: str | bytes | os.PathLike[str] | int,
                  most_extra_bytes: int | None, longest_stall_ms: int | None) -> Backup:
     chosen = ctypes.byref(_options_of(most_extra_bytes, longest_stall_ms))
-    if isinstance(target, int):
-        return Backup(_library.made("cow_region_backup_fd", region, target, chosen))
-    return Backup(_library.made("cow_region_backup", region, _library.path_bytes(target), chosen))
+    if isinstance(target, (str, bytes, os.PathLike)):
+        where = path_bytes(target)
+        return Backup(_library.made("cow_region_backup", region, where, chosen))
+    descriptor = descriptor_of(target, "path")
+    return Backup(_library.made("cow_region_backup_fd", region, descriptor, chosen))
 
 
 def estimate_backup(region: int, most_extra_bytes: int | None) -> BackupEstimate:

@@ -6,6 +6,7 @@ import ctypes
 import weakref
 from typing import Any
 
+from ._buffers import range_of
 from ._library import call, library
 
 
@@ -34,8 +35,9 @@ class Lease:
 def lease(buffer: Any) -> Lease:
     """A lease of the memory that `buffer` shows, in whatever region that lies: for code that is
     given an array, `with cow.lease(array) as view: file.readinto(view)`. Where it lies in none
-    there is nothing to do, and the lease is empty. `buffer` must be writable and contiguous."""
-    view = memoryview(buffer).cast("B")
+    there is nothing to do, and the lease is empty. `buffer` must be writable and one range of
+    memory, be it in C's order or in Fortran's; its view is of those bytes."""
+    view = range_of(buffer)
     if view.readonly:
         raise ValueError("the buffer is read-only; a lease is for what the kernel is to write to")
     if view.nbytes == 0:

@@ -265,12 +265,30 @@ def array_of(ranges: Iterable[tuple[int, int]]) -> ctypes.Array[PageRange]:
     return (PageRange * len(chosen))(*chosen)
 
 
-def size_of(value: int, what: str) -> int:
-    """A number of bytes as C has it: ctypes would cut off what is too large, and wrap signs."""
+def integer_of(value: Any, what: str, least: int, most: int, range_in_words: str) -> int:
+    """An integer as C has it: ctypes would cut off what is too large, and wrap signs. A bool is
+    none: who gives one has mixed up arguments."""
+    if isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b":
+        raise TypeError(f"{what} is {value}; it must be an integer")
     number = operator.index(value)
-    if not 0 <= number < 1 << (8 * ctypes.sizeof(c_size_t)):
-        raise ValueError(f"{what} is {number}; it must be from 0 to what fits an address")
+    if not least <= number <= most:
+        raise ValueError(f"{what} is {number}; it must be {range_in_words}")
     return number
+
+
+def size_of(value: Any, what: str) -> int:
+    """A number of bytes or pages."""
+    return integer_of(value, what, 0, (1 << (8 * ctypes.sizeof(c_size_t))) - 1,
+                      "from 0 to what fits an address")
+
+
+def descriptor_of(value: Any, otherwise: str) -> int:
+    """A descriptor, where `otherwise` ("path") could stand as well."""
+    if not hasattr(value, "__index__"):
+        raise TypeError(f"a {otherwise} or a descriptor is needed, and this is "
+                        f"{type(value).__name__}")
+    return integer_of(value, "the descriptor", 0, (1 << (8 * ctypes.sizeof(c_int) - 1)) - 1,
+                      "what the kernel gave, from 0 to 2147483647")
 
 
 def ranges_of(name: str, *arguments: Any) -> list[tuple[int, int]]:

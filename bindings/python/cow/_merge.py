@@ -7,6 +7,7 @@ import errno
 from typing import Any, Callable, NamedTuple
 
 from . import _library
+from ._buffers import bytes_of
 from ._library import library, size_of
 from ._region import Region, owner_of
 from ._snapshot import PageRange, Snapshot, handle_of
@@ -41,7 +42,7 @@ def _as_callback(resolver: Resolver, raised: list[BaseException]) -> Any:
             length = conflict.length
             parts = [ctypes.string_at(part, length)
                      for part in (conflict.base, conflict.ours, conflict.theirs)]
-            chosen = memoryview(resolver(MergeConflict(conflict.offset, *parts))).cast("B")
+            chosen = bytes_of(resolver(MergeConflict(conflict.offset, *parts)))
             if chosen.nbytes != length:
                 raise ValueError(f"the resolver returned {chosen.nbytes} bytes for a conflict of "
                                  f"{length}; return as many")

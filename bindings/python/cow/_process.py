@@ -6,7 +6,7 @@ import ctypes
 from typing import NamedTuple
 
 from . import _library
-from ._library import call, library
+from ._library import call, integer_of, library
 from ._snapshot import Snapshot, handle_of
 
 
@@ -36,9 +36,8 @@ def process_stats() -> ProcessStats:
 def publish(name: str, snapshot: Snapshot, *, mode: int = 0o600) -> None:
     """Makes `snapshot` the template `name` of this machine, from which other processes start with
     `attach(name)`. `mode` says who may read it."""
-    if not 0 < mode <= 0o777:  # ctypes would cut off what is too large
-        raise ValueError(f"mode is {mode:#o}; it must be permission bits: 0o600, 0o640 or 0o644")
-    options = _library.PublishOptions(mode=mode)
+    bits = integer_of(mode, "mode", 1, 0o777, "permission bits: 0o600, 0o640 or 0o644")
+    options = _library.PublishOptions(mode=bits)
     call("cow_publish", _library.name_bytes(name), handle_of(snapshot), ctypes.byref(options))
 
 

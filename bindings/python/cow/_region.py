@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Iterable, Iterator, NamedTuple, cast
 
 from . import _library
 from ._backup import Backup, BackupEstimate, estimate_backup, start_backup
+from ._buffers import Byte, array_at, array_interface, bytes_of
+from ._front import keep_handler_in_front
 from ._lease import Lease
-from ._library import call, library, made, size_of
+from ._library import call, descriptor_of, library, made, path_bytes, size_of
 from ._options import Mechanism, Options, struct_of
-from ._snapshot import PageRange, Snapshot, bytes_class, handle_of
+from ._snapshot import PageRange, Snapshot, handle_of
 
 
 class RegionStats(NamedTuple):
@@ -94,14 +96,16 @@ class Region(_Buffer):
         """The bytes of a file, by its path or a descriptor. It is read as pages are touched and
         never written."""
         struct = ctypes.byref(struct_of(options))
-        if isinstance(path, int):
-            return owner_of(made("cow_region_open_fd", path, struct))
-        return owner_of(made("cow_region_open", _library.path_bytes(path), struct))
+        if isinstance(path, (str, bytes, os.PathLike)):
+            return owner_of(made("cow_region_open", path_bytes(path), struct))
+        return owner_of(made("cow_region_open_fd", descriptor_of(path, "path"), struct))
 
     @staticmethod
     def from_bytes(source: Any, options: Options | None = None) -> Region:
-        """A copy of whatever has a buffer."""
-        flat = memoryview(source).cast("B")
+        """A copy of whatever has a buffer, in the order of its indices."""
+        flat = bytes_of(source)
+        if flat.nbytes == 0:
+            raise ValueError("the buffer is empty; a region has a byte at least")
         region = Region(flat.nbytes, options)
         region.view[:] = flat
         return region
@@ -116,9 +120,9 @@ class Region(_Buffer):
              options: Options | None = None) -> Region:
         """A complete image and the deltas that follow it, in the order in which they were saved.
         With `mapped` pages of the first one are read when they are touched."""
-        names = (ctypes.c_char_p * len(paths))(*[_library.path_bytes(path) for path in paths])
+        names = (ctypes.c_char_p * len(paths))(*[path_bytes(path) for path in paths])
         region = struct_of(options)
-        chosen = _library.LoadOptions(region=ctypes.pointer(region), mode=int(mapped))
+        chosen = _library.LoadOptions(region=ctypes.pointer(region), mode=int(bool(mapped)))
         return owner_of(made("cow_region_load", names, len(paths), ctypes.byref(chosen)))
 
     @property
@@ -162,11 +166,19 @@ class Region(_Buffer):
         """The bytes, to read and to write."""
         handle = self._handle
         if not self._can_grow:
-            return memoryview(cast(Any, self)).cast("B")
-        array = bytes_class(self.size).from_address(library.cow_region_data(handle))
-        array.owner = self
+            return memoryview(cast(Any, self))
+        array = array_at(library.cow_region_data(handle), self.size, self)
         self._views[id(array)] = array
-        return memoryview(array).cast("B")
+        return memoryview(array)
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        return array_interface(self.view)
+
+    @property
+    def _as_parameter_(self) -> Any:
+        # For functions of C that take unsigned char*: of the elements ctypes would not believe it.
+        return ctypes.pointer(ctypes.c_ubyte.from_buffer(self.view))
 
     def __len__(self) -> int:
         return self.size
@@ -191,7 +203,7 @@ class Region(_Buffer):
 
     def clone(self, *, eager: bool = False) -> Region:
         """Another region with these bytes. With `eager` all of them are copied now."""
-        return owner_of(made("cow_region_clone", self._handle, int(eager)), self._can_grow)
+        return owner_of(made("cow_region_clone", self._handle, int(bool(eager))), self._can_grow)
 
     def __copy__(self) -> Region:
         return self.clone()
@@ -202,7 +214,7 @@ class Region(_Buffer):
     def snapshot(self, label: str | None = None, *, quiescent: bool = False) -> Snapshot:
         """The bytes of this moment, of which nothing is copied. With `quiescent` the caller
         promises that no thread stores meanwhile: cheaper in a loop."""
-        handle = made("cow_region_snapshot", self._handle, int(quiescent))
+        handle = made("cow_region_snapshot", self._handle, int(bool(quiescent)))
         snapshot = Snapshot(handle, self._can_grow)
         if label is not None:
             snapshot.label = label
@@ -327,12 +339,13 @@ def owner_of(handle: int, can_grow: bool = False, kind: type[Region] = Region) -
     region._address_of_handle = handle
     # Not at the interpreter's exit: see _snapshot._Handle.
     weakref.finalize(region, library.cow_region_destroy, handle).atexit = False
+    keep_handler_in_front()
     return cast(Region, region)
 
 
 @functools.lru_cache(maxsize=256)
 def _class_for(kind: Any, size: int) -> Any:
-    array: Any = ctypes.c_ubyte * size
+    array: Any = Byte * size
     return type(array)(kind.__name__, (kind, array), {"__module__": kind.__module__})
 
 
@@ -340,6 +353,6 @@ def attach(template: str | int, options: Options | None = None) -> Region:
     """A region with the bytes of a template, by its name or a descriptor: it shares the template's
     frames until it stores to them."""
     struct = ctypes.byref(struct_of(options))
-    if isinstance(template, int):
-        return owner_of(made("cow_attach_fd", template, struct))
-    return owner_of(made("cow_attach", _library.name_bytes(template), struct))
+    if isinstance(template, str):
+        return owner_of(made("cow_attach", _library.name_bytes(template), struct))
+    return owner_of(made("cow_attach_fd", descriptor_of(template, "name"), struct))

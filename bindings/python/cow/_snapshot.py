@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import datetime
-import functools
 import os
+import sys
 import weakref
-from typing import Any, NamedTuple
+from typing import Any, Iterator, NamedTuple
 
 from . import _library
+from ._buffers import array_interface, read_only_view
 from ._library import call, library, made
 
 
@@ -33,22 +34,14 @@ class _Handle:
         self._end.atexit = False
 
 
-class _Bytes:
-    """What keeps a view's memory: ctypes arrays may have attributes in a class of their own."""
-
-
-@functools.lru_cache(maxsize=256)
-def bytes_class(size: int) -> Any:
-    """Arrays of `size` bytes, which have an `owner`. Kept: a class takes longer than its array."""
-    return type("_Bytes", (ctypes.c_ubyte * size, _Bytes), {})
-
-
 class Snapshot:
     """The bytes of a region at one moment. It may outlive the region.
 
-    `view` is a read-only memoryview of them, and `numpy.frombuffer(snapshot.view, dtype)` an array
-    that cannot be written to; both keep the snapshot's memory for as long as they live, also when
-    the snapshot was closed. A context manager: leaving it closes the snapshot.
+    `view` is a read-only memoryview of them, `snapshot[10:20]` a part of it, and
+    `numpy.asarray(snapshot)` or `numpy.frombuffer(snapshot.view, dtype)` an array that cannot be
+    written to; they keep the snapshot's memory for as long as they live, also when the snapshot
+    was closed. From Python 3.12 on it is a read-only buffer itself. A context manager: leaving it
+    closes the snapshot.
 
     Thread safe, but for `close`.
     """
@@ -97,9 +90,21 @@ class Snapshot:
     def view(self) -> memoryview:
         """The bytes, read-only. The first time they are mapped; nothing is copied."""
         address = made("cow_snapshot_bytes", self._handle)
-        array = bytes_class(len(self)).from_address(address)
-        array.owner = self._owner
-        return memoryview(array).cast("B").toreadonly()
+        return read_only_view(address, len(self), self._owner)
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        return array_interface(self.view)
+
+    if sys.version_info >= (3, 12):  # before, a buffer of Python's own class would be writable
+        def __buffer__(self, flags: int) -> memoryview:
+            return self.view
+
+    def __getitem__(self, at: Any) -> Any:
+        return self.view[at]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.view)
 
     def __bytes__(self) -> bytes:
         return bytes(self.view)

@@ -9,15 +9,15 @@ import cow
 SIDE = 8
 
 
-def fits(board, row, column):
+def fits(board: cow.Region, row: int, column: int) -> bool:
     return all(board[r] != column and abs(board[r] - column) != row - r for r in range(row))
 
 
-def main():
+def main() -> None:
     region = cow.Region(SIDE)
-    kept = []
+    kept: list[cow.Snapshot] = []
 
-    def place(row):
+    def place(row: int) -> None:
         here = region.snapshot("".join(str(region[r]) for r in range(row)))
         kept.append(here)
         if row == SIDE:

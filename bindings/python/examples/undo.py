@@ -6,19 +6,20 @@ A snapshot after each step copies nothing; the next step copies the pages that i
 
 import cow
 import numpy
+from numpy.typing import NDArray
 
 SIDE = 256
 STEPS = 20
 
 
-def spread(heat):
+def spread(heat: NDArray[numpy.float64]) -> None:
     """A step, in the middle of the plate alone: elsewhere no page is touched."""
     part = heat[96:160]
     inner = part[1:-1, 1:-1]
     inner[:] = (part[:-2, 1:-1] + part[2:, 1:-1] + part[1:-1, :-2] + part[1:-1, 2:]) / 4
 
 
-def main():
+def main() -> None:
     region = cow.Region(SIDE * SIDE * 8)
     heat = numpy.frombuffer(region.view, dtype=numpy.float64).reshape(SIDE, SIDE)
     heat[128, 128] = 1000

@@ -12,7 +12,7 @@ import cow
 SIZE = 16 << 20
 
 
-def work(task):
+def work(task: tuple[str, int]) -> tuple[int, int, int]:
     name, number = task
     region = cow.attach(name)          # shares the template's memory
     before = cow.process_stats().bytes_in_use
@@ -21,7 +21,7 @@ def work(task):
     return int.from_bytes(bytes(region[0:8]), "little"), region[SIZE - 1], taken
 
 
-def main():
+def main() -> None:
     region = cow.Region(SIZE)
     region.view[:] = bytes(range(256)) * (SIZE // 256)
     name = f"workers-{os.getpid()}"

@@ -69,6 +69,76 @@ class Arguments(unittest.TestCase):
             with self.assertRaises(ValueError):
                 cow.publish("never", past, mode=mode)
 
+    def test_no_integer_is_cut_to_what_c_takes(self):
+        region = cow.Region(PAGE)
+        past = region.snapshot()
+
+        def whole(**options):
+            return cow.Region(PAGE, cow.Options(**options))
+
+        takes_numbers = [
+            region.backup, cow.Region.open, cow.attach, cow.Region, region.grow,
+            lambda n: region.discard(n, 1), lambda n: region.discard(0, n), region.lease,
+            lambda n: region.lease(0, n), lambda n: region.apply([(n, 1)], past),
+            lambda n: region.apply([(0, n)], past), lambda n: whole(granule_bytes=n),
+            lambda n: whole(max_window_pages=n), lambda n: whole(most_bytes=n),
+            lambda n: cow.publish("never", past, mode=n),
+            lambda n: cow.merge(past, past, past, unit_bytes=n),
+            lambda n: region.backup(os.devnull, most_extra_bytes=n),
+            lambda n: region.backup(os.devnull, longest_stall_ms=n),
+            lambda n: region.estimate_backup(most_extra_bytes=n)]
+        for number, takes in enumerate(takes_numbers):
+            for wrong in (-1, -1 << 31, -1 << 63, 1 << 64, 1 << 64 | 1):
+                with self.assertRaises(ValueError, msg=(number, wrong)):
+                    takes(wrong)
+            for wrong in (True, False, 1.0, "1", b"1")[:3 if number < 2 else 5]:
+                with self.assertRaises((TypeError, FileNotFoundError), msg=(number, wrong)):
+                    takes(wrong)
+
+    def test_a_descriptor_is_what_the_kernel_gives_and_nothing_is_cut_off_it(self):
+        region = cow.Region(PAGE)
+        for takes in (region.backup, cow.Region.open, cow.attach):
+            for wrong in (1 << 31, 1 << 32, 1 << 32 | 1, 1 << 40):
+                with self.assertRaisesRegex(ValueError, "descriptor"):
+                    takes(wrong)
+            for wrong in (None, 1.0, [1], sys.stdout):
+                with self.assertRaisesRegex(TypeError, "descriptor"):
+                    takes(wrong)
+            with self.assertRaisesRegex(OSError, "descriptor"):
+                takes((1 << 31) - 1)
+
+    def test_integers_of_other_types_are_taken_for_what_they_are(self):
+        class Number:
+            def __init__(self, value):
+                self.value = value
+
+            def __index__(self):
+                return self.value
+
+        region = cow.Region(Number(PAGE))
+        region[0] = 5
+        with tempfile.TemporaryFile() as file:
+            file.write(b"from a file")
+            file.flush()
+            self.assertEqual(bytes(cow.Region.open(Number(file.fileno())))[:4], b"from")
+            region.backup(Number(file.fileno()), longest_stall_ms=Number(1000)).wait()
+        name = f"python-index-{os.getpid()}"
+        cow.publish(name, region.snapshot(), mode=Number(0o600))
+        cow.unpublish(name)
+        descriptor = cow.publish_descriptor(region.snapshot())
+        self.assertEqual(cow.attach(Number(descriptor))[0], 5)
+        os.close(descriptor)
+
+    def test_what_is_true_is_true_and_not_cut_to_32_bits(self):
+        region = cow.Region(PAGE, HANDLER)
+        region[0] = 5
+        eager = region.clone(eager=1 << 32)
+        self.assertEqual(eager.stats().pages_shared, 0)
+        with tempfile.TemporaryDirectory() as folder:
+            region.snapshot(quiescent=1 << 32).save(Path(folder) / "image")
+            self.assertEqual(cow.Region.load(Path(folder) / "image", mapped=1 << 32)[0], 5)
+            self.assertEqual(cow.Region.load(Path(folder) / "image", mapped="yes")[0], 5)
+
     def test_nothing_can_be_asked_of_a_closed_snapshot(self):
         region = cow.Region(PAGE)
         past = region.snapshot()

@@ -16,6 +16,8 @@ def use_all(folder: Path, descriptor: int) -> int:
     copied: bytes = bytes(fixed)
     region[1:3] = b"ab"
     past: cow.Snapshot = region.snapshot("a label")
+    older: memoryview = past[1:3]
+    first: int = past[0] + region[0]
     with region.lease(0, 10) as part, cow.lease(view[10:20]) as other:
         os.readv(descriptor, [part, other])
     pages: list[int] = [found.first_page for found in region.changed_since(past)]
@@ -25,5 +27,5 @@ def use_all(folder: Path, descriptor: int) -> int:
     merged.region.apply(cow.diff(past, past), past)
     clone: cow.Region = copy.deepcopy(fixed)
     parents: list[int | None] = [node.parent for node in region.snapshots()]
-    return (len(clone) + len(also) + len(copied) + len(pages) + len(parents) + written +
-            region.estimate().clone_ns)
+    return (len(clone) + len(also) + len(copied) + len(pages) + len(parents) + len(older) +
+            written + first + region.estimate().clone_ns)
