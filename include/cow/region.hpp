@@ -154,15 +154,29 @@ class COW_API Region {
   /// Lazy: O(pages written since the last clone or snapshot), and O(mappings): the clone takes as
   /// many kernel mappings as this region has (RegionStats::mappings), two microseconds for each
   /// and, from some thousands on, up to ten. Where they are more than the process can spare, pages
-  /// with data are copied instead, and need few. Eager: O(pages with data).
+  /// with data are copied instead, and need few. Its guard pages take two more, and its page tables
+  /// one to five that ProcessStats::mappings_in_use leaves out: with the usual 65,530 a process is
+  /// full at some 10,000 clones, and then this throws. With Mechanism::kernel a clone of a clone
+  /// copies what all before it in the chain have stored, where that is scattered: see
+  /// docs/kernel-mechanism.md.
+  /// Eager: O(pages with data), and all that time the family's lock is held: stores of other
+  /// threads that fault, in this region or a relative, wait for the whole of it (half a second for
+  /// 512 MiB, more on a busy machine), and so do other control calls. With Mechanism::kernel only
+  /// the latter do, once the first look is over. `from_bytes(snapshot().bytes())` copies without
+  /// the lock, into a family of its own.
+  /// Throws std::system_error, std::bad_alloc.
   [[nodiscard]] Region clone(CloneMode mode = CloneMode::lazy) const;
 
   /// An immutable image of this moment: a consistent cut, also while other threads store, unless
   /// the caller promises with SnapshotMode::quiescent that none does.
   /// Cost: O(pages written since the last one). In a loop, pages that are stored to between any two
   /// snapshots are copied by the call, and need not fault again: at most 16 MiB of them, or all
-  /// that there are with SnapshotMode::quiescent. Throws std::system_error; and std::logic_error
-  /// where that promise is found broken, with Mechanism::kernel.
+  /// that there are with SnapshotMode::quiescent. Its tables take kernel mappings that no counter
+  /// has: three to five for the first snapshot of each of many regions, next to none where one
+  /// region has many. With Mechanism::kernel, what the kernel stores (read(2)) beside this call, a
+  /// clone, a backup or a fork may fail with EFAULT or end short, but under a WriteLease. Throws
+  /// std::system_error and std::bad_alloc; and std::logic_error where that promise is found broken,
+  /// with Mechanism::kernel.
   [[nodiscard]] Snapshot snapshot(SnapshotMode mode = SnapshotMode::concurrent) const;
 
   /// Saves the bytes of this moment to a file that `Region::load` reads, on a thread of its own,
@@ -192,7 +206,10 @@ class COW_API Region {
   /// Makes the bytes, and the size, those of `snapshot`, at the same address. Cost: O(pages that
   /// differ). In a loop that restores the same snapshot, pages that are stored to in every round
   /// stay writable and are put back by copying, without a fault or a system call. Any other page
-  /// costs its round a fault and at most two copies, and is shared again. Throws
+  /// costs its round a fault and at most two copies, and is shared again. Frames that nobody else
+  /// has are given up in one hold of the family's lock: stores to relatives that fault (none with
+  /// Mechanism::kernel) and other control calls wait for it, up to half a millisecond for each MiB.
+  /// A snapshot taken before, and dropped after the call, in pieces, makes that a third. Throws
   /// std::invalid_argument for a snapshot of another family.
   void restore(const Snapshot& snapshot);
 

@@ -51,9 +51,11 @@ struct ProcessStats {
   /// region, snapshot or child of this process may still show a frame of the file. Other processes
   /// that show frames of the same file count it, too.
   std::size_t bytes_inherited = 0;
-  std::size_t bytes_metadata = 0;   ///< page tables and counts in use
-  std::size_t mappings_in_use = 0;  ///< kernel mappings occupied by regions and mapped snapshots
-  std::size_t mapping_budget = 0;   ///< how many they may occupy (from vm.max_map_count)
+  std::size_t bytes_metadata = 0;  ///< page tables and counts in use
+  /// Kernel mappings that regions and mapped snapshots show their pages by, without those of page
+  /// tables and the lists beside them.
+  std::size_t mappings_in_use = 0;
+  std::size_t mapping_budget = 0;  ///< how many they may occupy (from vm.max_map_count)
   /// Write faults resolved since the process started; a child made by fork() goes on counting where
   /// its parent was.
   std::uint64_t faults = 0;

@@ -53,7 +53,7 @@ typedef struct cow_process_stats {
   size_t frames_recycled;  ///< the same in host pages
   size_t bytes_inherited;  ///< memory of frame files of ancestors, after fork()
   size_t bytes_metadata;   ///< page tables and counts in use
-  size_t mappings_in_use;  ///< kernel mappings occupied by regions and mapped snapshots
+  size_t mappings_in_use;  ///< kernel mappings of regions and mapped snapshots, not of page tables
   size_t mapping_budget;   ///< how many they may occupy
   uint64_t faults;         ///< write faults resolved
 } cow_process_stats;
