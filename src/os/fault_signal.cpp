@@ -175,7 +175,8 @@ bool is_same(const Action& one, const Action& other) noexcept {
 
 // libc leaves its own signals out of every mask. One of them cancels threads, and a thread that
 // went away in the middle of a fault would take the lock with it. Returns the action that was there
-// before, which is ours, unless somebody else has come in front meanwhile.
+// before, as libc has it: ours, unless somebody else has come in front meanwhile. A sanitizer's
+// runtime has an action of its own in the kernel, and libc says that it is ours.
 Action mask_signals_of_libc(const Action& ours) noexcept {
   struct KernelAction {
     Entry handler;
@@ -191,10 +192,13 @@ Action mask_signals_of_libc(const Action& ours) noexcept {
     return as_libc;
   };
   if (raw_syscall(SYS_rt_sigaction, SIGSEGV, 0, argument(&action), kMaskBytes) != 0) return ours;
-  if (slot_of_ours(as_libc_has_it(action)) == kNoSlot) return as_libc_has_it(action);
+  if (slot_of_ours(as_libc_has_it(action)) == kNoSlot) {
+    Action now{};
+    if (::sigaction(SIGSEGV, nullptr, &now) == 0 && slot_of_ours(now) == kNoSlot) return now;
+  }
   action.mask = ~std::uint64_t{0};
   raw_syscall(SYS_rt_sigaction, SIGSEGV, argument(&action), argument(&before), kMaskBytes);
-  return as_libc_has_it(before);
+  return before.handler == action.handler ? ours : as_libc_has_it(before);
 }
 
 bool leads_to(int from, int slot) noexcept {
@@ -251,8 +255,9 @@ void install_fault_handler_locked(FaultHandler handler) {
   }
   g_handler.store(handler, std::memory_order_release);
   // Other threads may install handlers of theirs meanwhile. Whom ours has replaced only the kernel
-  // can tell, and it does so afterwards.
-  while (slot_of_ours(now) == kNoSlot) {
+  // can tell, and it does so afterwards. Where a sanitizer keeps SIGSEGV for itself, no try helps.
+  constexpr int kMostTries = 64;
+  for (int tries = 0; tries < kMostTries && slot_of_ours(now) == kNoSlot; ++tries) {
     const Action ours = our_action_before(now);
     Action before{};
     if (::sigaction(SIGSEGV, &ours, &before) != 0) {
