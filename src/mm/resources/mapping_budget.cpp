@@ -84,7 +84,8 @@ bool needs_measuring() noexcept {
 
 bool is_used_up() noexcept {
   const std::optional<std::size_t> mapped = os::count_mappings();
-  return !mapped || *mapped + kSpareMappings + kFewMappings >= os::max_map_count();
+  // Where it cannot be told, what failed was hardly for mappings: a descriptor is missing, too.
+  return mapped && *mapped + kSpareMappings + kFewMappings >= os::max_map_count();
 }
 
 void note_exhausted() noexcept {
