@@ -212,7 +212,7 @@ TEST_CASE("a child that is forked while a backup gives up what it kept can drop 
   }
 }
 
-TEST_CASE("a signal handler may fork whatever control call of its own thread it interrupts",
+TEST_CASE("a signal handler may fork while its own thread makes, clones and drops regions",
           "[os]") {
   if (support::has_sanitizer || support::is_emulated()) {
     WARN("skipped: what surrounds the program has locks of its own");

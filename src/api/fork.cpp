@@ -191,7 +191,7 @@ void before_fork() noexcept COW_NO_THREAD_SAFETY_ANALYSIS {
   if (child != nullptr) child->id = all.next_id++;
   // fork() cannot be refused. The child goes without regions then; it may only want to call exec.
   all.refused_with = child != nullptr ? prepare_for(*child) : ENOMEM;
-  if (child != nullptr && all.refused_with != 0 && bring_regions_together()) {
+  if (child != nullptr && all.refused_with == ENOMEM && bring_regions_together()) {
     all.refused_with = prepare_for(*child);
   }
   if (child != nullptr && all.refused_with != 0) drop(std::exchange(all.being_born, nullptr));

@@ -41,13 +41,13 @@ namespace {
                     ", which tells whether this process knows its owner, cannot be read");
 }
 
-// The number that stands for all users that a user namespace does not know. Where there is no /proc
-// it is what it is by default.
+// The number that stands for all users that a user namespace does not know. Where there is no
+// /proc, or a security module keeps its settings from everybody, it is what it is by default.
 uid_t overflow_user(const std::string& name) {
   constexpr uid_t kByDefault = 65534;
   constexpr const char* kPath = "/proc/sys/kernel/overflowuid";
   const SystemFileStart<32> file(kPath);
-  if (file.error() == ENOENT) return kByDefault;
+  if (file.error() == ENOENT || file.error() == EACCES || file.error() == EPERM) return kByDefault;
   uid_t user = 0;
   const std::string_view text = file.text();
   if (file.error() != 0) refuse_unknown_owner(file.error(), name, kPath);

@@ -43,20 +43,20 @@ class GrowingBestFit
   void set_alignment(size_type bytes) { alignment_ = bytes; }
 
   void* allocate(size_type bytes) {
-    if (bytes > limit_) return nullptr;  // Boost does not look out for overflow
+    if (bytes > limit()) return nullptr;  // Boost does not look out for overflow
     if (alignment_ > Alignment) return allocate_aligned(bytes, alignment_);
     return grow_until(bytes, bytes, [&] { return Base::allocate(bytes); });
   }
 
   void* allocate_aligned(size_type bytes, size_type alignment) {
-    if (bytes > limit_ || alignment > limit_) return nullptr;
+    if (bytes > limit() || alignment > limit()) return nullptr;
     if ((alignment & (alignment - 1)) != 0) return nullptr;  // Boost asserts
     return grow_until(bytes, bytes + alignment,
                       [&] { return Base::allocate_aligned(bytes, alignment); });
   }
 
   void allocate_many(size_type bytes, size_type count, multiallocation_chain& chain) {
-    if (bytes == 0 || count == 0 || bytes > limit_ / count) return;
+    if (bytes == 0 || count == 0 || bytes > limit() / count) return;
     append_grown(count * block_bytes(bytes), chain,
                  [&](multiallocation_chain& made) { Base::allocate_many(bytes, count, made); });
   }
@@ -67,9 +67,9 @@ class GrowingBestFit
     if (unit_bytes == 0 || count == 0) return;
     size_type sum = 0;
     for (size_type i = 0; i < count; ++i) {
-      if (lengths[i] > limit_ / unit_bytes) return;
+      if (lengths[i] > limit() / unit_bytes) return;
       sum += block_bytes(lengths[i] * unit_bytes);
-      if (sum > limit_) return;
+      if (sum > limit()) return;
     }
     append_grown(sum, chain, [&](multiallocation_chain& made) {
       Base::allocate_many(lengths, count, unit_bytes, made);
@@ -97,14 +97,14 @@ class GrowingBestFit
     const bool shrinks = (command & (shrink_in_place | try_shrink_in_place)) != 0;
     if (unit_bytes != 0 && (command & try_shrink_in_place) != 0) {
       // Boost multiplies without a look here; no block has more than the limit.
-      least = std::min(least, limit_ / unit_bytes);
-      preferred_then_received = std::min(preferred, limit_ / unit_bytes);
+      least = std::min(least, limit() / unit_bytes);
+      preferred_then_received = std::min(preferred, limit() / unit_bytes);
     }
     if (unit_bytes == 0 || (command & allocate_new) == 0 || shrinks) {
       return Base::raw_allocation_command(command, least, preferred_then_received, reuse,
                                           unit_bytes);
     }
-    const size_type most = limit_ / unit_bytes;
+    const size_type most = limit() / unit_bytes;
     if (least > most) return reuse = nullptr;
     const size_type wanted = std::clamp(preferred, least, most);
     const bool expands = reused != nullptr && (command & (expand_fwd | expand_bwd)) != 0;
@@ -148,7 +148,7 @@ class GrowingBestFit
     return std::atomic_ref<size_type>(const_cast<size_type&>(limit_));
   }
 
-  [[nodiscard]] size_type room_left() const { return limit_ - get_size(); }
+  [[nodiscard]] size_type room_left() const { return limit() - get_size(); }
 
   // What a block of so many bytes takes of the segment, at least.
   static size_type block_bytes(size_type bytes) {

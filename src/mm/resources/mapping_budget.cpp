@@ -53,6 +53,7 @@ std::atomic<bool> g_needs_measuring{true};
 std::atomic<std::uint64_t> g_measured_ns{0};
 std::atomic<std::size_t> g_most_metadata{0};  ///< beyond, it is time to measure again
 std::atomic<std::int64_t> g_in_use{0};
+std::atomic<std::size_t> g_others{0};  ///< not libcow's, as they were counted last
 // Never 0, also while another thread measures for the first time.
 std::atomic<std::size_t> g_limit{std::size_t{1} << 15};
 
@@ -66,10 +67,11 @@ void measure() noexcept {
   const std::size_t left_for_others = std::min(kLeftForOthers, all / 8);
   // Page tables and counts of frames are others', too.
   g_most_metadata.store(os::metadata_mappings() + left_for_others / 2, std::memory_order_relaxed);
-  const std::optional<std::size_t> mapped = os::count_mappings();
-  if (!mapped) return;  // the limit stays what it was
   const std::size_t ours = in_use();
-  const std::size_t others = (*mapped > ours ? *mapped - ours : 0) + left_for_others;
+  if (const std::optional<std::size_t> mapped = os::count_mappings()) {
+    g_others.store(*mapped > ours ? *mapped - ours : 0, std::memory_order_relaxed);
+  }
+  const std::size_t others = g_others.load(std::memory_order_relaxed) + left_for_others;
   // Never 0: with nothing left at all, every window is as wide as can be.
   g_limit.store(all > others ? all - others : 1, std::memory_order_relaxed);
 }

@@ -103,7 +103,7 @@ int run_trace(const TraceOptions& options) {
   if (options.events.has_value()) {
     variables.emplace_back("COW_TRACE_EVENTS", std::to_string(*options.events));
   }
-  if (!options.has_windows) variables.emplace_back("COW_TRACE_WINDOWS", "off");
+  variables.emplace_back("COW_TRACE_WINDOWS", options.has_windows ? "on" : "off");
   const std::optional<FileNumber> before = number_of(file);
   const ProgramEnd end = run_program(options.command, variables);
   say_end(program, end);
