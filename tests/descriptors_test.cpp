@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "child_words.hpp"
 #include "folder.hpp"
 #include "process_view.hpp"
 #include "support.hpp"
@@ -316,18 +317,13 @@ TEST_CASE("a thread that lacks the descriptor ends the process with a line and c
   const bool has_own_file = GENERATE(false, true);
   CAPTURE(has_own_file);
   const OwnFile own;
-  int line[2];
-  REQUIRE(::pipe(line) == 0);
+  support::ChildWords words_of_child;
   const auto result = support::run_in_child([&]() -> std::string {
     support::die_silently_of_faults();
-    ::dup2(line[1], STDERR_FILENO);
+    words_of_child.listen();
     return store_with_own_table(false, has_own_file ? &own : nullptr);
   });
-  ::close(line[1]);
-  std::string said(1000, '\0');
-  const ssize_t length = ::read(line[0], said.data(), said.size());
-  ::close(line[0]);
-  said.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  const std::string said = words_of_child.heard();
   CAPTURE(said);
   CHECK(result.complaint == "");
   CHECK(result.died_of(SIGBUS));

@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "catch.hpp"
+#include "child_words.hpp"
 #include "folder.hpp"
 #include "sanitizer.hpp"
 #include "support.hpp"
@@ -117,11 +118,10 @@ TEST_CASE("a store by a function that was registered before libcow's ends the pr
   const Hooks hooks =
       GENERATE(Hooks{store<1, 1>, nullptr, nullptr}, Hooks{nullptr, store<1, 1>, nullptr},
                Hooks{nullptr, nullptr, store<1, 1>});
-  int line[2];
-  REQUIRE(::pipe(line) == 0);
+  support::ChildWords words_of_child;
   const auto result = support::run_in_child([&]() -> std::string {
     support::die_silently_of_faults();
-    ::dup2(line[1], STDERR_FILENO);
+    words_of_child.listen();
     Region region = Region::create(8 * support::page_bytes(), support::options());
     g_region = &region;
     g_early = hooks;
@@ -132,11 +132,7 @@ TEST_CASE("a store by a function that was registered before libcow's ends the pr
     std::raise(SIGBUS);
     return "";
   });
-  ::close(line[1]);
-  std::string said(1000, '\0');
-  const ssize_t length = ::read(line[0], said.data(), said.size());
-  ::close(line[0]);
-  said.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  const std::string said = words_of_child.heard();
   CAPTURE(said);
   CHECK(result.complaint == "");
   CHECK(result.died_of(SIGBUS));

@@ -17,6 +17,7 @@
 
 #include "call_filter.hpp"
 #include "catch.hpp"
+#include "child_words.hpp"
 #include "memory_limit.hpp"
 #include "support.hpp"
 
@@ -160,13 +161,12 @@ TEST_CASE("without reserved frames, a store for which there is no memory ends th
     WARN("skipped: no memory control group can be made here");
     return;
   }
-  int line[2];
-  REQUIRE(::pipe(line) == 0);
-  REQUIRE(::write(line[1], ">", 1) == 1);  // the pipe has its page: the child could not get one
+  support::ChildWords words_of_child;
+  words_of_child.begin_with(">");  // the pipe has its page: the child could not get one
   const auto result = support::run_in_child([&]() -> std::string {
     if (!limit.enter()) return "";
     support::die_silently_of_faults();
-    ::dup2(line[1], STDERR_FILENO);
+    words_of_child.listen();
     Region region = Region::create(40 * mebibyte, support::single_page_options());
     for (std::size_t at = 0; at < region.size(); at += support::page_bytes()) {
       region.bytes()[at] = std::byte{1};
@@ -177,11 +177,7 @@ TEST_CASE("without reserved frames, a store for which there is no memory ends th
     }
     return "more was stored than there is memory for";
   });
-  ::close(line[1]);
-  std::string said(1000, '\0');
-  const ssize_t length = ::read(line[0], said.data(), said.size());
-  ::close(line[0]);
-  said.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  const std::string said = words_of_child.heard();
   CAPTURE(said);
   CHECK(result.complaint == "");
   CHECK(result.died_of(SIGBUS));

@@ -18,6 +18,7 @@
 #include "base/refusal.hpp"
 #include "call_filter.hpp"
 #include "catch.hpp"
+#include "child_words.hpp"
 #include "folder.hpp"
 #include "sanitizer.hpp"
 #include "support.hpp"
@@ -220,11 +221,10 @@ TEST_CASE("a child that was refused its regions says with which error, and so do
     WARN("skipped: a sanitizer's runtime needs descriptors");
     return;
   }
-  int line[2];
-  REQUIRE(::pipe(line) == 0);
+  support::ChildWords words_of_child;
   const support::ChildResult result = support::run_in_child([&]() -> std::string {
     Region region = Region::create(support::page_bytes() * 8, support::options());
-    ::dup2(line[1], STDERR_FILENO);  // before there is none to be had
+    words_of_child.listen();  // before there is none to be had
     const rlimit none{0, 0};
     if (::setrlimit(RLIMIT_NOFILE, &none) != 0) return "no limit";
     const pid_t child = ::fork();
@@ -238,15 +238,11 @@ TEST_CASE("a child that was refused its regions says with which error, and so do
     if (untrue_words(words, EMFILE).empty() && words.find("ulimit -n") != std::string::npos) {
       words = "right\n";
     }
-    (void)!::write(STDERR_FILENO, words.data(), words.size());
+    support::ChildWords::say(words);
     support::store(region, 1, 1);
     ::_exit(1);
   });
-  ::close(line[1]);
-  std::string said(1000, '\0');
-  const ssize_t length = ::read(line[0], said.data(), said.size());
-  ::close(line[0]);
-  said.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  const std::string said = words_of_child.heard();
   CAPTURE(said);
   CHECK(result.complaint == "");
   CHECK(said.starts_with("right\nlibcow: "));
